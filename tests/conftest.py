@@ -1,0 +1,212 @@
+"""What every test may ask for: people, clients that act for them, the queue drained here and now, real parts."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+from django.utils import translation
+from rest_framework.test import APIClient
+
+from tests import parts
+
+# Marks of tests that bring their own database, process or browser: the second run (on MariaDB) leaves them out.
+OWN_WORLD = ("browser", "local_model", "docker_engine", "redis", "mariadb", "mysql", "schema")
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only",
+        action="store_true",
+        help="only tests that touch the database Django is set up with: for a further run on another server",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or not parts.REQUIRE_REAL:
+        return
+    absent = [str(found) for part in parts.ALL if not (found := part()).value]
+    if absent:
+        raise pytest.UsageError("REQUIRE_REAL=1, but " + ", ".join(absent))
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("django_db") or DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what belongs to the other run: it is deselected, not skipped."""
+    is_sqlite = "sqlite3" in settings.DATABASES["default"]["ENGINE"]
+
+    def belongs(item: pytest.Item) -> bool:
+        if item.get_closest_marker("on_mysql" if is_sqlite else "on_sqlite"):
+            return False
+        if not config.getoption("--database-only"):
+            return True
+        return _touches_database(item) and not any(item.get_closest_marker(mark) for mark in OWN_WORLD)
+
+    kept = [item for item in items if belongs(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    terminalreporter.write_line(f"database: {settings.DATABASES['default']['ENGINE'].rsplit('.', 1)[-1]}")
+    terminalreporter.write_line("real parts: " + ", ".join(str(part()) for part in parts.ALL))
+
+
+# --- Around every test -----------------------------------------------------
+@pytest.fixture(autouse=True)
+def _clean_state() -> Iterator[None]:
+    """No test sees another's cache (rate limits live there) or language."""
+    cache.clear()
+    yield
+    translation.deactivate()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    if "mysql" in settings.DATABASES["default"]["ENGINE"]:
+        parts.drop_left_behind(os.environ["DATABASE_URL"])
+
+
+# --- Real parts ------------------------------------------------------------
+@pytest.fixture
+def mariadb_url() -> Iterator[str]:
+    """DATABASE_URL of a new, empty database on the real MariaDB."""
+    with parts.fresh_database(parts.need(parts.mariadb())) as url:
+        yield url
+
+
+@pytest.fixture
+def mysql_url() -> Iterator[str]:
+    """DATABASE_URL of a new, empty database on the real MySQL."""
+    with parts.fresh_database(parts.need(parts.mysql())) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(worker_id: str) -> Iterator[str]:
+    """REDIS_URL of an empty database on the real Redis, this test process's own."""
+    import redis
+
+    number = int(worker_id.removeprefix("gw")) + 1 if worker_id != "master" else 0
+    url = parts.need(parts.redis()).rsplit("/", 1)[0] + f"/{number}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> str:
+    """DOCKER_HOST of the real Docker engine."""
+    return parts.need(parts.docker())
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the real Chromium."""
+    return parts.need(parts.chromium())
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> str:
+    """The path of SmolLM2's file."""
+    return parts.need(parts.smollm2())
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """A running Chromium; `browser.new_context(locale="ko-KR").new_page()` opens a page."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's loop runs in this thread, which Django would take for async code.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+# --- People ----------------------------------------------------------------
+def _person(name: str, role: str) -> Any:
+    from accounts.models import Role, User, UserRole
+
+    user = User.objects.create_user(name.lower(), f"{name.lower()}@example.com", "correct horse battery", nickname=name)
+    UserRole.objects.create(user=user, role=Role.objects.get_or_create(name=role)[0])
+    return user
+
+
+@pytest.fixture
+def alice(db: None) -> Any:
+    """A person with the role `user`; every person's password here is "correct horse battery"."""
+    return _person("Alice", "user")
+
+
+@pytest.fixture
+def bob(db: None) -> Any:
+    """Another person with the role `user`, who must not see what is Alice's."""
+    return _person("Bob", "user")
+
+
+@pytest.fixture
+def operator(db: None) -> Any:
+    """A person who runs the site."""
+    return _person("Olga", "operator")
+
+
+@pytest.fixture
+def auditor(db: None) -> Any:
+    """A person who may read everything and change nothing."""
+    return _person("Anders", "auditor")
+
+
+@pytest.fixture
+def admin_user(db: None) -> Any:
+    """A person who may do everything."""
+    return _person("Ada", "admin")
+
+
+@pytest.fixture
+def client_of() -> Callable[[Any], Client]:
+    """`client_of(alice)` is a browser in which Alice is signed in."""
+
+    def make(user: Any) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api_of() -> Callable[[Any], APIClient]:
+    """`api_of(alice)` is a program that acts for Alice."""
+
+    def make(user: Any) -> APIClient:
+        client = APIClient()
+        client.force_authenticate(user)
+        return client
+
+    return make
+
+
+# --- Work ------------------------------------------------------------------
+@pytest.fixture
+def run_tasks(db: None) -> Callable[..., None]:
+    """`run_tasks()` runs everything queued, here and now, and what that queued in turn."""
+
+    def run(*_started: Any) -> None:
+        from system import queue
+
+        queue.run_pending()
+
+    return run
