@@ -1,0 +1,135 @@
+"""Everything in one process: web server, Celery worker on an in-memory broker, scheduler.
+
+The full stack runs the same three as processes of their own (docker-compose.yml); only settings differ.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from celery import Celery
+from celery.beat import EmbeddedService, Scheduler
+from celery.worker import WorkController, state
+from django.conf import settings
+
+QUEUES = ["default", "sandbox", "training"]
+# A turn waits for its model most of the time, so a few may share one processor.
+WORKER_THREADS = 4
+SECONDS_TO_END = 4.5  # Ctrl-C is promised to end everything within 5 s
+
+
+class MemoryScheduler(Scheduler):
+    """Celery's scheduler without its file: what is due is written in the settings, and nothing else changes it."""
+
+    def setup_schedule(self) -> None:
+        self.merge_inplace(self.app.conf.beat_schedule)
+
+
+class PortTaken(OSError):
+    """Another program listens on the wanted port."""
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    """Bind `host:port` now, so that a taken port is told before anything else starts; raises PortTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(str(error)) from error
+    return listener
+
+
+class Background:
+    """The worker and the scheduler, each in a thread of this process."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self.beat = EmbeddedService(app, thread=True, scheduler_cls=MemoryScheduler)
+        self.worker = threading.Thread(target=self._work, name="Worker", daemon=True)
+
+    def start(self) -> None:
+        """Start both threads."""
+        self.worker.start()
+        self.beat.start()
+
+    def _work(self) -> None:
+        # Nobody outside this process can reach a broker in memory, so nobody can send remote commands either.
+        self.app.conf.worker_enable_remote_control = False
+        WorkController(
+            app=self.app,
+            hostname="embedded@localhost",
+            pool_cls="threads",
+            concurrency=WORKER_THREADS,
+            queues=QUEUES,
+            loglevel=settings.LOGGING["root"]["level"],
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+        ).start()
+
+    def stop(self, seconds: float) -> bool:
+        """Let running tasks end within `seconds`; returns whether they did. The queue re-opens those that did not."""
+        self.beat.service.stop()
+        state.should_stop = 0
+        self.worker.join(seconds)
+        return not self.worker.is_alive()
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells when it answers, so that the first page does not wait for the worker's imports."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, then call `on_ready`."""
+        await super().startup(sockets)
+        self.on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Leave in good order, and at the latest after SECONDS_TO_END."""
+        deadline = threading.Timer(SECONDS_TO_END, os._exit, [0])
+        deadline.daemon = True
+        deadline.start()
+        super().handle_exit(sig, frame)
+
+
+def serve(listener: socket.socket, app: Celery, on_ready: Callable[[], None]) -> None:
+    """Serve pages on `listener` and work in the background until SIGINT or SIGTERM."""
+    background = Background(app)
+
+    def ready() -> None:
+        background.start()
+        on_ready()
+
+    config = uvicorn.Config(
+        "agi_site.asgi:application",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=1,  # open event streams would hold it for ever
+    )
+    # uvicorn raises the signal again when it has left; the background still has to end after that.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _ignore)
+    Server(config, ready).run(sockets=[listener])
+    ended = background.stop(SECONDS_TO_END - 2)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not ended:  # a task still runs in a thread that Python would wait for
+        os._exit(0)
+
+
+def _ignore(_number: int, _frame: Any) -> None:
+    """Do nothing."""
