@@ -145,9 +145,14 @@ class EngineError(Exception):
 class ChatEngine(Protocol):
     """Answers a request as a stream of events ending in exactly one Done, or raises EngineError."""
 
-    name: str
-    model: str
-    context_window: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def context_window(self) -> int: ...
 
     def stream(self, request: ChatRequest) -> Iterator[ChatEvent]: ...
 
@@ -158,7 +163,8 @@ class ChatEngine(Protocol):
 class EmbeddingEngine(Protocol):
     """Turns texts into L2-normalised float32 rows, shape (n, dimension). `name` is stored beside vectors."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     @property
     def dimension(self) -> int: ...
@@ -197,6 +203,7 @@ class Analysis:
 class LanguageEngine(Protocol):
     """Analyses one message. `vector` is its query embedding, when the caller already has it."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def analyse(self, text: str, vector: Vector | None = None) -> Analysis: ...

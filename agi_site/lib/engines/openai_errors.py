@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import openai
 from django.utils.translation import gettext_lazy as _
 
@@ -29,9 +30,7 @@ CONTEXT = _(
 )
 NOT_FOUND = _("The model server does not know this model. Check CHAT_MODEL and CHAT_BASE_URL.")
 BAD_REQUEST = _("The model server refused the request. Check that CHAT_MODEL supports chat.")
-BROKEN = _(
-    "The connection to the model broke in the middle of the answer. Ask it to write the answer again."
-)
+BROKEN = _("The connection to the model broke in the middle of the answer. Ask it to write the answer again.")
 SERVER = _("The model server failed. Try again; if it goes on, look at the server's own log.")
 
 
@@ -39,9 +38,9 @@ def engine_error(error: Exception) -> EngineError:
     """The EngineError that says the same as `error`; it repeats nothing of the request or the answer."""
     if isinstance(error, EngineError):
         return error
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
         return EngineError("timeout", TIMEOUT, retryable=True)
-    if isinstance(error, openai.APIConnectionError):
+    if isinstance(error, (openai.APIConnectionError, httpx2.TransportError)):
         return EngineError("unreachable", UNREACHABLE, retryable=True)
     if isinstance(error, openai.APIStatusError):
         return _status_error(error)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
 import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx2
@@ -31,7 +33,7 @@ class Wire:
 
     def __init__(self, *, base_url: str, api_key: str, timeout: float, verify: Any) -> None:
         self._sockets: list[Any] = []
-        self._severed = False
+        self.severed = False
         self._http = httpx2.Client(
             timeout=httpx2.Timeout(timeout, connect=CONNECT_SECONDS, write=30.0),
             verify=verify,
@@ -51,17 +53,15 @@ class Wire:
             found = stream.get_extra_info("socket") if stream is not None else None
             if found is not None:
                 self._sockets.append(found)
-        if self._severed:
+        if self.severed:
             self.sever()
 
     def sever(self) -> None:
         """End the conversation now, wherever it is."""
-        self._severed = True
+        self.severed = True
         for found in reversed(self._sockets):
-            try:
+            with contextlib.suppress(OSError):  # already closed by the other side
                 found.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # already closed by the other side
 
     def close(self) -> None:
         self.client.close()
@@ -73,8 +73,9 @@ class WirePool:
     def __init__(self, *, base_url: str, api_key: str, timeout: float) -> None:
         self._idle: list[Wire] = []
         self._lock = threading.Lock()
-        self._options = {"base_url": base_url, "api_key": api_key, "timeout": timeout}
+        self._options: dict[str, Any] = {"base_url": base_url, "api_key": api_key, "timeout": timeout}
         self._verify: Any = None
+        self._closed = False
 
     def take(self) -> Wire:
         with self._lock:
@@ -88,16 +89,41 @@ class WirePool:
 
     def give_back(self, wire: Wire) -> None:
         with self._lock:
-            if not wire._severed and len(self._idle) < IDLE_WIRES:
+            if not (wire.severed or self._closed) and len(self._idle) < IDLE_WIRES:
                 self._idle.append(wire)
                 return
         wire.close()
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True  # wires still in use are closed when they come back
             wires, self._idle = self._idle, []
         for wire in wires:
             wire.close()
+
+
+def sse_data(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a stream of server-sent events, up to [DONE]; a line that cannot be read is passed over.
+
+    [DONE] yields a last object that names a finish reason, for servers that give none of their own.
+    """
+    reason = ""
+    for line in lines:
+        if not line.startswith("data:"):
+            continue
+        text = line[5:].strip()
+        if text == "[DONE]":
+            if not reason:
+                yield {"choices": [{"finish_reason": "stop"}]}
+            return
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(data, dict):
+            choices = data.get("choices") or [{}]
+            reason = reason or choices[0].get("finish_reason") or ""
+            yield data
 
 
 class CallParts:
@@ -106,17 +132,18 @@ class CallParts:
     def __init__(self) -> None:
         self._parts: dict[int, dict[str, str]] = {}
 
-    def add(self, fragment: Any) -> None:
+    def add(self, fragment: dict[str, Any]) -> None:
         """Take one fragment; servers that send no index start a new call with each name."""
-        function = fragment.function
-        name = (function.name if function else "") or ""
-        index = fragment.index
+        function = fragment.get("function") or {}
+        name = function.get("name") or ""
+        index = fragment.get("index")
         if index is None:
             index = len(self._parts) if name or not self._parts else len(self._parts) - 1
         part = self._parts.setdefault(index, {"id": "", "name": "", "arguments": ""})
-        part["id"] = part["id"] or fragment.id or ""
+        part["id"] = part["id"] or fragment.get("id") or ""
         part["name"] += name
-        part["arguments"] += (function.arguments if function else "") or ""
+        arguments = function.get("arguments") or ""
+        part["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
 
     def calls(self) -> tuple[tuple[ToolCall, ...], list[str]]:
         """The calls in order, and the names of those whose arguments could not be read (they are then empty)."""
