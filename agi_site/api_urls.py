@@ -1,0 +1,25 @@
+"""REST: one router for all resources, collected from each app's `api.py`."""
+
+from importlib import import_module
+
+from django.conf import settings
+from django.urls import include, path
+from django.utils.module_loading import module_has_submodule
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from accounts.api_urls import urlpatterns as auth_urlpatterns
+
+router = SimpleRouter()
+for label in settings.INSTALLED_APPS:
+    package = import_module(label.split(".")[0]) if "." not in label else None
+    if package is not None and module_has_submodule(package, "api"):
+        for prefix, viewset in getattr(import_module(f"{label}.api"), "router_entries", []):
+            router.register(prefix, viewset)
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    path("v1/auth/", include(auth_urlpatterns)),
+    path("v1/", include(router.urls)),
+]

@@ -1,0 +1,17 @@
+"""Routes: each app brings its own pages; REST hangs below /api/v1/, streams below /events/."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from agi_site import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("accounts/", include("accounts.urls")),
+    path("conversations/", include("conversations.urls")),
+    path("knowledge/", include("knowledge.urls")),
+    path("memory/", include("knowledge.memory_urls")),
+    path("events/", include("conversations.event_urls")),
+    path("api/", include("agi_site.api_urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,8 @@
+"""Pages and REST, served by WSGI in the full stack."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agi_site.settings")
+application = get_wsgi_application()

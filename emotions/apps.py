@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class EmotionsConfig(AppConfig):
+    """Emotions: analyses, response strategies and histories."""
+
+    name = "emotions"
+    verbose_name = _("Emotions")
