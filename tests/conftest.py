@@ -35,7 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _touches_database(item: pytest.Item) -> bool:
-    return bool(item.get_closest_marker("django_db") or DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
+    return bool(
+        item.get_closest_marker("django_db") or DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -140,7 +142,9 @@ def browser(chromium: str) -> Iterator[Any]:
 def _person(name: str, role: str) -> Any:
     from accounts.models import Role, User, UserRole
 
-    user = User.objects.create_user(name.lower(), f"{name.lower()}@example.com", "correct horse battery", nickname=name)
+    user = User.objects.create_user(
+        name.lower(), f"{name.lower()}@example.com", "correct horse battery", nickname=name
+    )
     UserRole.objects.create(user=user, role=Role.objects.get_or_create(name=role)[0])
     return user
 

@@ -1,7 +1,7 @@
 """The real parts the tests may use: which are there, and why one is missing.
 
-scripts/services starts them and hands their addresses over in the environment. A test asks by fixture (see
-conftest.py); where the part is missing it is skipped by name, or fails when REQUIRE_REAL=1.
+scripts/services starts them and leaves their addresses in var/services/<part>/env; the environment wins over those.
+A test asks by fixture (see conftest.py); where the part is missing it is skipped by name, or fails when REQUIRE_REAL=1.
 """
 
 import importlib.util
@@ -19,6 +19,18 @@ from urllib.parse import urlsplit
 import pytest
 
 REQUIRE_REAL = os.environ.get("REQUIRE_REAL") == "1"
+SERVICES = Path(__file__).resolve().parent.parent / "var" / "services"
+
+
+@cache
+def _left_by_services() -> dict[str, str]:
+    """What scripts/services said about the parts it started: names and values."""
+    lines = [line for file in SERVICES.glob("*/env") for line in file.read_text().splitlines() if "=" in line]
+    return {name: value.strip("'") for name, value in (line.split("=", 1) for line in lines)}
+
+
+def _said(variable: str) -> str:
+    return os.environ.get(variable) or _left_by_services().get(variable, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,11 @@ class Part:
     why_not: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} {self.version} yes".replace("  ", " ") if self.value else f"{self.name} no ({self.why_not})"
+        return (
+            f"{self.name} {self.version} yes".replace("  ", " ")
+            if self.value
+            else f"{self.name} no ({self.why_not})"
+        )
 
 
 def mysql_connection(url: str, **options: object):  # type: ignore[no-untyped-def]
@@ -74,9 +90,9 @@ def _chromium_version(path: str) -> str:
 
 
 def _probe(name: str, variable: str, missing: str, version: Callable[[str], str], hint: str) -> Part:
-    value = os.environ.get(variable, "")
+    value = _said(variable)
     if not value:
-        return Part(name, why_not=os.environ.get(missing) or hint)
+        return Part(name, why_not=_said(missing) or hint)
     try:
         return Part(name, value, version(value))
     except Exception as error:  # any failure means the part is not there, and the reason is shown
@@ -86,7 +102,13 @@ def _probe(name: str, variable: str, missing: str, version: Callable[[str], str]
 @cache
 def mariadb() -> Part:
     """MariaDB on loopback; value: mysql:// URL of its server."""
-    return _probe("MariaDB", "TEST_MARIADB_URL", "MISSING_MARIADB", _server_version, "run scripts/services start mariadb")
+    return _probe(
+        "MariaDB",
+        "TEST_MARIADB_URL",
+        "MISSING_MARIADB",
+        _server_version,
+        "run scripts/services start mariadb",
+    )
 
 
 @cache
@@ -98,19 +120,25 @@ def mysql() -> Part:
 @cache
 def redis() -> Part:
     """Redis on loopback; value: redis:// URL."""
-    return _probe("Redis", "TEST_REDIS_URL", "MISSING_REDIS", _redis_version, "run scripts/services start redis")
+    return _probe(
+        "Redis", "TEST_REDIS_URL", "MISSING_REDIS", _redis_version, "run scripts/services start redis"
+    )
 
 
 @cache
 def docker() -> Part:
     """A Docker engine; value: what DOCKER_HOST says."""
-    return _probe("Docker", "DOCKER_HOST", "MISSING_DOCKER", _docker_version, "run scripts/services start docker")
+    return _probe(
+        "Docker", "DOCKER_HOST", "MISSING_DOCKER", _docker_version, "run scripts/services start docker"
+    )
 
 
 @cache
 def chromium() -> Part:
     """A Chromium; value: the path of its program."""
-    return _probe("Chromium", "CHROMIUM", "MISSING_CHROMIUM", _chromium_version, "run scripts/services start chromium")
+    return _probe(
+        "Chromium", "CHROMIUM", "MISSING_CHROMIUM", _chromium_version, "run scripts/services start chromium"
+    )
 
 
 @cache

@@ -18,18 +18,16 @@ os.environ |= {
     "REDIS_URL": "",
     "CHAT_ENGINE": "fake",
     "EMBEDDING_ENGINE": "fake",
-    "ENV_FILE": "",  # a developer's .env is not part of the tests
+    # What a developer's .env says about models is not part of the tests.
+    **dict.fromkeys(("CHAT_BASE_URL", "CHAT_API_KEY", "CHAT_MODEL", "EMBEDDING_BASE_URL"), ""),
 }
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{TEST_DIR}/agi.sqlite3")
-for name in ("CHAT_BASE_URL", "CHAT_API_KEY", "CHAT_MODEL", "EMBEDDING_BASE_URL"):
-    os.environ.pop(name, None)
 
 from agi_site.settings import *  # noqa: E402, F403
 from agi_site.settings import DATABASES  # noqa: E402
 
 # Argon2 is slow on purpose; a test signs in hundreds of times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 # On SQLite a file, not memory: threads then wait for each other's locks as in the real program. On a server the
 # process's id keeps two runs at once apart; tests/parts.py drops what a killed run left behind.
