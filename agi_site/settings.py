@@ -232,7 +232,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "agi_site.lib.api.schema.HouseAutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "agi_site.lib.api.throttles.PersonThrottle",
         "agi_site.lib.api.throttles.VisitorThrottle",

@@ -1,0 +1,97 @@
+"""What every table needs in the admin: no COUNT(*) over big tables, no stray queries, history read-only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import models
+from django.forms import Textarea
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+COUNTED_ROWS = 10_000
+
+
+class BoundedPaginator(Paginator[Any]):
+    """Counts no further than `COUNTED_ROWS`: beyond that the list says so by its last page, and stays fast."""
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, at most `COUNTED_ROWS`."""
+        rows: Any = self.object_list
+        return int(rows.order_by().values("pk")[:COUNTED_ROWS].count())
+
+
+class TableAdmin(ModelAdmin):
+    """A table that operators may change, within their permissions."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_select_related = True
+    list_fullwidth = True
+    warn_unsaved_form = True
+    compressed_fields = True
+    formfield_overrides = {models.JSONField: {"widget": Textarea(attrs={"rows": 8, "class": "font-mono"})}}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """What the system writes itself is shown once the row exists, and never edited."""
+        own = [field.name for field in self.opts.concrete_fields if not field.editable and _showable(field)]
+        return [*self.readonly_fields, *(own if obj else [])]
+
+    def get_raw_id_fields(self, request: HttpRequest) -> list[str]:
+        """References are typed or looked up: a drop-down would read the whole other table."""
+        return [field.name for field in self.opts.concrete_fields if field.is_relation]
+
+
+class HistoryAdmin(TableAdmin):
+    """A table of what happened: operators read and, with permission, delete; nobody rewrites it."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class RowInline(TabularInline):
+    """Rows that belong to the one being edited."""
+
+    extra = 0
+    show_change_link = True
+    per_page = 50
+
+
+class HistoryInline(RowInline):
+    """Rows that belong to the one being read; nobody rewrites them."""
+
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def link_to(field: str, description: Any = None) -> Any:
+    """A list column that links to the row a foreign key names."""
+
+    @admin.display(description=description or _(field.replace("_", " ")), ordering=field)
+    def column(_admin: Any, row: models.Model) -> str:
+        target = getattr(row, field)
+        if target is None:
+            return "–"
+        meta = target._meta
+        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[target.pk])
+        return format_html('<a href="{}">{}</a>', address, target)
+
+    return column
+
+
+def _showable(field: models.Field[Any, Any]) -> bool:
+    return not isinstance(field, models.BinaryField)
