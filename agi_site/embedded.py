@@ -3,11 +3,13 @@
 The full stack runs the same three as processes of their own (docker-compose.yml); only settings differ.
 """
 
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -81,8 +83,10 @@ class Background:
         """Let running tasks end within `seconds`; returns whether they did. The queue re-opens those that did not."""
         self.beat.service.stop()
         state.should_stop = 0
-        self.worker.join(seconds)
-        return not self.worker.is_alive()
+        deadline = time.monotonic() + seconds
+        while state.active_requests and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not state.active_requests
 
 
 class Server(uvicorn.Server):
@@ -102,6 +106,8 @@ class Server(uvicorn.Server):
         deadline = threading.Timer(SECONDS_TO_END, os._exit, [0])
         deadline.daemon = True
         deadline.start()
+        # Streams that are cut off now are no error: their readers come back by themselves.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         super().handle_exit(sig, frame)
 
 

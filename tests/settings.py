@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 TEST_DIR = Path(tempfile.mkdtemp(prefix="agi-site-test-"))
+(TEST_DIR / "static").mkdir()  # WhiteNoise warns where it is missing
 atexit.register(shutil.rmtree, TEST_DIR, ignore_errors=True)
 
 os.environ |= {

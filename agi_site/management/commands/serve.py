@@ -34,6 +34,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"port {port} on {host} cannot be used ({error}): PORT={port + 1} make run"
             ) from error
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is missing
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
         if "starter" in get_commands():
             call_command("starter", stdout=self.stdout, stderr=self.stderr)
