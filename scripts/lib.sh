@@ -11,9 +11,12 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # may_apt: this user may install Debian packages
 may_apt() { [ "$(id -u)" = 0 ] && have apt-get; }
 
-# apt_install PACKAGE...: quietly, and without letting a package start its server
+# apt_install PACKAGE...: quietly, without letting a package start its server, one caller at a time
 apt_install() {
   may_apt || return 1
+  (flock 9; apt_install_locked "$@") 9>/var/lock/agi-site-apt
+}
+apt_install_locked() {
   local policy=/usr/sbin/policy-rc.d made='' log
   log=$(mktemp)
   [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; made=1; }
