@@ -1,9 +1,16 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from agi_site.lib import targets
+
 
 class PlanningConfig(AppConfig):
     """Plans, their steps and their runs."""
 
     name = "planning"
     verbose_name = _("Planning")
+
+    def ready(self) -> None:
+        targets.register("plan", lambda: self.get_model("Plan"))
+        targets.register("plan_step", lambda: self.get_model("PlanStep"))
+        targets.register("plan_execution", lambda: self.get_model("PlanExecution"))

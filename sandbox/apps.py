@@ -1,9 +1,15 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from agi_site.lib import targets
+
 
 class SandboxConfig(AppConfig):
     """Sandboxes: containers, their limits, policies, files and executions."""
 
     name = "sandbox"
     verbose_name = _("Sandbox")
+
+    def ready(self) -> None:
+        targets.register("sandbox", lambda: self.get_model("Sandbox"))
+        targets.register("sandbox_execution", lambda: self.get_model("SandboxExecution"))

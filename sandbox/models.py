@@ -4,7 +4,15 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from agi_site.lib.fields import CreatedAtField, EnumField, ExactCharField, UpdatedAtField, UUIDKey, enum_check
+from agi_site.lib.fields import (
+    CreatedAtField,
+    EnumField,
+    ExactCharField,
+    SealedJSONField,
+    UpdatedAtField,
+    UUIDKey,
+    enum_check,
+)
 from agi_site.lib.owned import OwnedModel, SharedModel
 
 
@@ -144,7 +152,7 @@ class SandboxSecurity(OwnedModel):
     network_policy = models.JSONField(_("network policy"), null=True, blank=True)
     syscall_policy = models.JSONField(_("syscall policy"), null=True, blank=True)
     mount_policy = models.JSONField(_("mount policy"), null=True, blank=True)
-    env_variables = models.JSONField(_("env variables"), null=True, blank=True)
+    env_variables = SealedJSONField(_("env variables"), null=True, blank=True)
     capabilities = models.JSONField(_("capabilities"), null=True, blank=True)
     created_at = CreatedAtField(_("created at"), null=True)
     updated_at = UpdatedAtField(_("updated at"), null=True)

@@ -3,7 +3,15 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from agi_site.lib.fields import CreatedAtField, EnumField, UpdatedAtField, UUIDKey, enum_check, range_check
+from agi_site.lib.fields import (
+    CreatedAtField,
+    EnumField,
+    SealedJSONField,
+    UpdatedAtField,
+    UUIDKey,
+    enum_check,
+    range_check,
+)
 from agi_site.lib.owned import SharedModel
 
 
@@ -16,7 +24,7 @@ class KnowledgeSource(SharedModel):
     name = models.CharField(_("name"), max_length=100, unique=True)
     domain = models.CharField(_("domain"), max_length=100, db_index=True)
     description = models.TextField(_("description"), null=True, blank=True)
-    connection_info = models.JSONField(_("connection info"), null=True, blank=True)
+    connection_info = SealedJSONField(_("connection info"), null=True, blank=True)
     created_at = CreatedAtField(_("created at"))
     updated_at = UpdatedAtField(_("updated at"), null=True)
     is_active = models.BooleanField(

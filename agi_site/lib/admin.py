@@ -16,8 +16,8 @@ from unfold.admin import ModelAdmin, TabularInline
 COUNTED_ROWS = 10_000
 
 
-class BoundedPaginator(Paginator[Any]):
-    """Counts no further than `COUNTED_ROWS`: beyond that the list says so by its last page, and stays fast."""
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than `COUNTED_ROWS`, so that the list of a big table stays fast."""
 
     @cached_property
     def count(self) -> int:
@@ -93,5 +93,5 @@ def link_to(field: str, description: Any = None) -> Any:
     return column
 
 
-def _showable(field: models.Field[Any, Any]) -> bool:
+def _showable(field: "models.Field[Any, Any]") -> bool:
     return not isinstance(field, models.BinaryField)

@@ -1,5 +1,6 @@
 """Columns as the seed specifies them, on MySQL, MariaDB and SQLite alike."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -7,14 +8,17 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from . import crypto
 from .ids import uuid7
 
 if TYPE_CHECKING:  # the fields are generic for the type checker only
     CharField = models.CharField[Any, Any]
     DateTimeField = models.DateTimeField[Any, Any]
     BinaryField = models.BinaryField[Any, Any]
+    JSONField = models.JSONField[Any, Any]
 else:
-    CharField, DateTimeField, BinaryField = models.CharField, models.DateTimeField, models.BinaryField
+    CharField, DateTimeField = models.CharField, models.DateTimeField
+    BinaryField, JSONField = models.BinaryField, models.JSONField
 
 
 class UUIDKey(CharField):
@@ -115,3 +119,26 @@ def enum_check(name: str, field: str, choices: type[models.TextChoices]) -> mode
 def range_check(name: str, field: str, low: float, high: float) -> models.CheckConstraint:
     """The rule that `field` lies between `low` and `high`, both included (or is NULL)."""
     return models.CheckConstraint(condition=models.Q(**{f"{field}__range": (low, high)}), name=name)
+
+
+class SealedJSONField(JSONField):
+    """A JSON object encrypted at rest: the column holds `{"sealed": "<token>"}`, Python sees the object.
+
+    Doors show it through `masked`, which keeps the names and hides the values.
+    """
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if value is not None and not prepared:
+            value = {"sealed": crypto.encrypt(json.dumps(value))}
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        stored = super().from_db_value(value, expression, connection)
+        if isinstance(stored, dict) and set(stored) == {"sealed"}:
+            return json.loads(crypto.decrypt(stored["sealed"]))
+        return stored
+
+
+def masked(secrets: dict[str, Any] | None) -> dict[str, str] | None:
+    """The names of a sealed object with every value hidden."""
+    return None if secrets is None else dict.fromkeys(secrets, crypto.MASK)

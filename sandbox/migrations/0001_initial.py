@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
                 ('network_policy', models.JSONField(blank=True, null=True, verbose_name='network policy')),
                 ('syscall_policy', models.JSONField(blank=True, null=True, verbose_name='syscall policy')),
                 ('mount_policy', models.JSONField(blank=True, null=True, verbose_name='mount policy')),
-                ('env_variables', models.JSONField(blank=True, null=True, verbose_name='env variables')),
+                ('env_variables', agi_site.lib.fields.SealedJSONField(blank=True, null=True, verbose_name='env variables')),
                 ('capabilities', models.JSONField(blank=True, null=True, verbose_name='capabilities')),
                 ('created_at', agi_site.lib.fields.CreatedAtField(null=True, verbose_name='created at')),
                 ('updated_at', agi_site.lib.fields.UpdatedAtField(null=True, verbose_name='updated at')),

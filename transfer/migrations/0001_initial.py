@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
                 ('domain', models.CharField(db_index=True, max_length=100, verbose_name='domain')),
                 ('description', models.TextField(blank=True, null=True, verbose_name='description')),
-                ('connection_info', models.JSONField(blank=True, null=True, verbose_name='connection info')),
+                ('connection_info', agi_site.lib.fields.SealedJSONField(blank=True, null=True, verbose_name='connection info')),
                 ('created_at', agi_site.lib.fields.CreatedAtField(verbose_name='created at')),
                 ('updated_at', agi_site.lib.fields.UpdatedAtField(null=True, verbose_name='updated at')),
                 ('is_active', models.BooleanField(blank=True, db_default=True, db_index=True, default=True, null=True, verbose_name='is active')),

@@ -1,6 +1,6 @@
 """How the OpenAPI document tells of errors: the same problem document everywhere."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -13,7 +13,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="A slug for programs.")
     title = serializers.CharField(help_text="A sentence for people: what is wrong and what to do.")
-    errors = serializers.DictField(required=False, help_text="The faults of each field.")
+    errors = serializers.DictField(  # type: ignore[assignment]
+        required=False, help_text="The faults of each field."
+    )
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
@@ -27,11 +29,11 @@ PROBLEMS = problems(400, 401, 403, 404, 409, 429)
 class HouseAutoSchema(AutoSchema):
     """Documents on every operation the error answers that any operation can give."""
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._error_statuses():
             if str(status) not in bodies:
-                bodies[str(status)] = self._get_response_for_code(
+                bodies[str(status)] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                     ProblemSerializer,
                     str(status),
                     media_types=["application/problem+json"],
