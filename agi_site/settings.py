@@ -184,7 +184,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 
 # --- Files ------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 WHITENOISE_USE_FINDERS = EMBEDDED
 MEDIA_ROOT = DATA_DIR / "media"
 

@@ -117,6 +117,12 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def caddy() -> str:
+    """The path of the real Caddy."""
+    return parts.need(parts.caddy())
+
+
+@pytest.fixture(scope="session")
 def smollm2() -> str:
     """The path of SmolLM2's file."""
     return parts.need(parts.smollm2())

