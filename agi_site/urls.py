@@ -7,6 +7,8 @@ from agi_site import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("language/", views.set_language, name="set_language"),
+    path("theme/", views.set_theme, name="set_theme"),
     path("accounts/", include("accounts.urls")),
     path("conversations/", include("conversations.urls")),
     path("knowledge/", include("knowledge.urls")),
@@ -15,3 +17,5 @@ urlpatterns = [
     path("api/", include("agi_site.api_urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler500 = "agi_site.views.server_error"

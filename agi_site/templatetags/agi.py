@@ -1,0 +1,36 @@
+"""Tags of the house's templates: `{% load agi %}`."""
+
+from django import template
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, css_class: str = "") -> SafeString:
+    """An icon of `static/agi/icons.svg`; it says nothing to screen readers, so the text beside it must."""
+    return format_html(
+        '<svg class="icon{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        f" {css_class}" if css_class else "",
+        static("agi/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def current(context: template.Context, prefix: str) -> SafeString | str:
+    """`aria-current="page"` when the request's path lies below `prefix`: marks the open link of the nav."""
+    request: HttpRequest | None = context.get("request")
+    if request is None or not request.path.startswith(prefix):
+        return ""
+    return format_html(' aria-current="{}"', "page")
+
+
+@register.filter
+def initials(name: str) -> str:
+    """What an avatar shows: the first letter, or the last two of a Korean name (its given name)."""
+    name = (name or "?").strip()
+    return name[-2:] if name and "가" <= name[0] <= "힣" else name[:1]
