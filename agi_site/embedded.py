@@ -27,7 +27,7 @@ SECONDS_TO_END = 4.5  # Ctrl-C is promised to end everything within 5 s
 
 
 class MemoryScheduler(Scheduler):
-    """Celery's scheduler without its file: what is due is written in the settings, and nothing else changes it."""
+    """Celery's scheduler without its file: what is due stands in the settings, nothing else changes it."""
 
     def setup_schedule(self) -> None:
         self.merge_inplace(self.app.conf.beat_schedule)
@@ -80,7 +80,7 @@ class Background:
         ).start()
 
     def stop(self, seconds: float) -> bool:
-        """Let running tasks end within `seconds`; returns whether they did. The queue re-opens those that did not."""
+        """Let running tasks end within `seconds`; returns whether they did. The queue re-opens the others."""
         self.beat.service.stop()
         state.should_stop = 0
         deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""gunicorn: pages and REST of the full stack (WSGI). Threads wait for the database; processes use the cores."""
+"""gunicorn: pages and REST of the full stack (WSGI). Threads wait for the database, processes use cores."""
 
 import os
 
@@ -8,7 +8,8 @@ worker_class = "gthread"
 threads = int(os.environ.get("WEB_THREADS", "8"))
 timeout = 60
 graceful_timeout = 20
-# A process is replaced now and then, so that a slow leak never matters; the spread keeps them from going at once.
+# A process is replaced now and then, so that a slow leak never matters; the spread keeps them from going
+# all at once.
 max_requests = 5000
 max_requests_jitter = 500
 # Containers have little in /tmp; a heartbeat file on disk would block under load.

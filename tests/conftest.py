@@ -1,4 +1,4 @@
-"""What every test may ask for: people, clients that act for them, the queue drained here and now, real parts."""
+"""What every test may ask for: people, clients that act for them, the queue drained now, real parts."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from tests import parts
 
-# Marks of tests that bring their own database, process or browser: the second run (on MariaDB) leaves them out.
+# Marks of tests that bring their own database, process or browser: the second run (MariaDB) leaves them out.
 OWN_WORLD = ("browser", "local_model", "docker_engine", "redis", "mariadb", "mysql", "schema")
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 

