@@ -16,9 +16,8 @@ from typing import Any
 
 import uvicorn
 from celery import Celery
-from celery.beat import EmbeddedService, Scheduler
+from celery.beat import Scheduler, Service
 from celery.worker import WorkController, state
-from django.conf import settings
 
 QUEUES = ["default", "sandbox", "training"]
 # A turn waits for its model most of the time, so a few may share one processor.
@@ -56,13 +55,14 @@ class Background:
 
     def __init__(self, app: Celery) -> None:
         self.app = app
-        self.beat = EmbeddedService(app, thread=True, scheduler_cls=MemoryScheduler)
+        # It sleeps for as long as nothing is due, at most a second, so that it can be told to end.
+        self.beat = Service(app, max_interval=1, scheduler_cls=MemoryScheduler)
         self.worker = threading.Thread(target=self._work, name="Worker", daemon=True)
 
     def start(self) -> None:
         """Start both threads."""
         self.worker.start()
-        self.beat.start()
+        threading.Thread(target=self.beat.start, name="Beat", daemon=True).start()
 
     def _work(self) -> None:
         # Nobody outside this process can reach a broker in memory, so nobody can send remote commands either.
@@ -73,7 +73,7 @@ class Background:
             pool_cls="threads",
             concurrency=WORKER_THREADS,
             queues=QUEUES,
-            loglevel=settings.LOGGING["root"]["level"],
+            loglevel=logging.getLogger().level,
             without_heartbeat=True,
             without_mingle=True,
             without_gossip=True,
@@ -81,8 +81,8 @@ class Background:
 
     def stop(self, seconds: float) -> bool:
         """Let running tasks end within `seconds`; returns whether they did. The queue re-opens the others."""
-        self.beat.service.stop()
-        state.should_stop = 0
+        self.beat.stop()
+        state.should_stop = 0  # type: ignore[assignment]
         deadline = time.monotonic() + seconds
         while state.active_requests and time.monotonic() < deadline:
             time.sleep(0.05)
