@@ -1,0 +1,1 @@
+"""The promised figures, each measured beside its baseline in the same run: `make bench`."""
