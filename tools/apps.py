@@ -7,3 +7,12 @@ class ToolsConfig(AppConfig):
 
     name = "tools"
     verbose_name = _("Tools")
+
+    def ready(self) -> None:
+        from agi_site.lib import targets
+
+        from . import builtin  # noqa: F401 - importing registers the starter tools
+        from .models import Tool, ToolExecution
+
+        targets.register("tool", lambda: Tool)
+        targets.register("tool_execution", lambda: ToolExecution)

@@ -1,17 +1,27 @@
 """Tools, their parameters and the ledger of their executions (the seed's section 5.3)."""
 
+from typing import Any, Self
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import CreatedAtField, EnumField, UpdatedAtField, UUIDKey, enum_check
-from agi_site.lib.owned import OwnedModel, SharedModel
+from agi_site.lib.owned import OwnedModel, OwnedQuerySet, SharedModel, SharedQuerySet
 
 
 class ExecEnv(models.TextChoices):
     HOST = "host", _("host")
     SANDBOX = "sandbox", _("sandbox")
     BOTH = "both", _("both")
+
+
+class ToolQuerySet(SharedQuerySet):
+    """Tools, by who may run them."""
+
+    def runnable_by(self, user: Any) -> Self:
+        """The tools switched on for `user`; running is for everyone who is signed in."""
+        return self.filter(enabled=True) if user is not None and user.is_authenticated else self.none()
 
 
 class Tool(SharedModel):
@@ -37,6 +47,8 @@ class Tool(SharedModel):
     created_at = CreatedAtField(_("created at"), null=True)
     updated_at = UpdatedAtField(_("updated at"), null=True)
 
+    objects = ToolQuerySet.as_manager()
+
     class Meta:
         db_table = "tool"
         verbose_name = _("tool")
@@ -61,6 +73,8 @@ class ToolParameter(SharedModel):
     type = models.CharField(_("type"), max_length=50)
     required = models.BooleanField(_("required"), null=True, blank=True, default=False, db_default=False)
     default_value = models.CharField(_("default value"), max_length=255, null=True, blank=True)
+    # Beyond the seed; the README says why.
+    schema = models.JSONField(_("schema"), null=True, blank=True)
 
     class Meta:
         db_table = "tool_parameter"
@@ -79,6 +93,28 @@ class ToolExecutionStatus(models.TextChoices):
     RUNNING = "running", _("running")
     COMPLETED = "completed", _("completed")
     FAILED = "failed", _("failed")
+
+
+# The only moves an execution may make; a finished one never changes again.
+LEGAL_MOVES: dict[str, frozenset[str]] = {
+    ToolExecutionStatus.PENDING: frozenset({ToolExecutionStatus.RUNNING, ToolExecutionStatus.FAILED}),
+    ToolExecutionStatus.RUNNING: frozenset({ToolExecutionStatus.COMPLETED, ToolExecutionStatus.FAILED}),
+    ToolExecutionStatus.COMPLETED: frozenset(),
+    ToolExecutionStatus.FAILED: frozenset(),
+}
+
+
+class ToolExecutionQuerySet(OwnedQuerySet):
+    """Executions, and the one way their state moves."""
+
+    def move(self, *, pk: str, to: str, **values: Any) -> bool:
+        """Set the state and `values` of one row in one statement; False if the move is not legal now."""
+        sources = [state for state, targets in LEGAL_MOVES.items() if to in targets]
+        return bool(self.filter(pk=pk, status__in=sources).update(status=to, **values))
+
+    def unfinished(self) -> Self:
+        """What has not come to an end."""
+        return self.filter(status__in=[state for state, targets in LEGAL_MOVES.items() if targets])
 
 
 class ToolExecution(OwnedModel):
@@ -119,14 +155,29 @@ class ToolExecution(OwnedModel):
     created_at = CreatedAtField(_("created at"), null=True, db_index=True)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
+    # Beyond the seed; the README says why.
+    trigger_type = models.CharField(_("trigger type"), max_length=50, null=True, blank=True)
+    trigger_id = models.CharField(_("trigger id"), max_length=36, null=True, blank=True)
+
+    objects = ToolExecutionQuerySet.as_manager()
 
     class Meta:
         db_table = "tool_execution"
         verbose_name = _("tool execution")
         verbose_name_plural = _("tool executions")
+        indexes = [
+            models.Index(fields=["trigger_id", "trigger_type"], name="tool_execution_trigger_idx"),
+        ]
         constraints = [
             enum_check("tool_execution_status_enum", "status", ToolExecutionStatus),
         ]
 
     def __str__(self) -> str:
-        return str(self.status)
+        return f"{self.tool_id}: {self.status}"
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to end; None while it has not ended."""
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return (self.completed_at - self.started_at).total_seconds()

@@ -1,0 +1,34 @@
+"""JSON from outside as serializer fields: refused where a column cannot hold it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agi_site.lib import plain_json
+from agi_site.lib.problems import Invalid
+
+
+class PlainJSONField(serializers.JSONField):
+    """JSON of bounded size and depth, without NUL characters, half surrogates and numbers out of range."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        try:
+            plain_json.check(value, field=self.field_name or "value")
+        except Invalid as problem:
+            raise serializers.ValidationError(
+                [str(fault) for faults in problem.errors.values() for fault in faults]
+            ) from problem
+        return value
+
+
+class JSONObjectField(PlainJSONField):
+    """A JSON object, checked like `PlainJSONField`."""
+
+    default_error_messages = {"not_an_object": "Expected a JSON object."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            self.fail("not_an_object")
+        return value

@@ -1,0 +1,106 @@
+"""From parameter rows to the JSON Schema that models see, and the check of every call against it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from agi_site.lib.problems import Invalid
+
+from .models import ToolParameter
+from .registry import Parameter
+
+_MAX_FAULTS = 20
+
+
+def json_schema(parameters: Iterable[ToolParameter]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) object of a tool's arguments."""
+    rows = list(parameters)
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {row.name: _property(row) for row in rows},
+        "additionalProperties": False,
+    }
+    required = [row.name for row in rows if row.required]
+    return schema | ({"required": required} if required else {})
+
+
+def checked(parameters: Sequence[ToolParameter], arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with defaults filled in; raises Invalid with the faults of each parameter by name."""
+    validator = Draft202012Validator(json_schema(parameters))
+    faults: dict[str, list[str]] = {}
+    for error in list(validator.iter_errors(arguments))[:_MAX_FAULTS]:
+        for name, fault in _named(error):
+            faults.setdefault(name, []).append(fault)
+    if faults:
+        message = _("The arguments do not fit the tool: %(names)s.")
+        raise Invalid(message % {"names": ", ".join(sorted(faults))}, code="bad_arguments", errors=faults)
+    defaults = {row.name: default_of(row) for row in parameters if row.default_value is not None}
+    return defaults | arguments
+
+
+def default_of(row: ToolParameter) -> Any:
+    """The default as a JSON value: text as it stands, everything else as JSON."""
+    if row.default_value is None or row.type in ("string", "enum"):
+        return row.default_value
+    try:
+        return json.loads(row.default_value)
+    except ValueError:
+        return None
+
+
+def row_values(parameter: Parameter) -> dict[str, Any]:
+    """The columns of a registered parameter's row."""
+    default = parameter.default
+    as_text = default if default is None or isinstance(default, str) else json.dumps(default)
+    extra = dict(parameter.schema) | ({"enum": list(parameter.enum)} if parameter.enum else {})
+    return {
+        "description": str(parameter.description),
+        "type": parameter.type,
+        "required": parameter.required,
+        "default_value": as_text,
+        "schema": extra or None,
+    }
+
+
+def _property(row: ToolParameter) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": "string" if row.type == "enum" else row.type}
+    if row.description:
+        found["description"] = row.description
+    found |= row.schema or {}
+    if row.default_value is not None:
+        found["default"] = default_of(row)
+    return found
+
+
+def _named(error: ValidationError) -> list[tuple[str, str]]:
+    """The parameters an error is about, each with what to do about it."""
+    if not error.absolute_path and error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return [(name, _("This argument is required.")) for name in missing]
+    if not error.absolute_path and error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        fault = _("There is no such argument. Known: %(known)s.") % {"known": ", ".join(known) or "–"}
+        return [(name[:100], fault) for name in error.instance if name not in known]
+    name = str(error.absolute_path[0]) if error.absolute_path else "arguments"
+    return [(name, _fault(error))]
+
+
+def _fault(error: ValidationError) -> str:
+    messages = {
+        "type": _("Must be of type %(value)s."),
+        "enum": _("Must be one of: %(value)s."),
+        "minimum": _("Must be at least %(value)s."),
+        "maximum": _("Must be at most %(value)s."),
+        "minLength": _("Must have at least %(value)s characters."),
+        "maxLength": _("Must have at most %(value)s characters."),
+        "minItems": _("Must have at least %(value)s entries."),
+        "maxItems": _("Must have at most %(value)s entries."),
+    }
+    value = error.validator_value
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    other = _("Does not keep the rule “%(rule)s” (%(value)s).")
+    return messages.get(str(error.validator), other) % {"value": shown[:200], "rule": error.validator}
