@@ -161,7 +161,29 @@ SECURE_PROXY_SSL_HEADER = None if EMBEDDED else ("HTTP_X_FORWARDED_PROTO", "http
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if EMBEDDED else 31_536_000)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
 SECURE_REFERRER_POLICY = "same-origin"
+API_TOKEN_AGE = env.int("API_TOKEN_DAYS", default=90) * 24 * 3600
+# Failed sign-ins within the window, after which an account or an address has to wait.
+SIGN_IN_WINDOW = env.int("SIGN_IN_WINDOW", default=300)
+SIGN_IN_ATTEMPTS = env.int("SIGN_IN_ATTEMPTS", default=10)
+SIGN_IN_ATTEMPTS_PER_ADDRESS = env.int("SIGN_IN_ATTEMPTS_PER_ADDRESS", default=50)
+SIGN_UPS_PER_ADDRESS = env.int("SIGN_UPS_PER_ADDRESS", default=20)  # within an hour
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0 if EMBEDDED else 1)
+
+# Without a mail server, messages (the link that resets a password) stand in the operator's log.
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="AGI Site <agi-site@localhost>")
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+if _mail_host := env.str("EMAIL_HOST", default=""):
+    MAILERS["default"] = {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": _mail_host,
+            "port": env.int("EMAIL_PORT", default=587),
+            "username": env.str("EMAIL_USER", default=""),
+            "password": env.str("EMAIL_PASSWORD", default=""),
+            "use_tls": env.bool("EMAIL_TLS", default=True),
+            "timeout": 20,
+        },
+    }
 
 SECURE_CSP = {
     "default-src": ["'self'"],
@@ -199,6 +221,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "polling_interval
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 TASK_LEASE_SECONDS = env.int("TASK_LEASE_SECONDS", default=30)
 TASK_SWEEP_SECONDS = env.int("TASK_SWEEP_SECONDS", default=5)
+TASK_RETRY_SECONDS = env.float("TASK_RETRY_SECONDS", default=2.0)  # before the first retry; then it doubles
 
 # --- Engines ----------------------------------------------------------------------------------------------
 CHAT_BASE_URL = env.str("CHAT_BASE_URL", default="")

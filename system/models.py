@@ -1,10 +1,14 @@
 """Settings, logs, monitoring, the task queue and health (the seed's section 5.8)."""
 
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import CreatedAtField, EnumField, ExactCharField, UpdatedAtField, UUIDKey, enum_check
-from agi_site.lib.owned import SharedModel
+from agi_site.lib.owned import SharedModel, SharedQuerySet
 
 
 class Setting(SharedModel):
@@ -44,6 +48,19 @@ class LogLevel(models.TextChoices):
     FATAL = "fatal", _("fatal")
 
 
+class LogQuerySet(SharedQuerySet):
+    """Every question to the log carries a time bound: it will be partitioned by time."""
+
+    def since(self, start: datetime, until: datetime | None = None) -> Self:
+        """The lines from `start` on, up to but not including `until`."""
+        rows = self.filter(timestamp__gte=start)
+        return rows.filter(timestamp__lt=until) if until else rows
+
+    def recent(self, span: timedelta) -> Self:
+        """The lines of the last `span`."""
+        return self.since(timezone.now() - span)
+
+
 class Log(SharedModel):
     """A line of the system log (table `log`, 5.8.2)."""
 
@@ -58,6 +75,8 @@ class Log(SharedModel):
     session_id = models.CharField(_("session id"), max_length=36, null=True, blank=True)
     request_id = models.CharField(_("request id"), max_length=36, null=True, blank=True)
     stack_trace = models.TextField(_("stack trace"), null=True, blank=True)
+
+    objects: ClassVar[Any] = LogQuerySet.as_manager()
 
     class Meta:
         db_table = "log"
@@ -102,6 +121,29 @@ class TaskStatus(models.TextChoices):
     CANCELED = "canceled", _("canceled")
 
 
+class TaskQueueQuerySet(SharedQuerySet):
+    """The queue's own questions; each is answered by one index."""
+
+    def due(self, now: datetime, queue: str | None = None) -> Self:
+        """What may be claimed now, the most urgent first."""
+        rows = self.filter(status=TaskStatus.PENDING, available_at__lte=now)
+        rows = rows if queue is None else rows.filter(queue=queue)
+        return rows.order_by("-priority", "available_at")
+
+    def unheard(self, now: datetime) -> Self:
+        """What waits although its wake-up should have been answered by now, the oldest first."""
+        rows = self.filter(status=TaskStatus.PENDING, resend_at__lte=now, available_at__lte=now)
+        return rows.order_by("resend_at")
+
+    def abandoned(self, now: datetime) -> Self:
+        """What a worker holds although its lease ran out."""
+        return self.filter(status=TaskStatus.PROCESSING, lease_until__lt=now).order_by("lease_until")
+
+    def held(self, task_id: str, worker: str) -> Self:
+        """The one task, as long as this worker holds it: the fence of everything a worker writes."""
+        return self.filter(pk=task_id, status=TaskStatus.PROCESSING, worker=worker)
+
+
 class TaskQueue(SharedModel):
     """Work to be done outside of a request (table `task_queue`, 5.8.4).
 
@@ -134,9 +176,11 @@ class TaskQueue(SharedModel):
     queue = models.CharField(_("queue"), max_length=50, default="default", db_default="default")
     unique_key = ExactCharField(_("unique key"), max_length=200, null=True, blank=True, unique=True)
     available_at = CreatedAtField(_("available at"))
-    dispatched_at = models.DateTimeField(_("dispatched at"), null=True, blank=True, editable=False)
+    resend_at = CreatedAtField(_("resend at"))
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True, editable=False)
     worker = models.CharField(_("worker"), max_length=100, null=True, blank=True, editable=False)
+
+    objects: ClassVar[Any] = TaskQueueQuerySet.as_manager()
 
     class Meta:
         db_table = "task_queue"
@@ -148,6 +192,7 @@ class TaskQueue(SharedModel):
             models.Index(
                 fields=["status", "queue", "-priority", "available_at"], name="task_queue_claim_idx"
             ),
+            models.Index(fields=["status", "resend_at"], name="task_queue_resend_idx"),
         ]
         constraints = [
             enum_check("task_queue_status_enum", "status", TaskStatus),
