@@ -145,13 +145,33 @@ def browser(chromium: str) -> Iterator[Any]:
 
 
 # --- People ----------------------------------------------------------------
+def load_roles() -> None:
+    """Store the starter roles and their permissions, and nobody who holds them."""
+    from accounts import starter
+    from accounts.models import User
+    from system.models import Log
+
+    starter.load()
+    User.objects.all().delete()
+    Log.objects.all().delete()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test database, with the starter roles in place."""
+    with django_db_blocker.unblock():
+        load_roles()
+
+
 def _person(name: str, role: str) -> Any:
     from accounts.models import Role, User, UserRole
 
+    if not Role.objects.exists():  # a test with transactions of its own has emptied all tables before
+        load_roles()
     user = User.objects.create_user(
         name.lower(), f"{name.lower()}@example.com", "correct horse battery", nickname=name
     )
-    UserRole.objects.create(user=user, role=Role.objects.get_or_create(name=role)[0])
+    UserRole.objects.create(user=user, role=Role.objects.get(name=role))
     return user
 
 
@@ -187,7 +207,7 @@ def admin_user(db: None) -> Any:
 
 @pytest.fixture
 def client_of() -> Callable[[Any], Client]:
-    """`client_of(alice)` is a browser in which Alice is signed in."""
+    """`client_of(alice)` is a browser in which Alice is signed in, with a session row of her own."""
 
     def make(user: Any) -> Client:
         client = Client()
@@ -199,11 +219,13 @@ def client_of() -> Callable[[Any], Client]:
 
 @pytest.fixture
 def api_of() -> Callable[[Any], APIClient]:
-    """`api_of(alice)` is a program that acts for Alice."""
+    """`api_of(alice)` is a program that holds a token of Alice's."""
+    from accounts import services
 
     def make(user: Any) -> APIClient:
+        signed_in = services.open_session(user=user, address="127.0.0.1", user_agent="tests", seconds=3600)
         client = APIClient()
-        client.force_authenticate(user)
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {signed_in.token}")
         return client
 
     return make
