@@ -32,7 +32,6 @@ class TableAdmin(ModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
-    list_select_related = True
     list_fullwidth = True
     warn_unsaved_form = True
     compressed_fields = True
@@ -42,6 +41,11 @@ class TableAdmin(ModelAdmin):
         """What the system writes itself is shown once the row exists, and never edited."""
         own = [field.name for field in self.opts.concrete_fields if not field.editable and _showable(field)]
         return [*self.readonly_fields, *(own if obj else [])]
+
+    def get_list_select_related(self, request: HttpRequest) -> list[str] | bool:
+        """The rows that the list's columns name are read with it, in one query."""
+        shown = {getattr(column, "admin_order_field", column) for column in self.get_list_display(request)}
+        return [f.name for f in self.opts.concrete_fields if f.is_relation and f.name in shown] or False
 
     def get_raw_id_fields(self, request: HttpRequest) -> list[str]:
         """References are typed or looked up: a drop-down would read the whole other table."""
