@@ -1,7 +1,7 @@
 """The real parts the tests may use: which are there, and why one is missing.
 
-scripts/services starts them and leaves their addresses in var/services/<part>/env; the environment wins over
-those. A test asks by fixture (see conftest.py); where the part is missing it is skipped by name, or fails when
+scripts/services starts them and leaves their addresses in var/services/<part>/env; the environment wins.
+A test asks by fixture (see conftest.py); where the part is missing it is skipped by name, or fails when
 REQUIRE_REAL=1.
 """
 
