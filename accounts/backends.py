@@ -18,13 +18,15 @@ class RoleBackend:
         password: str | None = None,
         **_extra: Any,
     ) -> User | None:
+        """The active person with this name and password; takes equally long for unknown names."""
         if username is None or password is None:
             return None
-        user = User.objects.filter(username=username).first()
+        user = User.objects.filter(username=User.normalize_username(username)).first()
         if user is None:
-            make_password(password)  # take as long as for a person who exists
+            make_password(password)
             return None
         return user if user.check_password(password) and user.is_active else None
 
     def get_user(self, user_id: int) -> User | None:
+        """The active person with this key."""
         return User.objects.filter(pk=user_id, is_active=True).first()

@@ -1,18 +1,24 @@
 """People: users, roles, permissions and sessions (the seed's section 5.1)."""
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import CreatedAtField, ExactCharField, UpdatedAtField, UUIDKey
-from agi_site.lib.owned import OwnedModel, SharedModel
+from agi_site.lib.owned import OwnedModel, OwnedQuerySet, SharedModel
 
+from .devices import describe
+
+# The roles that the program knows by name; operators may add others.
 ADMIN_ROLE = "admin"
+USER_ROLE = "user"
 
 
 class Role(SharedModel):
@@ -97,9 +103,20 @@ class User(AbstractBaseUser):
     owner_path = "pk"
 
     id = models.BigAutoField(_("id"), primary_key=True)
-    username = models.CharField(_("username"), max_length=100, unique=True)
+    username = models.CharField(
+        _("username"),
+        max_length=100,
+        unique=True,
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": _("This name is taken. Choose another.")},
+    )
     password = models.CharField(_("password"), max_length=255, db_column="password_hash")
-    email = models.EmailField(_("email"), max_length=100, unique=True)
+    email = models.EmailField(
+        _("email"),
+        max_length=100,
+        unique=True,
+        error_messages={"unique": _("This e-mail address belongs to another account. Use another.")},
+    )
     nickname = models.CharField(_("nickname"), max_length=50)
     is_active = models.BooleanField(  # type: ignore[assignment]
         _("is active"), null=True, blank=True, db_index=True, default=True, db_default=True
@@ -107,6 +124,8 @@ class User(AbstractBaseUser):
     created_at = CreatedAtField(_("created at"))
     updated_at = UpdatedAtField(_("updated at"), null=True)
     last_login = models.DateTimeField(_("last login at"), null=True, blank=True, db_column="last_login_at")
+    # Beyond the seed; the README says why.
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
     roles = models.ManyToManyField(Role, through="UserRole", related_name="users", verbose_name=_("roles"))
 
     objects = UserManager()
@@ -124,15 +143,24 @@ class User(AbstractBaseUser):
         return self.username
 
     @cached_property
-    def role_names(self) -> frozenset[str]:
-        """The names of the roles this person holds; one query, kept on the instance."""
-        return frozenset(self.roles.values_list("name", flat=True))
+    def _rights(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the roles held, and of their permissions: one query, kept on the instance."""
+        rows = list(self.roles.values_list("name", "permissions__name"))
+        return frozenset(role for role, _right in rows), frozenset(right for _role, right in rows if right)
 
-    @cached_property
+    @property
+    def role_names(self) -> frozenset[str]:
+        """The names of the roles this person holds."""
+        return self._rights[0]
+
+    @property
     def permission_names(self) -> frozenset[str]:
-        """The permissions that those roles hand out; one query, kept on the instance."""
-        names = Permission.objects.filter(roles__users=self).values_list("name", flat=True)
-        return frozenset(names)
+        """The permissions that those roles hand out."""
+        return self._rights[1]
+
+    def forget_rights(self) -> None:
+        """Read roles and permissions anew when next asked: they changed."""
+        self.__dict__.pop("_rights", None)
 
     @property
     def is_superuser(self) -> bool:
@@ -215,6 +243,14 @@ class RolePermission(SharedModel):
         return str(self.pk)
 
 
+class SessionQuerySet(OwnedQuerySet):
+    """Sessions, of which some have expired or belong to people who were deactivated."""
+
+    def live(self, now: datetime) -> Self:
+        """Keep those that still let their person in."""
+        return self.filter(expires_at__gt=now, user__is_active=True)
+
+
 class Session(OwnedModel):
     """One signed-in device or API token; only the hash of its token is stored (table `session`, 5.1.6)."""
 
@@ -231,10 +267,19 @@ class Session(OwnedModel):
     last_active = UpdatedAtField(_("last active"), null=True)
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
 
+    objects = SessionQuerySet.as_manager()
+
+    moved = False  # whether the present request moved `last_active`; not a column
+
     class Meta:
         db_table = "session"
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
 
     def __str__(self) -> str:
-        return str(self.pk)
+        return self.device
+
+    @property
+    def device(self) -> str:
+        """The browser or program, as people say it."""
+        return describe(self.user_agent)

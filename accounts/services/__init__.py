@@ -1,0 +1,68 @@
+"""Signing up, in and out, passwords, profiles, roles and sessions: what every door calls."""
+
+from .passwords import (
+    RESET_TASK,
+    change_password,
+    make_reset_link,
+    request_password_reset,
+    reset_password,
+    set_password,
+    user_of_reset_link,
+)
+from .people import (
+    activate_user,
+    deactivate_user,
+    delete_account,
+    delete_user,
+    sign_up,
+    update_profile,
+    update_user,
+)
+from .roles import delete_role, grant_role, revoke_role, save_role, set_role_permissions, set_roles
+from .sessions import (
+    SignedIn,
+    authenticate_token,
+    hash_token,
+    issue_token,
+    list_sessions,
+    open_session,
+    remove_expired_sessions,
+    revoke_all_sessions,
+    revoke_session,
+    sign_in,
+    sign_out,
+)
+
+__all__ = [
+    "RESET_TASK",
+    "SignedIn",
+    "activate_user",
+    "authenticate_token",
+    "change_password",
+    "deactivate_user",
+    "delete_account",
+    "delete_role",
+    "delete_user",
+    "grant_role",
+    "hash_token",
+    "issue_token",
+    "list_sessions",
+    "make_reset_link",
+    "open_session",
+    "remove_expired_sessions",
+    "request_password_reset",
+    "reset_password",
+    "revoke_all_sessions",
+    "revoke_role",
+    "revoke_session",
+    "save_role",
+    "set_password",
+    "set_role_permissions",
+    "set_roles",
+    "sign_in",
+    "sign_out",
+    "sign_up",
+    "update_profile",
+    "update_user",
+    "user_of_reset_link",
+]

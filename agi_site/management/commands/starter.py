@@ -1,0 +1,32 @@
+"""`manage.py starter`: the rows that a new installation begins with."""
+
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import BaseCommand
+from django.utils.module_loading import module_has_submodule
+
+
+class Command(BaseCommand):
+    """Calls `load()` of each app's `starter.py`, from the lowest floor up; safe to run at every start."""
+
+    help = "Load starter data: roles, permissions, the first administrator, knowledge, tools, templates."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Load, then show what an operator has to be told once."""
+        notices: list[str] = []
+        for config in reversed(list(apps.get_app_configs())):
+            if config.module is not None and module_has_submodule(config.module, "starter"):
+                notice = import_module(f"{config.name}.starter").load()
+                notices += [notice] if isinstance(notice, str) else []
+        for notice in notices:
+            self.stdout.write(self.style.WARNING(_boxed(notice)))
+        self.stdout.flush()
+
+
+def _boxed(text: str) -> str:
+    lines = text.splitlines()
+    width = max(map(len, lines))
+    rows = [f"║  {line.ljust(width)}  ║" for line in lines]
+    return "\n".join([f"╔{'═' * (width + 4)}╗", *rows, f"╚{'═' * (width + 4)}╝"])
