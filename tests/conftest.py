@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def belongs(item: pytest.Item) -> bool:
         if item.get_closest_marker("on_mysql" if is_sqlite else "on_sqlite"):
             return False
+        if item.get_closest_marker("mysql") and "TEST_MYSQL_URL" not in os.environ:
+            return False  # make test-mysql runs these
         if not config.getoption("--database-only"):
             return True
         return _touches_database(item) and not any(item.get_closest_marker(mark) for mark in OWN_WORLD)
