@@ -7,3 +7,10 @@ class EmotionsConfig(AppConfig):
 
     name = "emotions"
     verbose_name = _("Emotions")
+
+    def ready(self) -> None:
+        from agi_site.lib import targets
+
+        from .models import EmotionAnalysis
+
+        targets.register("emotion_analysis", lambda: EmotionAnalysis)

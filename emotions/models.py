@@ -1,11 +1,21 @@
 """Emotions: analyses, response strategies and histories (the seed's section 5.11)."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import CreatedAtField, UpdatedAtField, UUIDKey, range_check
-from agi_site.lib.owned import OwnedModel, SharedModel
+from agi_site.lib.owned import OwnedModel, OwnedQuerySet, SharedModel, SharedQuerySet
+
+
+class EmotionAnalysisQuerySet(OwnedQuerySet):
+    """Analyses, by what was analysed."""
+
+    def of(self, target_type: str, target_id: str) -> Self:
+        """Those of one row."""
+        return self.filter(target_type=target_type, target_id=target_id)
 
 
 class EmotionAnalysis(OwnedModel):
@@ -27,6 +37,8 @@ class EmotionAnalysis(OwnedModel):
         settings.AUTH_USER_MODEL, models.DB_CASCADE, related_name="emotion_analyses", verbose_name=_("user")
     )
 
+    objects = EmotionAnalysisQuerySet.as_manager()
+
     class Meta:
         db_table = "emotion_analysis"
         verbose_name = _("emotion analysis")
@@ -40,6 +52,18 @@ class EmotionAnalysis(OwnedModel):
 
     def __str__(self) -> str:
         return str(self.dominant_emotion)
+
+
+class EmotionalResponseQuerySet(SharedQuerySet):
+    """Strategies, by when they apply."""
+
+    def active(self) -> Self:
+        """Those in use."""
+        return self.filter(is_active=True)
+
+    def told_in(self, language: str) -> Self:
+        """Those in a language; English where the language is none of ours."""
+        return self.filter(language=language if language in dict(settings.LANGUAGES) else "en")
 
 
 class EmotionalResponse(SharedModel):
@@ -59,6 +83,10 @@ class EmotionalResponse(SharedModel):
     )
     created_at = CreatedAtField(_("created at"))
     updated_at = UpdatedAtField(_("updated at"), null=True)
+    # Beyond the seed; the README says why.
+    language = models.CharField(_("language"), max_length=10, default="en", db_default="en", db_index=True)
+
+    objects = EmotionalResponseQuerySet.as_manager()
 
     class Meta:
         db_table = "emotional_response"

@@ -7,3 +7,10 @@ class ExplanationsConfig(AppConfig):
 
     name = "explanations"
     verbose_name = _("Explanations")
+
+    def ready(self) -> None:
+        from agi_site.lib import targets
+
+        from .models import Explanation
+
+        targets.register("explanation", lambda: Explanation)

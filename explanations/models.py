@@ -1,11 +1,26 @@
 """Explanations of what the system decided (the seed's section 5.10)."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import CreatedAtField, EnumField, UpdatedAtField, UUIDKey, enum_check, range_check
-from agi_site.lib.owned import OwnedModel, SharedModel
+from agi_site.lib.owned import OwnedModel, OwnedQuerySet, SharedModel, SharedQuerySet
+
+
+class ExplanationQuerySet(OwnedQuerySet):
+    """Explanations, by what they explain."""
+
+    def of(self, target_type: str, target_id: str) -> Self:
+        """Those of one row."""
+        return self.filter(target_type=target_type, target_id=target_id)
+
+    def with_features(self) -> Self:
+        """Load the features too, heaviest first."""
+        features = ExplanationFeature.objects.order_by("-importance", "pk")
+        return self.prefetch_related(models.Prefetch("features", queryset=features))
 
 
 class Explanation(OwnedModel):
@@ -25,6 +40,8 @@ class Explanation(OwnedModel):
         settings.AUTH_USER_MODEL, models.DB_CASCADE, related_name="explanations", verbose_name=_("user")
     )
 
+    objects = ExplanationQuerySet.as_manager()
+
     class Meta:
         db_table = "explanation"
         verbose_name = _("explanation")
@@ -37,7 +54,7 @@ class Explanation(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return str(self.pk)
+        return str(self.explanation)[:80]
 
 
 class ExplanationFeature(OwnedModel):
@@ -65,10 +82,28 @@ class ExplanationFeature(OwnedModel):
         return str(self.feature_name)
 
 
+# A template for this type tells of every type that has no template of its own.
+ANY_TARGET = "any"
+
+
 class Complexity(models.TextChoices):
     SIMPLE = "simple", _("simple")
     MODERATE = "moderate", _("moderate")
     DETAILED = "detailed", _("detailed")
+
+
+class ExplanationTemplateQuerySet(SharedQuerySet):
+    """Templates, by where they apply."""
+
+    def active(self) -> Self:
+        """Those in use."""
+        return self.filter(is_active=True)
+
+    def for_target(self, target_type: str, language: str) -> Self:
+        """Those for a type of row in a language; one made for that very type comes before one for `any`."""
+        return self.filter(target_type__in=[target_type, ANY_TARGET], language=language).order_by(
+            models.Case(models.When(target_type=target_type, then=0), default=1), "name"
+        )
 
 
 class ExplanationTemplate(SharedModel):
@@ -94,6 +129,10 @@ class ExplanationTemplate(SharedModel):
     )
     created_at = CreatedAtField(_("created at"))
     updated_at = UpdatedAtField(_("updated at"), null=True)
+    # Beyond the seed; the README says why.
+    language = models.CharField(_("language"), max_length=10, default="en", db_default="en", db_index=True)
+
+    objects = ExplanationTemplateQuerySet.as_manager()
 
     class Meta:
         db_table = "explanation_template"

@@ -7,3 +7,10 @@ class LearningConfig(AppConfig):
 
     name = "learning"
     verbose_name = _("Learning")
+
+    def ready(self) -> None:
+        from agi_site.lib import targets
+
+        from .models import Feedback
+
+        targets.register("feedback", lambda: Feedback)

@@ -35,7 +35,7 @@ class Feedback(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return str(self.entity_type)
+        return f"{self.entity_type}: {self.rating or '–'}"
 
 
 class LearningData(SharedModel):
@@ -85,7 +85,7 @@ class ModelVersion(SharedModel):
         ]
 
     def __str__(self) -> str:
-        return str(self.path)
+        return f"{self.model_name} {self.version}"
 
 
 class TrainingJobStatus(models.TextChoices):
@@ -93,6 +93,15 @@ class TrainingJobStatus(models.TextChoices):
     RUNNING = "running", _("running")
     COMPLETED = "completed", _("completed")
     FAILED = "failed", _("failed")
+
+
+# The only moves a training job may make; a finished one never changes again.
+LEGAL_MOVES: dict[str, frozenset[str]] = {
+    TrainingJobStatus.PENDING: frozenset({TrainingJobStatus.RUNNING, TrainingJobStatus.FAILED}),
+    TrainingJobStatus.RUNNING: frozenset({TrainingJobStatus.COMPLETED, TrainingJobStatus.FAILED}),
+    TrainingJobStatus.COMPLETED: frozenset(),
+    TrainingJobStatus.FAILED: frozenset(),
+}
 
 
 class TrainingJob(SharedModel):

@@ -11,7 +11,7 @@ class ToolsConfig(AppConfig):
     def ready(self) -> None:
         from agi_site.lib import targets
 
-        from . import builtin  # noqa: F401 - importing registers the starter tools
+        from . import builtin, examples  # noqa: F401 - importing them registers what they hold
         from .models import Tool, ToolExecution
 
         targets.register("tool", lambda: Tool)

@@ -10,7 +10,7 @@ HEAD_CHARACTERS = 16_000
 
 
 def storable(result: Any) -> Any:
-    """The result as plain JSON; of one that is too large the head, marked `truncated`, with its size in bytes.
+    """The result as plain JSON; of a large one the head and its size in bytes.
 
     Raises ValueError or TypeError for what JSON cannot say.
     """

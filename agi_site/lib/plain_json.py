@@ -63,3 +63,8 @@ def _fault_in_number(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return _("Numbers must be finite.")
     return ""
+
+
+def repaired(text: str) -> str:
+    """A text from an engine without NUL characters and half characters, which a column cannot hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,8 +1,8 @@
 """Cities and countries as people call them in English and Korean, and the time zone that is meant."""
 
 _NAMES = """
-Asia/Seoul: seoul, busan, incheon, daegu, daejeon, gwangju, jeju, korea, south korea, 서울, 부산, 인천, 대구, 대전
-Asia/Seoul: 광주, 제주, 한국, 대한민국
+Asia/Seoul: seoul, busan, incheon, daegu, daejeon, gwangju, jeju, korea, south korea, 서울, 부산, 인천, 대구
+Asia/Seoul: 대전, 광주, 제주, 한국, 대한민국
 Asia/Pyongyang: pyongyang, north korea, 평양, 북한
 Asia/Tokyo: tokyo, osaka, kyoto, sapporo, fukuoka, japan, 도쿄, 동경, 오사카, 교토, 삿포로, 후쿠오카, 일본
 Asia/Shanghai: beijing, shanghai, shenzhen, guangzhou, china, 베이징, 북경, 상하이, 상해, 선전, 광저우, 중국
@@ -50,8 +50,8 @@ America/New_York: dc, 뉴욕, 보스턴, 워싱턴, 마이애미, 애틀랜타
 America/Chicago: chicago, houston, dallas, austin, 시카고, 휴스턴, 댈러스
 America/Denver: denver, 덴버
 America/Phoenix: phoenix, 피닉스
-America/Los_Angeles: la, seattle, los angeles, san francisco, san diego, las vegas, 로스앤젤레스, 엘에이, 샌프란시스코
-America/Los_Angeles: 시애틀, 라스베이거스
+America/Los_Angeles: la, seattle, los angeles, san francisco, san diego, las vegas, 로스앤젤레스, 엘에이
+America/Los_Angeles: 샌프란시스코, 시애틀, 라스베이거스
 America/Anchorage: anchorage, alaska, 앵커리지
 Pacific/Honolulu: honolulu, hawaii, 호놀룰루, 하와이
 America/Toronto: toronto, montreal, ottawa, 토론토, 몬트리올, 오타와

@@ -39,7 +39,7 @@ _WEEKDAYS = (
     timeout=5,
 )
 def current_time(call: ToolContext, *, timezone: str = "") -> dict[str, Any]:
-    """`{"timezone", "iso", "date", "time", "weekday", "utc_offset"}`, the weekday in the caller's language."""
+    """`{"timezone", "iso", "date", "time", "weekday", "utc_offset"}`, the weekday in words."""
     zone = zone_of(timezone)
     return told(now().astimezone(zone), zone.key)
 
