@@ -4,24 +4,36 @@ A channel is a short, capped log of events with growing ids. Rows are the truth;
 changed. Redis Streams carry them in the full stack, a ring in this process when embedded. A reader that
 comes back with the id of the last event it saw gets everything after it, or one `reset` event if the
 channel no longer reaches back so far; then it reloads what it shows from the rows.
+
+Publishing never fails the work that publishes: while the transport is out of reach events are dropped,
+and the first one after that is preceded by a `reset`.
 """
 
 import asyncio
+import contextlib
 import json
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
 from django.conf import settings
 
+logger = logging.getLogger(__name__)
+
 KEPT_EVENTS = 4096
 KEPT_SECONDS = 3600
+KEPT_SECONDS_IN_PROCESS = 900
 KEEP_ALIVE_SECONDS = 15.0
+BATCH_EVENTS = 1000
 START = "0-0"
+RESET = "reset"
+# While Redis does not answer, publishers do not wait for it at each event.
+PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +46,31 @@ class Event:
 
 
 class Transport(Protocol):
-    """What carries events; `read` and `follow` give the events after an id, in order."""
+    """What carries events; `read` and `wait` give the events after an id, in order."""
 
     def publish(self, channel: str, name: str, data: dict[str, Any]) -> str: ...
     def read(self, channel: str, after: str) -> list[Event]: ...
     def last_id(self, channel: str) -> str: ...
-    def wait(self, channel: str, after: str, quiet: float) -> "AsyncIterator[list[Event]]": ...
+    def wait(self, channel: str, after: str, quiet: float) -> AsyncGenerator[list[Event]]: ...
 
 
 def position(event_id: str) -> tuple[int, int]:
     """The two numbers of an event id, for comparing; anything malformed counts as the start."""
-    milliseconds, _dash, count = event_id.partition("-")
-    if not (milliseconds.isdigit() and (count or "0").isdigit()):
+    milliseconds, dash, count = event_id.partition("-")
+    count = count if dash else "0"
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in (milliseconds, count)):
         return 0, 0
-    return int(milliseconds), int(count or 0)
+    return int(milliseconds), int(count)
 
 
 def publish(channel: str, name: str, data: dict[str, Any]) -> str:
-    """Append an event to a channel; returns its id."""
+    """Append an event to a channel; returns its id, or "" while the transport is out of reach."""
     return transport().publish(channel, name, data)
 
 
 def read(channel: str, after: str = START) -> list[Event]:
     """The kept events of a channel after an id."""
-    return transport().read(channel, after)
+    return transport().read(channel, normal_id(after))
 
 
 def last_id(channel: str) -> str:
@@ -65,10 +78,12 @@ def last_id(channel: str) -> str:
     return transport().last_id(channel)
 
 
-async def follow(channel: str, after: str) -> AsyncIterator[list[Event]]:
-    """Yield the events after an id in batches as they come, and an empty batch when it stays quiet."""
-    async for batch in transport().wait(channel, after, KEEP_ALIVE_SECONDS):
-        yield batch
+def follow(channel: str, after: str) -> AsyncGenerator[list[Event]]:
+    """Yield the events after an id in batches as they come, and an empty batch when it stays quiet.
+
+    Raises ConnectionError when the transport goes away; the reader comes back with its last id.
+    """
+    return transport().wait(channel, normal_id(after), KEEP_ALIVE_SECONDS)
 
 
 def transport() -> Transport:
@@ -81,14 +96,36 @@ def _transport(redis_url: str) -> Transport:
     return RedisTransport(redis_url) if redis_url else MemoryTransport()
 
 
+def normal_id(event_id: str) -> str:
+    """An id as it would have been given out: what a reader sends back may be anything."""
+    milliseconds, count = position(event_id)
+    return f"{milliseconds}-{count}"
+
+
+# --- In this process --------------------------------------------------------------------------------------
+@dataclass(slots=True, eq=False)
+class _Reader:
+    loop: asyncio.AbstractEventLoop
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    called: bool = False  # so that many events cost one call into the reader's loop
+
+    def call(self) -> None:
+        if not self.called:
+            self.called = True
+            try:
+                self.loop.call_soon_threadsafe(self.ready.set)
+            except RuntimeError:
+                logger.debug("a reader's loop is closed")
+
+
 class _Channel:
     def __init__(self) -> None:
         self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         # Ids below this were never here, or are gone: the process restarted or the ring ran over.
-        self.floor = position(f"{time.time_ns() // 1_000_000}-0")
-        self.last = f"{self.floor[0]}-0"
+        self.floor = (time.time_ns() // 1_000_000, 0)
+        self.last = self.floor
         self.touched = time.monotonic()
-        self.readers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self.readers: set[_Reader] = set()
 
 
 class MemoryTransport:
@@ -97,60 +134,66 @@ class MemoryTransport:
     def __init__(self) -> None:
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
+        self._tidied = time.monotonic()
 
     def publish(self, channel: str, name: str, data: dict[str, Any]) -> str:
+        data = json.loads(json.dumps(data))  # as it would arrive from elsewhere, and no longer shared
         with self._lock:
             ring = self._channel(channel)
-            before = position(ring.last)
-            now = max(time.time_ns() // 1_000_000, before[0])
-            event = Event(f"{now}-{before[1] + 1 if now == before[0] else 0}", name, data)
+            now = max(time.time_ns() // 1_000_000, ring.last[0])
+            ring.last = (now, ring.last[1] + 1 if now == ring.last[0] else 0)
+            event = Event(_text(ring.last), name, data)
             if len(ring.events) == KEPT_EVENTS:
                 ring.floor = position(ring.events[0].id)
             ring.events.append(event)
-            ring.last, ring.touched = event.id, time.monotonic()
-            readers = list(ring.readers)
-        for loop, ready in readers:
-            try:
-                loop.call_soon_threadsafe(ready.set)
-            except RuntimeError:  # its loop is closed; the reader is gone
-                ring.readers.discard((loop, ready))
+            ring.touched = time.monotonic()
+            for reader in ring.readers:
+                reader.call()
         return event.id
 
     def read(self, channel: str, after: str) -> list[Event]:
         with self._lock:
-            ring = self._channel(channel)
-            start = position(after)
-            if start != (0, 0) and start < ring.floor:
-                return [Event(ring.last, "reset", {})]
-            if not ring.events or position(ring.last) <= start:
-                return []
-            return [event for event in ring.events if position(event.id) > start]
+            return self._read(self._channel(channel), after)
 
     def last_id(self, channel: str) -> str:
         with self._lock:
-            return self._channel(channel).last
+            return _text(self._channel(channel).last)
 
-    async def wait(self, channel: str, after: str, quiet: float) -> AsyncIterator[list[Event]]:
-        reader = (asyncio.get_running_loop(), asyncio.Event())
+    async def wait(self, channel: str, after: str, quiet: float) -> AsyncGenerator[list[Event]]:
+        reader = _Reader(asyncio.get_running_loop())
         with self._lock:
-            self._channel(channel).readers.add(reader)
+            ring = self._channel(channel)
+            ring.readers.add(reader)
         try:
             while True:
-                reader[1].clear()
-                batch = self.read(channel, after)
-                if not batch:
-                    try:
-                        await asyncio.wait_for(reader[1].wait(), quiet)
-                    except TimeoutError:
-                        yield []
+                with self._lock:
+                    reader.called = False
+                    reader.ready.clear()
+                    batch = self._read(ring, after)[:BATCH_EVENTS]
+                if batch:
+                    after = batch[-1].id
+                    yield batch
                     continue
-                after = batch[-1].id
-                yield batch
+                try:
+                    await asyncio.wait_for(reader.ready.wait(), quiet)
+                except TimeoutError:
+                    yield []
         finally:
             with self._lock:
-                ring = self._channels.get(channel)
-                if ring is not None:
-                    ring.readers.discard(reader)
+                ring.readers.discard(reader)
+
+    @staticmethod
+    def _read(ring: _Channel, after: str) -> list[Event]:
+        start = position(after)
+        if start != (0, 0) and not ring.floor <= start <= ring.last:
+            return [Event(_text(ring.last), RESET, {})]
+        found: list[Event] = []
+        for event in reversed(ring.events):  # a reader is mostly near the end
+            if position(event.id) <= start:
+                break
+            found.append(event)
+        found.reverse()
+        return found
 
     def _channel(self, name: str) -> _Channel:
         if name not in self._channels:
@@ -159,66 +202,152 @@ class MemoryTransport:
         return self._channels[name]
 
     def _forget_idle(self) -> None:
-        limit = time.monotonic() - KEPT_SECONDS
-        for name in [n for n, ring in self._channels.items() if ring.touched < limit and not ring.readers]:
+        now = time.monotonic()
+        if now - self._tidied < KEPT_SECONDS_IN_PROCESS / 60:
+            return
+        self._tidied = now
+        idle = [
+            name
+            for name, ring in self._channels.items()
+            if now - ring.touched > KEPT_SECONDS_IN_PROCESS and not ring.readers
+        ]
+        for name in idle:
             del self._channels[name]
 
 
+def _text(place: tuple[int, int]) -> str:
+    return f"{place[0]}-{place[1]}"
+
+
+# --- In Redis ---------------------------------------------------------------------------------------------
 class RedisTransport:
-    """Channels as Redis Streams, capped and expiring, shared by all processes."""
+    """Channels as Redis Streams, capped and expiring, shared by all processes.
+
+    An empty channel's last id is START, so any other id a reader brings was once given to an event.
+    """
 
     def __init__(self, url: str) -> None:
         import redis
 
         self._url = url
-        self._client = redis.Redis.from_url(url, decode_responses=True)
+        self._errors = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError)
+        self._client = redis.Redis.from_url(
+            url, decode_responses=True, socket_connect_timeout=2, socket_timeout=5
+        )
+        self._rests_until = 0.0
+        self._gaps: set[str] = set()
 
     @staticmethod
     def _key(channel: str) -> str:
         return f"agi:events:{channel}"
 
     def publish(self, channel: str, name: str, data: dict[str, Any]) -> str:
+        body = json.dumps(data)
+        if time.monotonic() < self._rests_until:
+            self._gaps.add(channel)
+            return ""
+        gap = channel in self._gaps
+        try:
+            event_id = self._append(channel, [(RESET, "{}")] * gap + [(name, body)])
+        except self._errors as error:
+            self._rests_until = time.monotonic() + PAUSE_SECONDS
+            self._gaps.add(channel)
+            logger.warning("events are dropped, Redis is out of reach: %s", type(error).__name__)
+            return ""
+        if gap:
+            self._gaps.discard(channel)
+        return event_id
+
+    def _append(self, channel: str, events: list[tuple[str, str]]) -> str:
         key = self._key(channel)
         with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.xadd(
-                key, {"event": name, "data": json.dumps(data)}, maxlen=KEPT_EVENTS, approximate=True
-            )
+            for name, body in events:
+                fields: Any = {"event": name, "data": body}
+                pipeline.xadd(key, fields, maxlen=KEPT_EVENTS, approximate=True)
             pipeline.expire(key, KEPT_SECONDS)
-            event_id, _expires = pipeline.execute()
-        return str(event_id)
+            return str(pipeline.execute()[-2])
 
     def read(self, channel: str, after: str) -> list[Event]:
         key = self._key(channel)
-        rows: Any = self._client.xrange(key, min=f"({after}")
-        if self._lost(after, self._client.xrange(key, count=1)):
-            return [Event(self.last_id(channel), "reset", {})]
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.xrange(key, min=f"({after}")
+            pipeline.xrange(key, count=1)
+            pipeline.xrevrange(key, count=1)
+            pipeline.exists(key)
+            rows, oldest, newest, exists = pipeline.execute()
+        trimmed = bool(exists) and after == START and self._trimmed(self._client.xinfo_stream(key))
+        if trimmed or _out_of_reach(after, oldest, newest):
+            return [Event(newest[0][0] if newest else START, RESET, {})]
         return [_from_redis(row) for row in rows]
 
     def last_id(self, channel: str) -> str:
-        newest: Any = self._client.xrevrange(self._key(channel), count=1)
-        return str(newest[0][0]) if newest else f"{time.time_ns() // 1_000_000}-0"
+        try:
+            newest: Any = self._client.xrevrange(self._key(channel), count=1)
+        except self._errors:
+            # A page is shown all the same; this id makes its reader begin with a reset.
+            return f"{time.time_ns() // 1_000_000}-0"
+        return str(newest[0][0]) if newest else START
 
-    async def wait(self, channel: str, after: str, quiet: float) -> AsyncIterator[list[Event]]:
+    async def wait(self, channel: str, after: str, quiet: float) -> AsyncGenerator[list[Event]]:
+        try:
+            async with contextlib.aclosing(self._wait(channel, after, quiet)) as batches:
+                async for batch in batches:
+                    yield batch
+        except self._errors as error:
+            raise ConnectionError("Redis is out of reach") from error
+
+    async def _wait(self, channel: str, after: str, quiet: float) -> AsyncGenerator[list[Event]]:
         from redis.asyncio import Redis
 
-        key = self._key(channel)
-        async with Redis.from_url(self._url, decode_responses=True) as client:
-            if self._lost(after, await client.xrange(key, count=1)):
-                newest: Any = await client.xrevrange(key, count=1)
-                after = newest[0][0]
-                yield [Event(after, "reset", {})]
+        key, behind = self._key(channel), True
+        # The read blocks for `quiet`, so the connection may be silent for longer than that.
+        async with Redis.from_url(
+            self._url, decode_responses=True, socket_connect_timeout=2, socket_timeout=quiet + 10
+        ) as client:
             while True:
-                answer: Any = await client.xread({key: after}, block=int(quiet * 1000), count=1000)
-                batch = [_from_redis(row) for row in answer[0][1]] if answer else []
-                after = batch[-1].id if batch else after
-                yield batch
+                answer: Any = await client.xread(
+                    {key: after}, block=None if behind else max(int(quiet * 1000), 1), count=BATCH_EVENTS
+                )
+                rows = answer[0][1] if answer else []
+                # Only a reader that just came, or that gets a full batch, can have been overtaken.
+                if (behind or len(rows) == BATCH_EVENTS) and (
+                    end := await self._overtaken(client, key, after)
+                ):
+                    after, behind = end, True
+                    yield [Event(end, RESET, {})]
+                    continue
+                silent, behind = not rows and not behind, False
+                if rows:
+                    after, behind = rows[-1][0], len(rows) == BATCH_EVENTS
+                    yield [_from_redis(row) for row in rows]
+                elif silent:
+                    yield []
+
+    async def _overtaken(self, client: Any, key: str, after: str) -> str:
+        """The id to go on from if events after `after` were trimmed away or expired, else ""."""
+        oldest, newest = await client.xrange(key, count=1), await client.xrevrange(key, count=1)
+        if after == START:
+            lost = bool(newest) and self._trimmed(await client.xinfo_stream(key))
+        else:
+            lost = _out_of_reach(after, oldest, newest)
+        return str(newest[0][0] if newest else START) if lost else ""
 
     @staticmethod
-    def _lost(after: str, oldest: Any) -> bool:
-        """Whether the stream was trimmed past `after`: a trimmed stream is full, so its length tells."""
-        if position(after) == (0, 0) or not oldest:
-            return False
-        return position(after) < position(oldest[0][0]) and "first" not in oldest[0][1]
+    def _trimmed(info: Any) -> bool:
+        """Whether a stream has lost entries since it was made (nobody deletes single ones)."""
+        return int(info["entries-added"]) > int(info["length"])
+
+
+def _out_of_reach(after: str, oldest: Any, newest: Any) -> bool:
+    """Whether a stream no longer holds everything after an id that it gave out once.
+
+    A reader that saw exactly the newest of the trimmed events is told so too; it reloads once for nothing.
+    """
+    if after == START:
+        return False
+    if not oldest:
+        return True
+    return not position(oldest[0][0]) <= position(after) <= position(newest[0][0])
 
 
 def _from_redis(row: Any) -> Event:
