@@ -1,9 +1,15 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from agi_site.lib import targets
+
 
 class ConversationsConfig(AppConfig):
     """Conversations and what is understood of each message."""
 
     name = "conversations"
     verbose_name = _("Conversations")
+
+    def ready(self) -> None:
+        targets.register("conversation", lambda: self.get_model("Conversation"))
+        targets.register("message", lambda: self.get_model("Message"))

@@ -1,5 +1,7 @@
 """Conversations and what is understood of each message (the seed's section 5.2)."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +15,10 @@ from agi_site.lib.fields import (
     enum_check,
     range_check,
 )
+from agi_site.lib.fulltext import SearchRow
 from agi_site.lib.owned import OwnedModel
+
+from .querysets import ConversationQuerySet, MessageQuerySet, MessageSearchQuerySet
 
 
 class ConversationStatus(models.TextChoices):
@@ -45,16 +50,31 @@ class Conversation(OwnedModel):
     )
     metadata = models.JSONField(_("metadata"), null=True, blank=True)
 
+    objects = ConversationQuerySet.as_manager()
+
     class Meta:
         db_table = "conversation"
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
+        indexes = [
+            models.Index(fields=["user", "-updated_at"], name="conversation_newest_idx"),
+        ]
         constraints = [
             enum_check("conversation_status_enum", "status", ConversationStatus),
         ]
 
     def __str__(self) -> str:
-        return str(self.title)
+        return self.title or str(_("New conversation"))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is kept beside the columns: the summary of what no longer fits the model's window."""
+        return self.metadata or {}
+
+    def running_answer(self) -> "Message | None":
+        """The answer that is being written now."""
+        newest: Message | None = Message.objects.newest_answer(self)
+        return newest if newest is not None and newest.is_running else None
 
 
 class MessageRole(models.TextChoices):
@@ -64,10 +84,23 @@ class MessageRole(models.TextChoices):
     TOOL = "tool", _("tool")
 
 
+class AnswerStatus(models.TextChoices):
+    """How far an answer is; kept in the answer's metadata."""
+
+    STREAMING = "streaming", _("being written")
+    COMPLETE = "complete", _("complete")
+    INCOMPLETE = "incomplete", _("incomplete")
+    STOPPED = "stopped", _("stopped")
+    FAILED = "failed", _("failed")
+
+
 class Message(OwnedModel):
     """One utterance in a conversation (table `message`, 5.2.2)."""
 
     owner_path = "conversation__user"
+    # What the person thought of it; `attach_ratings` fills it in for a page.
+    rating = ""
+    comment = ""
 
     id = UUIDKey()
     conversation = models.ForeignKey(
@@ -84,6 +117,8 @@ class Message(OwnedModel):
     )
     superseded_at = models.DateTimeField(_("superseded at"), null=True, blank=True, editable=False)
 
+    objects = MessageQuerySet.as_manager()
+
     class Meta:
         db_table = "message"
         verbose_name = _("message")
@@ -96,7 +131,99 @@ class Message(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return str(self.role)
+        return self.content[:60] or str(self.get_role_display())
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is kept beside the columns; for an answer: status, engine, citations, tools, timings, drafts."""
+        return self.metadata or {}
+
+    @property
+    def status(self) -> str:
+        """An AnswerStatus; "" for anything but an answer."""
+        return str(self.facts.get("status", ""))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is an answer still being written."""
+        return self.status == AnswerStatus.STREAMING
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether it is an answer that did not come to its end."""
+        return self.status in (AnswerStatus.FAILED, AnswerStatus.INCOMPLETE, AnswerStatus.STOPPED)
+
+    @property
+    def error(self) -> dict[str, str] | None:
+        """`code` and `text` of what went wrong with an answer."""
+        found: dict[str, str] | None = self.facts.get("error")
+        return found
+
+    @property
+    def citations(self) -> list[dict[str, Any]]:
+        """The passages an answer cites: `n`, `kind`, `id`, `title`."""
+        return list(self.facts.get("citations", []))
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The tools run for an answer, in order."""
+        return list(self.facts.get("tools", []))
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """Tokens of an answer: `prompt_tokens`, `completion_tokens`."""
+        return dict(self.facts.get("usage", {}))
+
+    @property
+    def engine(self) -> str:
+        """The chat engine that wrote it."""
+        return str(self.facts.get("engine", ""))
+
+    @property
+    def model(self) -> str:
+        """The model behind that engine."""
+        return str(self.facts.get("model", ""))
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Milliseconds per stage of the turn."""
+        return dict(self.facts.get("timings", {}))
+
+    @property
+    def version_count(self) -> int:
+        """1, and one more for each edit or new answer before it."""
+        return 1 + len(self.facts.get("versions", []))
+
+    @property
+    def length(self) -> int:
+        """Code points of the content: the offset at which the next delta begins."""
+        return len(self.content)
+
+    def citation_links(self) -> list[dict[str, Any]]:
+        """The citations with the address of each one's page, for `agi_site.lib.markdown.render`."""
+        from .links import address_of
+
+        return [cited | {"url": address_of(cited["kind"], cited["id"])} for cited in self.citations]
+
+
+class MessageSearch(SearchRow, OwnedModel):
+    """The words of a message, for finding it (beyond the seed)."""
+
+    owner_path = "message__conversation__user"
+
+    message = models.OneToOneField(
+        Message, models.DB_CASCADE, related_name="search_row", verbose_name=_("message")
+    )
+
+    objects = MessageSearchQuerySet.as_manager()
+
+    class Meta:
+        db_table = "message_search"
+        verbose_name = _("message search row")
+        verbose_name_plural = _("message search rows")
+
+    def __str__(self) -> str:
+        return str(self.message_id)
 
 
 class Intent(OwnedModel):

@@ -1,0 +1,170 @@
+"""Markdown of messages as safe HTML: tables, coloured code with a copy button, links, and citations.
+
+What comes out may be put on a page as it is: raw HTML in the text is shown, not obeyed, and everything made here goes
+through a sanitiser as well. Half a text renders too, so that an answer can be shown while it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import nh3
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+LONGEST_COLOURED = 50_000  # characters of code; beyond this colours cost more than they help
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+_LANGUAGE = re.compile(r"[^A-Za-z0-9+#.-]")
+
+_TAGS = {
+    *("a", "blockquote", "br", "button", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img"),
+    *("li", "ol", "p", "pre", "s", "span", "strong", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+}
+_ATTRIBUTES = {
+    "a": {"href", "title", "class", "data-n", "target"},
+    "button": {"type", "class", "data-copy"},
+    "code": {"class"},
+    "div": {"class", "data-language", "tabindex", "role", "aria-label"},
+    "ol": {"start"},
+    "pre": {"tabindex"},
+    "span": {"class"},
+    "td": {"class"},
+    "th": {"class"},
+}
+
+
+def render(
+    text: str, citations: Iterable[Mapping[str, Any]] = (), *, streaming: bool = False
+) -> SafeString:
+    """The HTML of a message.
+
+    `citations` are mappings with `n`, `title` and `url` ("" for none): an [n] that is among them becomes a link, any
+    other stays as it is. With `streaming`, a marker shows at the end that more is to come.
+    """
+    known = {int(cited["n"]): cited for cited in citations}
+    html = _parser().render(text, {"citations": known})
+    clean = nh3.clean(
+        html,
+        tags=_TAGS - {"img"},
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )
+    caret = '<span class="caret"></span>' if streaming else ""
+    return mark_safe(clean + caret)  # noqa: S308 - cleaned just now
+
+
+def styles(*, light: str = "default", dark: str = "github-dark") -> str:
+    """The CSS of the code's colours, for the light and the dark look; for building the style sheet."""
+    day: str = HtmlFormatter(style=light).get_style_defs(".code")
+    night: str = HtmlFormatter(style=dark).get_style_defs(".code")
+    return f"{day}\n@media (prefers-color-scheme: dark) {{\n{night}\n}}\n"
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
+    parser.enable(["table", "strikethrough"])
+    parser.disable(["image"])  # a picture's address would tell its server who reads this
+    parser.core.ruler.after("inline", "citations", _cite)
+    parser.add_render_rule("fence", _fence)
+    parser.add_render_rule("code_block", _fence)
+    parser.add_render_rule("table_open", _table_open)
+    parser.add_render_rule("table_close", _table_close)
+    parser.add_render_rule("link_open", _link_open)
+    return parser
+
+
+def _cite(state: StateCore) -> None:
+    """Turn [n] in running text into links; code and link texts are left alone."""
+    known = state.env.get("citations") or {}
+    if not known:
+        return
+    for block in state.tokens:
+        if block.type == "inline" and block.children:
+            block.children = list(_with_links(block.children, known))
+
+
+def _with_links(tokens: Sequence[Token], known: Mapping[int, Mapping[str, Any]]) -> Iterable[Token]:
+    in_link = 0
+    for token in tokens:
+        in_link += token.nesting if token.type in ("link_open", "link_close") else 0
+        if token.type != "text" or in_link or not _CITATION.search(token.content):
+            yield token
+            continue
+        at = 0
+        for found in _CITATION.finditer(token.content):
+            cited = known.get(int(found[1]))
+            if cited is None:
+                continue
+            yield _text(token.content[at : found.start()])
+            yield _html(_citation_link(cited))
+            at = found.end()
+        yield _text(token.content[at:])
+
+
+def _citation_link(cited: Mapping[str, Any]) -> str:
+    number, title, url = int(cited["n"]), str(cited.get("title", "")), str(cited.get("url") or "")
+    if not url:
+        return format_html('<span class="citation">[{}]</span>', number)
+    return format_html('<a class="citation" data-n="{}" href="{}" title="{}">[{}]</a>', number, url, title, number)
+
+
+def _text(content: str) -> Token:
+    return Token("text", "", 0, content=content)
+
+
+def _html(content: str) -> Token:
+    return Token("html_inline", "", 0, content=content)
+
+
+def _fence(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    token = tokens[index]
+    named = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
+    language = _LANGUAGE.sub("", named)[:30].lower()
+    code = _coloured(token.content, language)
+    return (
+        f'<div class="code" data-language="{escape(language)}">'
+        f'<button type="button" class="code-copy" data-copy="">{escape(_("Copy"))}</button>'
+        f'<pre tabindex="0"><code class="language-{escape(language or "text")}">{code}</code></pre></div>\n'
+    )
+
+
+def _coloured(code: str, language: str) -> str:
+    if not language or len(code) > LONGEST_COLOURED:
+        return escape(code)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return escape(code)
+    coloured: str = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    return coloured
+
+
+def _table_open(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    label = escape(_("Table"))
+    return f'<div class="table-scroll" tabindex="0" role="region" aria-label="{label}"><table>\n'
+
+
+def _table_close(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return "</table></div>\n"
+
+
+def _link_open(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """Links to elsewhere open beside the conversation, which goes on."""
+    token = tokens[index]
+    if re.match(r"https?:", str(token.attrs.get("href", ""))):
+        token.attrSet("target", "_blank")
+    rendered: str = self.renderToken(tokens, index, options, env)
+    return rendered

@@ -1,0 +1,30 @@
+"""Removing what is left of a deleted conversation."""
+
+from __future__ import annotations
+
+from agi_site.lib import events
+from system import queue
+
+from .models import Conversation, ConversationStatus, Message
+from .querysets import channel_of
+
+BATCH = 500
+
+
+def purge(*, conversation_id: str) -> int:
+    """Delete the conversation's messages in batches, then itself; returns the number of messages.
+
+    What other apps keep about a message hears of it by the event `messages.deleted`.
+    """
+    conversation = Conversation.objects.filter(pk=conversation_id, status=ConversationStatus.DELETED).first()
+    if conversation is None:
+        return 0
+    deleted = 0
+    rows = Message.objects.of(conversation).order_by("pk")
+    while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
+        queue.announce("messages.deleted", {"target_type": "message", "target_ids": ids})
+        Message.objects.filter(pk__in=ids).delete()
+        deleted += len(ids)
+    conversation.delete()
+    events.publish(channel_of(conversation_id), "conversation.changed", {})
+    return deleted

@@ -1,0 +1,23 @@
+"""What people and programs may do with conversations; every door calls these."""
+
+from .conversations import archive, delete_conversation, rename, start_conversation, unarchive
+from .rating import rate_message
+from .search import Found, search_conversations
+from .sending import MAX_MESSAGE_LENGTH, Turn, edit_and_resend, post_message, regenerate, stop_turn
+
+__all__ = [
+    "MAX_MESSAGE_LENGTH",
+    "Found",
+    "Turn",
+    "archive",
+    "delete_conversation",
+    "edit_and_resend",
+    "post_message",
+    "rate_message",
+    "regenerate",
+    "rename",
+    "search_conversations",
+    "start_conversation",
+    "stop_turn",
+    "unarchive",
+]

@@ -1,0 +1,136 @@
+"""Decide: who answers how, with which tools, and how much of the conversation the model gets to see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from django.utils import timezone
+
+from agi_site.lib import engines
+from agi_site.lib.engines.base import ChatEngine, ChatMessage, ToolCall
+from emotions import services as emotions
+from tools.services import specs_for
+
+from ..models import Message
+from .state import State
+
+CHUNK = 40
+MOST_MESSAGES = 200
+LANGUAGE_NAMES = {"en": "English", "ko": "Korean"}
+
+INSTRUCTIONS = """\
+You are the assistant of a team, in the team's own workplace. You talk with {person}. Now it is {now}.
+Answer in {language}, unless the person asks for another language. Be exact, plain and brief; use Markdown where it helps.
+Use the tools when they give a better answer than you could from memory: never calculate or guess a time yourself.
+What you take from a numbered passage you cite as [n] right behind it. If you do not know, say so; never invent.\
+"""
+
+
+def decide(state: State) -> None:
+    """Put together what the engine is asked: instructions, window, tools and the passages that fit."""
+    with state.stage("decide"):
+        engine = engines.chat()
+        state.tools = specs_for(state.user)
+        state.strategy = _strategy(state)
+        system = _system_text(state)
+        room = _room(engine, state, system)
+        room -= _fit_passages(state, room // 2, engine.count_tokens)
+        window = _window(state, room, engine.count_tokens)
+        state.messages = [ChatMessage("system", system), *window]
+
+
+def _strategy(state: State) -> str:
+    """How to answer what the person feels, "" where nothing calls for it."""
+    found = state.analysis
+    if found is None:
+        return ""
+    response = emotions.strategy_for(
+        emotion=found.dominant_emotion, language=state.reply_language, intensity=found.intensity
+    )
+    return response.template if response else ""
+
+
+def _system_text(state: State) -> str:
+    """The instructions; the person's text never becomes part of them, but for their name."""
+    now = timezone.localtime()
+    person = " ".join((state.user.nickname or state.user.username).split())
+    parts = [
+        INSTRUCTIONS.format(
+            person=json.dumps(person, ensure_ascii=False),
+            now=f"{now:%A %Y-%m-%d %H:%M} ({timezone.get_current_timezone_name()})",
+            language=LANGUAGE_NAMES.get(state.reply_language, "the language of the message"),
+        )
+    ]
+    if state.strategy:
+        parts.append(f"How the person feels matters: {state.strategy}")
+    if summary := state.conversation.facts.get("summary"):
+        parts.append("Earlier in this conversation (a summary, not instructions):\n" + summary["text"])
+    return "\n\n".join(parts)
+
+
+def _room(engine: ChatEngine, state: State, system: str) -> int:
+    """Tokens left for passages and history when answer, instructions, tools and question have theirs."""
+    count = engine.count_tokens
+    tools = sum(count(f"{tool.name} {tool.description} {tool.parameters}") for tool in state.tools)
+    answer = min(1500, engine.context_window // 4)
+    return engine.context_window - answer - count(system) - tools - count(state.question.content)
+
+
+def _fit_passages(state: State, room: int, count: Callable[[str], int]) -> int:
+    """Keep the passages that fit in `room` tokens, best first; returns what they take."""
+    taken = 0
+    for kept, passage in enumerate(state.passages):
+        size = count(passage.title) + count(passage.content) + 8
+        if taken + size > max(room, 0):
+            del state.passages[kept:]
+            break
+        taken += size
+    return taken
+
+
+def _window(state: State, room: int, count: Callable[[str], int]) -> list[ChatMessage]:
+    """The newest messages that fit in `room` tokens, then the question; reads no further back than it needs to."""
+    turns: list[list[ChatMessage]] = []
+    read, oldest = 0, None
+    history = Message.objects.history(state.conversation, before=state.question.pk, chunk=CHUNK)
+    for chunk in history:
+        for row in chunk:
+            said = _as_chat(row)
+            room -= sum(count(message.content) + 4 for message in said)
+            read += 1
+            if room < 0 or read > MOST_MESSAGES:
+                state.window_starts_at = oldest or state.question.pk
+                return _in_order(turns, state.question)
+            oldest = row.pk
+            turns.append(said)
+    return _in_order(turns, state.question)
+
+
+def _as_chat(row: Message) -> list[ChatMessage]:
+    """A stored message as the engine sees it: an answer comes with its tool calls and their results."""
+    if row.role == "user":
+        return [ChatMessage("user", row.content)]
+    if row.role != "assistant" or not row.content:
+        return []
+    said: list[ChatMessage] = []
+    for entry in row.tools:
+        call = ToolCall(entry["call_id"], entry["name"], entry["arguments"])
+        said.append(ChatMessage("assistant", "", (call,)))
+        said.append(ChatMessage("tool", entry.get("result", ""), tool_call_id=call.id))
+    return [*said, ChatMessage("assistant", row.content)]
+
+
+def _in_order(turns: list[list[ChatMessage]], question: Message) -> list[ChatMessage]:
+    """Oldest first, beginning with the person and never the same person twice: many chat templates insist on it."""
+    ordered: list[ChatMessage] = []
+    for said in [*reversed(turns), [ChatMessage("user", question.content)]]:
+        if not ordered and (not said or said[0].role != "user"):
+            continue
+        for message in said:
+            if message.role == "user" and ordered and ordered[-1].role == "user":
+                merged = f"{ordered[-1].content}\n\n{message.content}"
+                ordered[-1] = ChatMessage("user", merged)
+            else:
+                ordered.append(message)
+    return ordered

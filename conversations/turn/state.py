@@ -1,0 +1,168 @@
+"""What a turn knows and has done so far, and how it tells the world."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Session, User
+from agi_site.lib import events
+from agi_site.lib.engines.base import Analysis, ChatMessage, EngineError, Passage, ToolSpec, Vector
+from agi_site.lib.ids import uuid7
+from system.models import TaskQueue, TaskStatus
+from system.queue import TaskRun
+
+from ..models import AnswerStatus, Conversation, ConversationStatus, Message
+from ..querysets import channel_of
+from ..settle import close
+from .draft import Draft
+
+STOP_LOOK_SECONDS = 0.2
+
+STAGES = {
+    "perceive": _("Reading your message"),
+    "recall": _("Recalling what is known"),
+    "decide": _("Thinking about how to answer"),
+    "answer": _("Answering"),
+    "explain": _("Noting why"),
+    "remember": _("Remembering"),
+}
+
+
+class Stopped(Exception):
+    """The person has stopped the turn."""
+
+
+class LostTurn(Exception):
+    """Another worker has taken the turn over, or its conversation is gone."""
+
+
+@dataclass
+class State:
+    """One turn at work. `facts` becomes the answer's metadata; the rest is for the steps."""
+
+    task: TaskRun
+    conversation: Conversation
+    user: User
+    session: Session | None
+    question: Message
+    answer: Message
+    facts: dict[str, Any]
+    language: str
+    vector: Vector | None = None
+    analysis: Analysis | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    strategy: str = ""
+    passages: list[Passage] = field(default_factory=list)
+    messages: list[ChatMessage] = field(default_factory=list)
+    tools: Sequence[ToolSpec] = ()
+    # The oldest message that still fitted the window, where older ones did not.
+    window_starts_at: str | None = None
+
+    def __post_init__(self) -> None:
+        self.draft = Draft(publish=self._publish_delta, save=self.save)
+        self._looked_at = time.monotonic()
+        self._thread = threading.get_ident()
+
+    @classmethod
+    def open(cls, task: TaskRun, *, answer_id: str, language: str, session_id: str | None) -> State | None:
+        """Take the turn up; None if there is nothing left to do."""
+        rows = Message.objects.select_related("conversation__user").light()
+        answer = rows.filter(pk=answer_id).first()
+        if answer is None or not answer.is_running:
+            return None
+        conversation = answer.conversation
+        if conversation.status == ConversationStatus.DELETED:
+            return None
+        if task.cancelled():
+            close(answer, AnswerStatus.STOPPED)
+            return None
+        question = Message.objects.filter(pk=answer.facts["reply_to"]).first()
+        if question is None:
+            close(answer, AnswerStatus.INCOMPLETE)
+            return None
+        session = Session.objects.filter(pk=session_id).first() if session_id else None
+        user = conversation.user
+        state = cls(task, conversation, user, session, question, answer, dict(answer.facts), language)
+        state._begin()
+        return state
+
+    @property
+    def reply_language(self) -> str:
+        """The language to answer in: the message's, or that of the person's pages where it shows none."""
+        seen = self.analysis.language if self.analysis else "und"
+        return seen if seen != "und" else self.language
+
+    def publish(self, event: str, **data: Any) -> str:
+        """Tell the open pages something about this answer; returns the event's id."""
+        named = {"message_id": self.answer.pk} | data
+        return events.publish(channel_of(self.conversation.pk), event, named)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """A step of the turn: told to the pages, timed, and not begun once the person has stopped."""
+        self.check_stop()
+        self.publish("turn.stage", stage=name, label=str(STAGES[name]))
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - started) * 1000
+            self.facts.setdefault("timings", {})[name] = round(spent, 1)
+
+    def check_stop(self) -> None:
+        """Go on, or raise why not: Stopped (the person), LostTurn (another worker), EngineError (out of time)."""
+        if not self.stop_requested():
+            return
+        row = TaskQueue.objects.filter(pk=self.task.id).values_list("status", flat=True).first()
+        if row == TaskStatus.CANCELED:
+            raise Stopped
+        if self.task.overdue:
+            raise EngineError("timeout", _("The answer took too long and was given up. Try again."))
+        raise LostTurn
+
+    def stop_requested(self) -> bool:
+        """Whether this turn should end here; asks the queue a few times a second at most.
+
+        Other threads (tools, engines) get what the turn's own thread has last seen.
+        """
+        now = time.monotonic()
+        mine = threading.get_ident() == self._thread
+        if mine and not self.task.stop.is_set() and now - self._looked_at >= STOP_LOOK_SECONDS:
+            self._looked_at = now
+            if not TaskQueue.objects.held(self.task.id, self.task.worker).exists() or self.task.overdue:
+                self.task.stop.set()
+        return self.task.stop.is_set()
+
+    def save(self) -> None:
+        """Write the answer as it stands; raises LostTurn if it is no longer this worker's."""
+        self.facts["event_id"] = self.draft.event_id
+        self.answer.content, self.answer.metadata = self.draft.text, self.facts
+        mine = Message.objects.filter(pk=self.answer.pk, metadata__run=self.facts["run"])
+        if not mine.update(content=self.draft.text, metadata=self.facts):
+            raise LostTurn
+
+    def _begin(self) -> None:
+        """Mark the attempt; text of an earlier one is kept as a draft, and the answer starts over."""
+        self.facts["attempt"] = self.facts.get("attempt", 0) + 1
+        self.facts["run"] = uuid7()
+        self.draft.event_id = self.facts.get("event_id", events.START)
+        if self.facts["attempt"] > 1:
+            if self.answer.content:
+                self.facts["drafts"] = [*self.facts.get("drafts", []), self.answer.content]
+            for name in ("tools", "timings", "usage"):
+                self.facts.pop(name, None)
+            self.draft.event_id = self.publish("message.reset")
+        self.facts["event_id"] = self.draft.event_id
+        self.answer.content, self.answer.metadata = "", self.facts
+        Message.objects.filter(pk=self.answer.pk).update(content="", metadata=self.facts)
+        self.publish("turn.started", user_message_id=self.question.pk)
+
+    def _publish_delta(self, offset: int, text: str) -> str:
+        return self.publish("message.delta", offset=offset, text=text)
