@@ -102,7 +102,7 @@ class PasswordResetForm(forms.Form):
     email = _email()
 
 
-class ProfileForm(forms.ModelForm[User]):
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a person says about themselves."""
 
     language = forms.ChoiceField(label=_("Language"), required=False)

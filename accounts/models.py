@@ -60,8 +60,18 @@ class Permission(SharedModel):
         return str(self.name)
 
 
-class UserManager(BaseUserManager["User"]):
-    """Makes people; `for_user` shows a person only themselves, unless their role lets them see others."""
+class UserQuerySet(models.QuerySet["User"]):
+    """People; a person sees only themselves, unless their role lets them see others."""
+
+    def for_user(self, user: Any) -> Self:
+        """The people `user` may see."""
+        if user is None or not user.is_authenticated:
+            return self.none()
+        return self if user.has_perm("accounts.view_user") else self.filter(pk=user.pk)
+
+
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Makes people."""
 
     def create_user(
         self, username: str, email: str, password: str | None = None, *, nickname: str = "", **fields: Any
@@ -85,12 +95,6 @@ class UserManager(BaseUserManager["User"]):
         role, _created = Role.objects.get_or_create(name=ADMIN_ROLE)
         UserRole.objects.get_or_create(user=user, role=role)
         return user
-
-    def for_user(self, user: Any) -> models.QuerySet["User"]:
-        """The people `user` may see."""
-        if user is None or not user.is_authenticated:
-            return self.none()
-        return self.all() if user.has_perm("accounts.view_user") else self.filter(pk=user.pk)
 
 
 class User(AbstractBaseUser):

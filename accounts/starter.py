@@ -64,7 +64,14 @@ ROLES: dict[str, tuple[str, Callable[[str], bool]]] = {
 
 @transaction.atomic
 def load() -> str | None:
-    """Store what is missing; returns what the operator has to be told once, if anything.
+    """Store what is missing; returns what the operator has to be told once, if anything."""
+    load_roles()
+    return _first_admin()
+
+
+@transaction.atomic
+def load_roles() -> None:
+    """Store the permissions and roles that are missing.
 
     Running it again gives roles only the permissions that are new since: what an operator took away stays
     away.
@@ -88,7 +95,6 @@ def load() -> str | None:
             for row in rows
             if includes(row.name) and row.pk not in held and (fresh or row.name not in known)
         )
-    return _first_admin()
 
 
 def permissions() -> Iterator[tuple[str, str]]:

@@ -49,6 +49,16 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @never_cache
+def admin_sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Send those who want into the admin to the one sign-in page, and staff on."""
+    if request.user.is_authenticated and request.user.is_staff:
+        return redirect(_next(request, default=reverse("admin:index")))
+    wanted = _next(request, default=reverse("admin:index"))
+    return redirect(reverse("accounts:sign_in", query={"next": wanted}))
+
+
+@login_not_required
+@never_cache
 @sensitive_post_parameters("password")
 @form_page
 def sign_up(request: HttpRequest) -> HttpResponse:
@@ -73,11 +83,10 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     return page(request, "accounts/sign_up.html", form=form, next=_next(request, default=""), status=status)
 
 
-@login_not_required
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End this session; a visitor is sent to the sign-in page all the same."""
-    if request.user.is_authenticated and request.session_row is not None:
+    """End this session."""
+    if request.session_row is not None:
         services.sign_out(session=request.session_row)
     cookies.forget(request)
     messages.success(request, _("You are signed out."))

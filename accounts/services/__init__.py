@@ -18,7 +18,15 @@ from .people import (
     update_profile,
     update_user,
 )
-from .roles import delete_role, grant_role, revoke_role, save_role, set_role_permissions, set_roles
+from .roles import (
+    check_may_manage,
+    delete_role,
+    grant_role,
+    revoke_role,
+    save_role,
+    set_role_permissions,
+    set_roles,
+)
 from .sessions import (
     SignedIn,
     authenticate_token,
@@ -39,6 +47,7 @@ __all__ = [
     "activate_user",
     "authenticate_token",
     "change_password",
+    "check_may_manage",
     "deactivate_user",
     "delete_account",
     "delete_role",

@@ -11,6 +11,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Invalid
+from system import queue
 
 from ..limits import Limit
 from ..models import Session, User
@@ -48,8 +49,6 @@ def request_password_reset(*, email: str, base_url: str, address: str) -> None:
     window = settings.SIGN_IN_WINDOW
     Limit("reset_address", settings.SIGN_IN_ATTEMPTS, window).count(address)
     Limit("reset_account", 3, window).count(email)
-    from system import queue
-
     payload = {"email": email, "base_url": base_url, "language": translation.get_language() or ""}
     with transaction.atomic():
         queue.enqueue(task_type=RESET_TASK, payload=payload)

@@ -2,11 +2,9 @@
 
 from typing import Any
 
+from system import services as system_services
+
 
 def audit(message: str, *, by: Any) -> None:
     """Record `message`; `by` is the person who acted, None for the system itself."""
-    try:
-        from system.services import audit as write
-    except ImportError:
-        return
-    write(component="accounts", message=message, by=by)
+    system_services.audit(component="accounts", message=message, by=by)
