@@ -15,9 +15,11 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from celery import Celery
+from celery import Celery, signals
 from celery.beat import Scheduler, Service
 from celery.worker import WorkController, state
+
+logger = logging.getLogger(__name__)
 
 QUEUES = ["default", "sandbox", "training"]
 # A turn waits for its model most of the time, so a few may share one processor.
@@ -57,12 +59,23 @@ class Background:
         self.app = app
         # It sleeps for as long as nothing is due, at most a second, so that it can be told to end.
         self.beat = Service(app, max_interval=1, scheduler_cls=MemoryScheduler)
-        self.worker = threading.Thread(target=self._work, name="Worker", daemon=True)
+        self.ending = False
+        self.failed = False
 
     def start(self) -> None:
         """Start both threads."""
-        self.worker.start()
-        threading.Thread(target=self.beat.start, name="Beat", daemon=True).start()
+        for name, target in (("Worker", self._work), ("Beat", self.beat.start)):
+            threading.Thread(target=self._guard, args=[target], name=name, daemon=True).start()
+
+    def _guard(self, target: Callable[[], None]) -> None:
+        """Run until told to end. Pages whose work nobody does would only look alive."""
+        try:
+            target()
+        except Exception:
+            logger.exception("%s failed", threading.current_thread().name)
+        if not self.ending:
+            self.failed = True
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _work(self) -> None:
         # Nobody outside this process can reach a broker in memory, so nobody can send remote commands either.
@@ -74,6 +87,8 @@ class Background:
             concurrency=WORKER_THREADS,
             queues=QUEUES,
             loglevel=logging.getLogger().level,
+            # only Celery's own program announces this, and the queue's keeper waits for it
+            ready_callback=lambda consumer: signals.worker_ready.send(sender=consumer),
             without_heartbeat=True,
             without_mingle=True,
             without_gossip=True,
@@ -81,6 +96,7 @@ class Background:
 
     def stop(self, seconds: float) -> bool:
         """Let running tasks end within `seconds`; returns whether they did. The queue re-opens the others."""
+        self.ending = True
         self.beat.stop()
         state.should_stop = 0  # type: ignore[assignment]
         deadline = time.monotonic() + seconds
@@ -111,8 +127,12 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+class WorkFailed(RuntimeError):
+    """The worker or the scheduler ended by itself."""
+
+
 def serve(listener: socket.socket, app: Celery, on_ready: Callable[[], None]) -> None:
-    """Serve pages on `listener` and work in the background until SIGINT or SIGTERM."""
+    """Serve pages on `listener` and work in the background until SIGINT or SIGTERM; raises WorkFailed."""
     background = Background(app)
 
     def ready() -> None:
@@ -133,6 +153,8 @@ def serve(listener: socket.socket, app: Celery, on_ready: Callable[[], None]) ->
     ended = background.stop(SECONDS_TO_END - 2)
     sys.stdout.flush()
     sys.stderr.flush()
+    if background.failed:
+        raise WorkFailed
     if not ended:  # a task still runs in a thread that Python would wait for
         os._exit(0)
 

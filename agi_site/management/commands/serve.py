@@ -41,7 +41,12 @@ class Command(BaseCommand):
         from agi_site.celery import app
 
         shown = "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104
-        embedded.serve(listener, app, lambda: self._announce(f"http://{shown}:{port}/"))
+        try:
+            embedded.serve(listener, app, lambda: self._announce(f"http://{shown}:{port}/"))
+        except embedded.WorkFailed as error:
+            raise CommandError(
+                "the worker or the scheduler ended by itself; the lines above say why"
+            ) from error
 
     def _announce(self, address: str) -> None:
         self.stdout.write(self.style.SUCCESS(f"AGI Site answers at {address}"))
