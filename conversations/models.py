@@ -135,7 +135,7 @@ class Message(OwnedModel):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is kept beside the columns; for an answer: status, engine, citations, tools, timings, drafts."""
+        """What is kept beside the columns; for an answer: status, engine, citations, tools, timings."""
         return self.metadata or {}
 
     @property

@@ -21,7 +21,7 @@ PAGE_SIZE = 30
 class MessagePage:
     """A stretch of a conversation: its rows, oldest first, and the cursor of the stretch before it.
 
-    `event_id` is where a live stream has to begin so that nothing is lost between these rows and its first event.
+    `event_id` is where a live stream has to begin so that nothing is lost between these rows and it.
     """
 
     rows: list[Message]
@@ -85,7 +85,8 @@ class MessageQuerySet(OwnedQuerySet):
 
         Raises Invalid for a cursor that was not made here.
         """
-        newest_event = events.last_id(channel_of(conversation.pk))  # before the rows, so that none falls between
+        # Asked before the rows are read, so that no event falls between the two.
+        newest_event = events.last_id(channel_of(conversation.pk))
         rows = self.of(conversation).visible().light()
         page = keyset.paginate(rows, order=["-pk"], size=size, cursor=before)
         shown = list(reversed(page.rows))
@@ -118,7 +119,7 @@ class MessageQuerySet(OwnedQuerySet):
         return newest
 
     def history(self, conversation: Conversation, *, before: str, chunk: int) -> Iterable[list[Message]]:
-        """The current branch before a message, newest first, read in chunks for as long as the caller asks."""
+        """The current branch before a message, newest first, in chunks for as long as the caller asks."""
         rows = self.of(conversation).current().light().order_by("-pk")
         position = before
         while found := list(rows.filter(pk__lt=position)[:chunk]):

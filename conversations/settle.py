@@ -16,11 +16,12 @@ from .querysets import channel_of
 GRACE = timedelta(seconds=5)  # a worker that was told to stop closes its answer itself within this time
 LOOK_BACK = timedelta(hours=1)
 
+
 def settle(answer: Message) -> Message:
     """Close a running answer if its task has ended without closing it, and leave it alone otherwise.
 
-    Happens when a turn was cancelled before it began (stopped), or when workers died over it until its retries
-    were used up (incomplete, with what was written).
+    Happens when a turn was cancelled before it began (stopped), or when workers died over it until its
+    retries were used up (incomplete, with what was written).
     """
     task = TaskQueue.objects.filter(pk=answer.facts.get("task")).first()
     if task is not None and task.status in (TaskStatus.PENDING, TaskStatus.PROCESSING):
@@ -32,7 +33,7 @@ def settle(answer: Message) -> Message:
 
 
 def settle_abandoned() -> int:
-    """Settle the answers whose turns ended lately without an end of their own; returns how many were closed."""
+    """Settle the answers whose turns ended lately without closing them; returns how many were closed."""
     now = timezone.now()
     tasks = TaskQueue.objects.filter(
         task_type="conversations.turn",

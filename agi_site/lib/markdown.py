@@ -1,7 +1,8 @@
 """Markdown of messages as safe HTML: tables, coloured code with a copy button, links, and citations.
 
-What comes out may be put on a page as it is: raw HTML in the text is shown, not obeyed, and everything made here goes
-through a sanitiser as well. Half a text renders too, so that an answer can be shown while it is written.
+What comes out may be put on a page as it is: raw HTML in the text is shown, not obeyed, and
+everything made here goes through a sanitiser as well. Half a text renders too, so that an answer can be shown
+while it is written.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _CITATION = re.compile(r"\[(\d{1,3})\]")
 _LANGUAGE = re.compile(r"[^A-Za-z0-9+#.-]")
 
 _TAGS = {
-    *("a", "blockquote", "br", "button", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img"),
-    *("li", "ol", "p", "pre", "s", "span", "strong", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("a", "blockquote", "br", "button", "code", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li"),
+    *("ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 _ATTRIBUTES = {
     "a": {"href", "title", "class", "data-n", "target"},
@@ -44,19 +45,17 @@ _ATTRIBUTES = {
 }
 
 
-def render(
-    text: str, citations: Iterable[Mapping[str, Any]] = (), *, streaming: bool = False
-) -> SafeString:
+def render(text: str, citations: Iterable[Mapping[str, Any]] = (), *, streaming: bool = False) -> SafeString:
     """The HTML of a message.
 
-    `citations` are mappings with `n`, `title` and `url` ("" for none): an [n] that is among them becomes a link, any
-    other stays as it is. With `streaming`, a marker shows at the end that more is to come.
+    `citations` are mappings with `n`, `title` and `url` ("" for none): an [n] that is among them becomes a
+    link, any other stays as it is. With `streaming`, a marker shows at the end that more is to come.
     """
     known = {int(cited["n"]): cited for cited in citations}
     html = _parser().render(text, {"citations": known})
     clean = nh3.clean(
         html,
-        tags=_TAGS - {"img"},
+        tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
@@ -118,7 +117,8 @@ def _citation_link(cited: Mapping[str, Any]) -> str:
     number, title, url = int(cited["n"]), str(cited.get("title", "")), str(cited.get("url") or "")
     if not url:
         return format_html('<span class="citation">[{}]</span>', number)
-    return format_html('<a class="citation" data-n="{}" href="{}" title="{}">[{}]</a>', number, url, title, number)
+    link = '<a class="citation" data-n="{}" href="{}" title="{}">[{}]</a>'
+    return format_html(link, number, url, title, number)
 
 
 def _text(content: str) -> Token:

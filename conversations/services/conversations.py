@@ -81,10 +81,10 @@ def announce(conversation: Conversation, event: str, data: dict[str, Any]) -> No
 
 
 def lock(conversation: Conversation, by: User) -> Conversation:
-    """The conversation's row, held until the transaction ends; raises NotFound if it is not `by`'s or deleted."""
+    """The conversation's row, held until the transaction ends; NotFound if it is not `by`'s."""
     row = Conversation.objects.for_user(by).select_for_update().filter(pk=conversation.pk).first()
     if row is None:
-        raise NotFound()
+        raise NotFound
     found: Conversation = row
     return found
 
@@ -104,7 +104,7 @@ def _save_status(conversation: Conversation, status: ConversationStatus) -> None
 
 def _check_owner(conversation: Conversation, by: User) -> None:
     if conversation.user_id != by.pk or conversation.status == ConversationStatus.DELETED:
-        raise NotFound()
+        raise NotFound
 
 
 def touch(conversation: Conversation) -> None:

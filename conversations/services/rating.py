@@ -18,7 +18,7 @@ type Thumb = Literal["up", "down"]
 
 
 def rate_message(*, message: Message, by: User, thumb: Thumb | str, comment: str = "") -> Feedback:
-    """Keep a thumb and a comment on an answer as feedback; raises Invalid for anything but an answer's thumb."""
+    """Keep a thumb and a comment on an answer as feedback; raises Invalid for anything else."""
     if message.role != MessageRole.ASSISTANT:
         raise Invalid(_("Only an answer can be rated."), code="not_an_answer")
     if thumb not in RATINGS:

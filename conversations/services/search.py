@@ -43,8 +43,6 @@ def search_conversations(*, user: User, q: str, limit: int = 30) -> list[Found]:
 
 def _messages(user: User, query: str, limit: int) -> list[Message]:
     rows = MessageSearch.objects.for_user(user).filter(message__superseded_at__isnull=True)
-    matches = fulltext.match(
-        rows, query, key="message_id", limit=limit * HITS_PER_CONVERSATION, prefix=True
-    )
+    matches = fulltext.match(rows, query, key="message_id", limit=limit * HITS_PER_CONVERSATION, prefix=True)
     messages = Message.objects.select_related("conversation").light().in_bulk([hit.key for hit in matches])
     return [messages[hit.key] for hit in matches if hit.key in messages]

@@ -49,7 +49,8 @@ def post_message(
     """Store a message, its empty answer and the task that writes it, all or nothing.
 
     With an `idempotency_key` that came with one of the newest messages, returns the turn of that message.
-    Raises Invalid (empty_message, message_too_long), Conflict (turn_running, conversation_archived) or NotFound.
+    Raises Invalid (empty_message, message_too_long), Conflict (turn_running, conversation_archived) or
+    NotFound.
     """
     text = _checked_content(content)
     row = lock(conversation, author)
@@ -58,7 +59,10 @@ def post_message(
         return earlier
     _check_ready(row, author)
     question = Message.objects.create(
-        conversation=row, role=MessageRole.USER, content=text, metadata={"idempotency_key": key} if key else None
+        conversation=row,
+        role=MessageRole.USER,
+        content=text,
+        metadata={"idempotency_key": key} if key else None,
     )
     if not row.title:
         row.title = title_from(text)
@@ -74,7 +78,7 @@ def stop_turn(*, conversation: Conversation, by: User) -> Message | None:
     A turn that has not begun is stopped here and now; one at work notices within half a second.
     """
     if conversation.user_id != by.pk:
-        raise NotFound()
+        raise NotFound
     answer = conversation.running_answer()
     if answer is None:
         return None
@@ -192,6 +196,8 @@ def _supersede_from(conversation: Conversation, message: Message) -> None:
     rows.update(superseded_at=timezone.now())
     summary = conversation.facts.get("summary")
     if summary and summary["upto"] >= message.pk:
-        conversation.metadata = {name: value for name, value in conversation.facts.items() if name != "summary"}
+        conversation.metadata = {
+            name: value for name, value in conversation.facts.items() if name != "summary"
+        }
         Conversation.objects.filter(pk=conversation.pk).update(metadata=conversation.metadata)
     announce(conversation, "conversation.changed", {})

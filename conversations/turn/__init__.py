@@ -1,8 +1,8 @@
 """The turn: what happens between a person's message and the assistant's answer.
 
-It runs as one outbox task. Each step adds to the `State` and tells the open pages by events; the answer's row grows
-as the text does, so whatever happens, what was written stays. Running a finished turn again does nothing; running an
-interrupted one keeps its draft and writes the answer anew.
+It runs as one outbox task. Each step adds to the `State` and tells the open pages by events; the answer's row
+grows as the text does, so whatever happens, what was written stays. Running a finished turn again does
+nothing; running an interrupted one keeps its draft and writes the answer anew.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib import engines
 from agi_site.lib.engines.base import (
+    ChatEngine,
     ChatMessage,
     ChatRequest,
     Done,
@@ -60,7 +61,7 @@ def answer(state: State) -> None:
             raise EngineError("server", text, retryable=True)
 
 
-def _listen(state: State, engine: engines.ChatEngine, *, tools_allowed: bool) -> Heard:
+def _listen(state: State, engine: ChatEngine, *, tools_allowed: bool) -> Heard:
     request = ChatRequest(
         messages=list(state.messages),
         tools=state.tools if tools_allowed else (),
@@ -110,7 +111,7 @@ def _drain(state: State, pump: Pump, heard: Heard) -> None:
             _take(state, event, heard)
 
 
-def _note(state: State, engine: engines.ChatEngine, heard: Heard) -> None:
+def _note(state: State, engine: ChatEngine, heard: Heard) -> None:
     """Engine, model, tokens and citations, as far as they are known; tokens add up over the rounds."""
     facts, done = state.facts, heard.done
     facts["engine"], facts["model"] = engine.name, (done.model if done else "") or engine.model

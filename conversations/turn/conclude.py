@@ -35,7 +35,7 @@ def explain(state: State) -> None:
 
 
 def remember(state: State) -> None:
-    """Carry the topic on in the session's context; memories and the summary are made by tasks of their own."""
+    """Carry the topic on in the session's context; memories and summary are made by tasks of their own."""
     with state.stage("remember"):
         if state.session is not None:
             save_context(session=state.session, data=state.context | _carried(state))

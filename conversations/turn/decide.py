@@ -21,9 +21,10 @@ LANGUAGE_NAMES = {"en": "English", "ko": "Korean"}
 
 INSTRUCTIONS = """\
 You are the assistant of a team, in the team's own workplace. You talk with {person}. Now it is {now}.
-Answer in {language}, unless the person asks for another language. Be exact, plain and brief; use Markdown where it helps.
-Use the tools when they give a better answer than you could from memory: never calculate or guess a time yourself.
-What you take from a numbered passage you cite as [n] right behind it. If you do not know, say so; never invent.\
+Answer in {language}, unless the person asks for another language. Be exact, plain and brief; use Markdown
+where it helps. Use the tools when they give a better answer than you could from memory: never calculate or guess
+a time yourself. What you take from a numbered passage you cite as [n] right behind it. If you do not know, say
+so; never invent.\
 """
 
 
@@ -90,7 +91,7 @@ def _fit_passages(state: State, room: int, count: Callable[[str], int]) -> int:
 
 
 def _window(state: State, room: int, count: Callable[[str], int]) -> list[ChatMessage]:
-    """The newest messages that fit in `room` tokens, then the question; reads no further back than it needs to."""
+    """The newest messages that fit in `room` tokens, then the question; reads no further back than needed."""
     turns: list[list[ChatMessage]] = []
     read, oldest = 0, None
     history = Message.objects.history(state.conversation, before=state.question.pk, chunk=CHUNK)
@@ -122,7 +123,7 @@ def _as_chat(row: Message) -> list[ChatMessage]:
 
 
 def _in_order(turns: list[list[ChatMessage]], question: Message) -> list[ChatMessage]:
-    """Oldest first, beginning with the person and never the same person twice: many chat templates insist on it."""
+    """Oldest first, beginning with the person and never them twice running: chat templates insist on it."""
     ordered: list[ChatMessage] = []
     for said in [*reversed(turns), [ChatMessage("user", question.content)]]:
         if not ordered and (not said or said[0].role != "user"):

@@ -1,4 +1,4 @@
-"""Perceive: what a message is made of (language, intent, entities, sentiment, emotion), from one embedding."""
+"""Perceive: what a message is made of (intent, entities, sentiment, emotion), from one embedding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine's stream, read in a thread of its own: its listener can save, send and stop while the engine is silent."""
+"""An engine's stream, read in a thread of its own, so that its listener never waits for the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agi_site.lib.engines.base import ChatEngine, ChatEvent, ChatRequest
 
 
 class Pump:
-    """Reads one request's events. The thread touches no database, and ends soon after the request is stopped."""
+    """Reads one request's events. Its thread touches no database and ends soon after a stop."""
 
     def __init__(self, engine: ChatEngine, request: ChatRequest) -> None:
         self._engine, self._request = engine, request
@@ -27,7 +27,7 @@ class Pump:
         run.start()
 
     def next(self, timeout: float) -> ChatEvent | None:
-        """The next event; None if none came in time or there are no more (`ended`). Raises what the engine raised."""
+        """The next event; None if none came in time or it `ended`. Raises what the engine raised."""
         try:
             event = self._events.get(timeout=timeout) if timeout > 0 else self._events.get_nowait()
         except queue.Empty:

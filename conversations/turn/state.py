@@ -117,7 +117,7 @@ class State:
             self.facts.setdefault("timings", {})[name] = round(spent, 1)
 
     def check_stop(self) -> None:
-        """Go on, or raise why not: Stopped (the person), LostTurn (another worker), EngineError (out of time)."""
+        """Go on, or raise why not: Stopped (by the person), LostTurn (to a worker), EngineError (time)."""
         if not self.stop_requested():
             return
         row = TaskQueue.objects.filter(pk=self.task.id).values_list("status", flat=True).first()

@@ -19,7 +19,7 @@ RESULT_SHOWN = 300
 
 
 def run_call(state: State, call: ToolCall, *, round_number: int) -> ChatMessage:
-    """Run one tool and return what the model is told of it; a tool that fails is told as such, never raised."""
+    """Run one tool and return what the model is told of it; a failing tool is told as such, never raised."""
     state.check_stop()
     entry: dict[str, Any] = {
         "call_id": call.id,

@@ -22,8 +22,10 @@ def features(state: State) -> list[Feature]:
     for passage in state.passages:
         weight = _fraction(passage.score) * (1.0 if passage.number in cited else UNCITED)
         found.append(Feature(passage.kind, f"[{passage.number}] {passage.title}", weight))
-    for entry in state.facts.get("tools", []):
-        found.append(Feature("tool", str(entry["name"]), 1.0 if entry["status"] == "completed" else 0.2))
+    found += [
+        Feature("tool", str(entry["name"]), 1.0 if entry["status"] == "completed" else 0.2)
+        for entry in state.facts.get("tools", [])
+    ]
     if state.strategy and state.analysis:
         found.append(Feature("emotion", state.analysis.dominant_emotion, state.analysis.intensity))
     return sorted(found, key=lambda feature: -feature.importance)
@@ -53,11 +55,16 @@ def sentence(state: State) -> str:
     tools = list(dict.fromkeys(str(entry["name"]) for entry in state.facts.get("tools", [])))
     parts: list[str] = []
     if known:
-        parts.append(ngettext("%(n)s passage of the team's knowledge", "%(n)s passages of the team's knowledge", known) % {"n": known})
+        parts.append(
+            ngettext("%(n)s passage of the team's knowledge", "%(n)s passages of the team's knowledge", known)
+            % {"n": known}
+        )
     if memories:
         parts.append(ngettext("%(n)s memory of you", "%(n)s memories of you", memories) % {"n": memories})
     if tools:
-        parts.append(ngettext("the tool %(names)s", "the tools %(names)s", len(tools)) % {"names": ", ".join(tools)})
+        parts.append(
+            ngettext("the tool %(names)s", "the tools %(names)s", len(tools)) % {"names": ", ".join(tools)}
+        )
     if parts:
         return _("The answer rests on: %(parts)s.") % {"parts": "; ".join(parts)}
     if state.passages:
