@@ -13,6 +13,7 @@ from agi_site.lib.problems import Invalid
 from .families import NEUTRAL, names_for
 from .models import EmotionalResponse, EmotionAnalysis, EmpathyModel, UserEmotionHistory
 
+GUIDANCE, OPENING = "guidance", "opening"
 # What holds while no empathy model is active.
 DEFAULT_PARAMETERS: dict[str, float] = {"history_threshold": 0.5, "response_threshold": 0.3}
 _STEP = Decimal("0.0001")
@@ -46,18 +47,23 @@ def record(
     return row
 
 
-def strategy_for(*, emotion: str, language: str = "en", intensity: float = 1.0) -> EmotionalResponse | None:
-    """The active response strategy for an emotion in a language, the one of highest priority.
+def strategy_for(
+    *, emotion: str, language: str = "en", intensity: float = 1.0, response_type: str = GUIDANCE
+) -> EmotionalResponse | None:
+    """The active strategy of highest priority for an emotion in a language; its words are in `template`.
 
-    A fine emotion without a strategy of its own (`gratitude`) takes that of its family (`love`). None if the
-    emotion is neutral, weaker than the empathy model's `response_threshold`, or nobody wrote a strategy.
+    `response_type`: GUIDANCE is told to the model, OPENING is a sentence an answer may begin with. A fine
+    emotion without a strategy of its own (`gratitude`) takes that of its family (`love`). None if the emotion
+    is neutral, weaker than the empathy model's `response_threshold`, or nobody wrote a strategy.
     """
     if emotion == NEUTRAL or intensity < parameters()["response_threshold"]:
         return None
     names = names_for(emotion)
-    found = EmotionalResponse.objects.active().told_in(language).filter(trigger_emotion__in=names)
+    found = EmotionalResponse.objects.active().told_in(language)
     best: EmotionalResponse | None = min(
-        found, key=lambda row: (names.index(row.trigger_emotion), -(row.priority or 0), row.pk), default=None
+        found.filter(trigger_emotion__in=names, response_type=response_type),
+        key=lambda row: (names.index(row.trigger_emotion), -(row.priority or 0), row.pk),
+        default=None,
     )
     return best
 
@@ -66,8 +72,13 @@ def parameters() -> dict[str, float]:
     """The parameters of the newest active empathy model, over the defaults."""
     model = EmpathyModel.objects.filter(is_active=True).order_by("-created_at", "-pk").first()
     stored = model.parameters if model and isinstance(model.parameters, dict) else {}
-    usable = {name: value for name, value in stored.items() if isinstance(value, int | float)}
+    usable = {name: value for name, value in stored.items() if not _fault(name, value)}
     return DEFAULT_PARAMETERS | usable
+
+
+def parameter_faults(values: dict[str, Any]) -> list[str]:
+    """What is wrong with the parameters of an empathy model; empty when they can be used."""
+    return [fault for name, value in values.items() if (fault := _fault(name, value))]
 
 
 @transaction.atomic
@@ -77,6 +88,15 @@ def activate_model(*, model: EmpathyModel) -> EmpathyModel:
     model.is_active = True
     model.save(update_fields=["is_active"])
     return model
+
+
+def _fault(name: str, value: Any) -> str:
+    if name not in DEFAULT_PARAMETERS:
+        known = ", ".join(DEFAULT_PARAMETERS)
+        return _("Unknown parameter “%(name)s”. Known: %(known)s.") % {"name": name[:50], "known": known}
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return _("“%(name)s” must be a number from 0 to 1.") % {"name": name}
+    return ""
 
 
 def _fraction(value: float) -> Decimal:

@@ -23,6 +23,12 @@ class ToolQuerySet(SharedQuerySet):
         """The tools switched on for `user`; running is for everyone who is signed in."""
         return self.filter(enabled=True) if user is not None and user.is_authenticated else self.none()
 
+    def with_parameters(self) -> Self:
+        """Load the parameters too, in the order in which they were declared."""
+        return self.prefetch_related(
+            models.Prefetch("parameters", queryset=ToolParameter.objects.order_by("pk"))
+        )
+
 
 class Tool(SharedModel):
     """Something the assistant, a person or a plan can run by name (table `tool`, 5.3.1)."""

@@ -26,7 +26,7 @@ ABANDONED_AFTER = timedelta(minutes=15)
 
 def specs_for(user: Any) -> list[ToolSpec]:
     """The tools `user` may run now: switched on, and with an implementation behind the row."""
-    rows = Tool.objects.runnable_by(user).prefetch_related("parameters").order_by("name")
+    rows = Tool.objects.runnable_by(user).with_parameters().order_by("name")
     return [
         ToolSpec(row.name, row.description or "", schemas.json_schema(row.parameters.all()))
         for row in rows
@@ -110,7 +110,7 @@ def fail_abandoned(*, older_than: timedelta = ABANDONED_AFTER) -> int:
 
 
 def _runnable(*, user: Any, name: str) -> tuple[Tool, registry.Implementation]:
-    tool = Tool.objects.filter(name=name).prefetch_related("parameters").first()
+    tool = Tool.objects.filter(name=name).with_parameters().first()
     if tool is None:
         message = _("There is no tool called “%(name)s”.")
         raise NotFound(message % {"name": name[:100]}, code="tool_not_found")

@@ -95,6 +95,8 @@ def _plain(text: str) -> str:
     for symbol, plain in _SYMBOLS.items():
         text = text.replace(symbol, plain)
     text = unicodedata.normalize("NFKC", text).lower()
+    text = re.sub(r"([\d.,]+)\s*의\s*제곱근", r" sqrt(\1) ", text)
+    text = re.sub(r"의\s*(?=세?제곱)", "", text)
     text = _PHRASE.sub(lambda match: _PHRASES[match[0]], text)
     text = _KOREAN_NUMBER.sub(lambda match: _korean_number(match[0]), text)
     return re.sub(r"(?:\s*(?:=|\?|은|는))+\s*$", "", text).strip()

@@ -10,3 +10,9 @@ class RolePermissions(permissions.DjangoModelPermissions):
         "GET": ["%(app_label)s.view_%(model_name)s"],
         "HEAD": ["%(app_label)s.view_%(model_name)s"],
     }
+
+
+class RoleMayChange(RolePermissions):
+    """For verbs on a shared row: a POST that changes the row needs the permission to change it."""
+
+    perms_map = RolePermissions.perms_map | {"POST": ["%(app_label)s.change_%(model_name)s"]}
