@@ -38,11 +38,14 @@ def schedule(sender: Any, **_kwargs: Any) -> None:
 @signals.worker_init.connect
 def open_abandoned(**_kwargs: Any) -> None:
     """Before it works, let a worker open again what dead processes of this machine left."""
+    from django.conf import settings
     from django.db import connections
 
-    from system.queue import reopen_dead
+    from system.queue import reopen_dead, wake_all
 
     reopen_dead()
+    if settings.EMBEDDED:  # its broker began empty, so nothing that waits has a wake-up
+        wake_all()
     connections.close_all()
 
 

@@ -1,15 +1,13 @@
 """Middleware of the roof: every request has an id, which the log and error answers carry."""
 
 from collections.abc import Callable
-from contextvars import ContextVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
 from agi_site.lib.ids import uuid7
-
-current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
+from agi_site.lib.request_context import current_request
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -21,9 +19,9 @@ def request_id(get_response: Handler) -> Handler:
 
         async def async_middleware(request: HttpRequest) -> HttpResponse:
             request.id = uuid7()
-            token = current_request_id.set(request.id)
+            token = current_request.set(request)
             response = await get_response(request)
-            current_request_id.reset(token)
+            current_request.reset(token)
             response.headers["X-Request-ID"] = request.id
             return response
 
@@ -31,9 +29,9 @@ def request_id(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.id = uuid7()
-        token = current_request_id.set(request.id)
+        token = current_request.set(request)
         response = get_response(request)
-        current_request_id.reset(token)
+        current_request.reset(token)
         response.headers["X-Request-ID"] = request.id
         return response
 

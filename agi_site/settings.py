@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "agi_site.problem_pages.ProblemPages",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
 ]
 
@@ -171,7 +172,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0 if EMBEDDED else 1)
 
 # Without a mail server, messages (the link that resets a password) stand in the operator's log.
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="AGI Site <agi-site@localhost>")
-MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+MAILERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 if _mail_host := env.str("EMAIL_HOST", default=""):
     MAILERS["default"] = {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
@@ -283,10 +284,20 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {},
 }
 
+# Warnings and worse also go to table `log`, where operators read them.
+LOG_TO_TABLE = env.bool("LOG_TO_TABLE", default=True)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "table": {"class": "system.logging.TableHandler", "level": "WARNING"},
+    },
+    "root": {
+        "handlers": ["console", "table"] if LOG_TO_TABLE else ["console"],
+        "level": env.str("LOG_LEVEL", default="WARNING"),
+    },
 }
+if not LOG_TO_TABLE:
+    del LOGGING["handlers"]["table"]  # type: ignore[attr-defined]

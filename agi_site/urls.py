@@ -7,7 +7,8 @@ from agi_site import views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("language/", views.set_language, name="set_language"),
+    path("", include("system.urls")),
+    path("engine/", views.engine, name="engine"),
     path("theme/", views.set_theme, name="set_theme"),
     path("accounts/", include("accounts.urls")),
     path("conversations/", include("conversations.urls")),

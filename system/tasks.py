@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from . import queue
+from . import queue, services
 from .queue import registry
 
 
@@ -17,3 +17,16 @@ def run_periodic(name: str) -> None:
     """Do one periodic job."""
     _every, job = registry.periodic_jobs()[name]
     job()
+
+
+@queue.periodic("system.check_health", every=60)
+def check_health() -> None:
+    """Store what every part says of itself."""
+    services.check_health()
+    services.measure_queue()
+
+
+@queue.periodic("system.prune", every=3600)
+def prune() -> None:
+    """Remove history that is past its retention."""
+    services.prune()

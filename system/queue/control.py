@@ -9,9 +9,11 @@ from django.utils.translation import gettext as _
 from agi_site.lib.problems import Conflict, NotFound
 
 from ..models import TaskQueue, TaskStatus
+from ..services.audit import audit
 from . import keeper, outbox
 
 
+@transaction.atomic
 def cancel(*, task_id: str, by: Any) -> TaskQueue:
     """End a waiting or running task; a running handler sees it within about a second.
 
@@ -23,10 +25,11 @@ def cancel(*, task_id: str, by: Any) -> TaskQueue:
         _get(task_id)
         raise Conflict(_("This task has ended already, so it cannot be canceled."), code="task_ended")
     transaction.on_commit(lambda: keeper.stop_here(task_id), robust=True)
-    _audit("canceled", task_id, by)
+    audit(component="queue", message=f"task {task_id} was canceled", by=by)
     return _get(task_id)
 
 
+@transaction.atomic
 def retry(*, task_id: str, by: Any) -> TaskQueue:
     """Let a failed or canceled task start anew, with all its attempts; raises NotFound or Conflict."""
     ended = TaskQueue.objects.filter(pk=task_id, status__in=[TaskStatus.FAILED, TaskStatus.CANCELED])
@@ -46,7 +49,7 @@ def retry(*, task_id: str, by: Any) -> TaskQueue:
         raise Conflict(_("Only a failed or canceled task can be tried again."), code="task_not_ended")
     task = _get(task_id)
     transaction.on_commit(lambda: outbox.wake(task.queue, task.pk), robust=True)
-    _audit("retried", task_id, by)
+    audit(component="queue", message=f"task {task_id} was retried", by=by)
     return task
 
 
@@ -55,9 +58,3 @@ def _get(task_id: str) -> TaskQueue:
     if task is None:
         raise NotFound
     return task
-
-
-def _audit(what: str, task_id: str, by: Any) -> None:
-    from .. import services
-
-    services.audit(component="queue", message=f"task {task_id} was {what}", by=by)

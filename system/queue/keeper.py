@@ -16,6 +16,7 @@ from django.db import connections
 from django.utils import timezone
 
 from ..models import TaskQueue, TaskStatus
+from ..services.health import give_sign_of_work
 from .task_run import POLL_SECONDS, TaskRun
 
 logger = logging.getLogger(__name__)
@@ -146,16 +147,12 @@ def _sweep_in_turn() -> None:
     from .sweep import sweep
 
     try:
-        ours = cache.add("system.queue.sweep", place_of_turn(), timeout=settings.TASK_SWEEP_SECONDS * 0.8)
+        give_sign_of_work()
+        ours = cache.add("system.queue.sweep", os.getpid(), timeout=settings.TASK_SWEEP_SECONDS * 0.8)
     except Exception:
         ours = True  # no cache, no turns: sweeping twice is harmless
     if ours:
         sweep()
-
-
-def place_of_turn() -> str:
-    """Who took the turn, for people who look into the cache."""
-    return f"{os.getpid()}"
 
 
 def _die_if_hung(tasks: list[TaskRun]) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -91,10 +92,8 @@ def wake(queue: str, task_id: str) -> bool:
     global _broker_rests_until  # noqa: PLW0603 - one broker per process
     if time.monotonic() < _broker_rests_until:
         return False
-    from agi_site.celery import app
-
     try:
-        app.send_task(RUN_TASK, args=[queue, task_id], queue=queue, retry=False, ignore_result=True)
+        current_app.send_task(RUN_TASK, args=[queue, task_id], queue=queue, retry=False, ignore_result=True)
     except Exception as error:  # whatever the transport raises: the sweep sends it again
         _broker_rests_until = time.monotonic() + BROKER_PAUSE_SECONDS
         logger.warning("the broker %s is out of reach: %s", _address(), type(error).__name__)

@@ -5,6 +5,7 @@ import os
 from datetime import datetime
 from typing import Any
 
+from celery import current_app
 from django.utils import timezone
 
 from ..models import TaskQueue, TaskStatus
@@ -31,6 +32,14 @@ def reopen_dead() -> int:
     here = TaskQueue.objects.filter(status=TaskStatus.PROCESSING, worker__startswith=f"{worker.place()}:")
     dead = [row for row in here[:BATCH] if not _lives(row)]
     return sum(_open(row) for row in dead)
+
+
+def wake_all() -> None:
+    """Let the next sweeps wake workers for everything that waits: the broker lost its wake-ups."""
+    now = timezone.now()
+    TaskQueue.objects.filter(status=TaskStatus.PENDING, available_at__lte=now, resend_at__gt=now).update(
+        resend_at=now
+    )
 
 
 def _open(row: TaskQueue) -> int:
@@ -82,10 +91,8 @@ def _wake_unheard(now: datetime) -> int:
 
 def waiting_at_broker(queue: str) -> int:
     """How many wake-ups of a queue wait at the broker; 0 if it has none or does not answer."""
-    from agi_site.celery import app
-
     try:
-        with app.connection_or_acquire() as connection:
+        with current_app.connection_or_acquire() as connection:
             channel: Any = connection.default_channel
             return int(channel._size(queue))
     except Exception:

@@ -1,0 +1,32 @@
+"""The public face of the system app: settings, audit, measurements, health, retention."""
+
+from .audit import audit
+from .health import check_health, healthz, latest_health
+from .metrics import measure_queue, record_metric
+from .retention import prune
+from .settings import (
+    check_setting,
+    declare,
+    get_setting,
+    keep_secret,
+    remove_setting,
+    reveal_setting,
+    set_setting,
+)
+
+__all__ = [
+    "audit",
+    "check_health",
+    "check_setting",
+    "declare",
+    "get_setting",
+    "healthz",
+    "keep_secret",
+    "latest_health",
+    "measure_queue",
+    "prune",
+    "record_metric",
+    "remove_setting",
+    "reveal_setting",
+    "set_setting",
+]

@@ -1,0 +1,43 @@
+"""Measurements of the system's parts, in table `monitoring`."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from ..models import Monitoring, TaskQueue, TaskStatus
+
+
+def record_metric(*, component: str, metric: str, value: float | Decimal) -> Monitoring:
+    """Store one measurement; `value` keeps six decimals."""
+    row: Monitoring = Monitoring.objects.create(
+        component=component[:100], metric=metric[:100], value=round(Decimal(str(value)), 6)
+    )
+    return row
+
+
+def measure_queue() -> list[Monitoring]:
+    """Store how much waits in each queue, for how long (seconds), and what failed in the last hour."""
+    now = timezone.now()
+    waiting = queue_backlog()
+    failed = TaskQueue.objects.filter(
+        status=TaskStatus.FAILED,
+        created_at__gte=now - timedelta(days=1),
+        completed_at__gte=now - timedelta(hours=1),
+    ).count()
+    rows = [Monitoring(component="queue", metric="failed_in_hour", value=failed)]
+    for queue, (count, seconds) in waiting.items():
+        rows.append(Monitoring(component="queue", metric=f"{queue}.waiting", value=count))
+        rows.append(
+            Monitoring(component="queue", metric=f"{queue}.lag_seconds", value=round(Decimal(seconds), 6))
+        )
+    return list(Monitoring.objects.bulk_create(rows))
+
+
+def queue_backlog() -> dict[str, tuple[int, float]]:
+    """What is due and not taken: per queue the number of tasks, and for how many seconds the oldest waits."""
+    now = timezone.now()
+    due = TaskQueue.objects.due(now).order_by().values_list("queue")
+    found = due.annotate(count=Count("pk"), oldest=Min("available_at"))
+    return {queue: (count, (now - oldest).total_seconds()) for queue, count, oldest in found}
