@@ -1,9 +1,13 @@
 """Knowledge, memory and the context of a session (the seed's section 5.5)."""
 
+from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import (
@@ -15,7 +19,31 @@ from agi_site.lib.fields import (
     enum_check,
     range_check,
 )
-from agi_site.lib.owned import OwnedModel, SharedModel
+from agi_site.lib.fulltext import SearchRow
+from agi_site.lib.owned import OwnedModel, OwnedQuerySet, SharedModel, SharedQuerySet
+
+from . import options
+
+
+def shorten(text: str, length: int) -> str:
+    """The first line of `text`, at most `length` characters."""
+    line = next(iter(text.strip().splitlines()), "")
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+class KnowledgeQuerySet(SharedQuerySet):
+    """Reads of knowledge."""
+
+    def tagged(self, tags: Iterable[str]) -> Self:
+        """Rows that carry every one of `tags`."""
+        rows = self
+        for tag in tags:
+            rows = rows.filter(pk__in=KnowledgeTag.objects.filter(tag=tag).values("knowledge_id"))
+        return rows
+
+    def light(self) -> Self:
+        """Without the vectors, and with what a list shows of each row."""
+        return self.defer("embedding").select_related("created_by").prefetch_related("tags")
 
 
 class Knowledge(SharedModel):
@@ -44,13 +72,40 @@ class Knowledge(SharedModel):
         verbose_name=_("created by"),
     )
 
+    objects = KnowledgeQuerySet.as_manager()
+
     class Meta:
         db_table = "knowledge"
         verbose_name = _("knowledge")
         verbose_name_plural = _("knowledge")
+        indexes = [models.Index(fields=["embedding_model", "updated_at"], name="knowledge_vectors_idx")]
 
     def __str__(self) -> str:
         return str(self.title)
+
+    def may_be_changed_by(self, user: Any) -> bool:
+        """Whether `user` wrote this, or runs the house: enters the admin and may change knowledge there."""
+        if user.has_perm("admin.access") and user.has_perm("knowledge.change_knowledge"):
+            return True
+        return self.created_by_id is not None and self.created_by_id == user.pk
+
+
+class KnowledgeSearch(SearchRow, SharedModel):
+    """The index terms of a knowledge row (table `knowledge_search`, beyond the seed)."""
+
+    shared_because = "it mirrors shared knowledge"
+
+    knowledge = models.OneToOneField(
+        Knowledge, models.DB_CASCADE, related_name="search_row", verbose_name=_("knowledge")
+    )
+
+    class Meta:
+        db_table = "knowledge_search"
+        verbose_name = _("knowledge search row")
+        verbose_name_plural = _("knowledge search rows")
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class MemoryType(models.TextChoices):
@@ -58,6 +113,14 @@ class MemoryType(models.TextChoices):
     SEMANTIC = "semantic", _("semantic")
     PROCEDURAL = "procedural", _("procedural")
     PREFERENCE = "preference", _("preference")
+
+
+class MemoryQuerySet(OwnedQuerySet):
+    """Reads of memories."""
+
+    def of_type(self, kind: str) -> Self:
+        """Only one type, or all of them for ""."""
+        return self.filter(type=kind) if kind in MemoryType.values else self
 
 
 class Memory(OwnedModel):
@@ -90,6 +153,9 @@ class Memory(OwnedModel):
         _("embedding model"), max_length=100, null=True, blank=True, editable=False
     )
     metadata = models.JSONField(_("metadata"), null=True, blank=True)
+    updated_at = UpdatedAtField(_("updated at"), null=True)
+
+    objects = MemoryQuerySet.as_manager()
 
     class Meta:
         db_table = "memory"
@@ -97,6 +163,7 @@ class Memory(OwnedModel):
         verbose_name_plural = _("memories")
         indexes = [
             models.Index(fields=["user", "type"], name="memory_user_type_idx"),
+            models.Index(fields=["embedding_model", "updated_at"], name="memory_vectors_idx"),
         ]
         constraints = [
             enum_check("memory_type_enum", "type", MemoryType),
@@ -104,7 +171,40 @@ class Memory(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return str(self.type)
+        return shorten(self.content, 60)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the person wants this kept in mind before all else."""
+        return bool((self.metadata or {}).get("pinned"))
+
+    @property
+    def source_message(self) -> str:
+        """The id of the message this was learnt from, "" when the person wrote it down themselves."""
+        return str((self.metadata or {}).get("source_message", ""))
+
+    @property
+    def source_conversation(self) -> str:
+        """The id of that message's conversation, "" when unknown."""
+        return str((self.metadata or {}).get("source_conversation", ""))
+
+
+class MemorySearch(SearchRow, OwnedModel):
+    """The index terms of a memory (table `memory_search`, beyond the seed)."""
+
+    owner_path = "memory__user"
+
+    memory = models.OneToOneField(
+        Memory, models.DB_CASCADE, related_name="search_row", verbose_name=_("memory")
+    )
+
+    class Meta:
+        db_table = "memory_search"
+        verbose_name = _("memory search row")
+        verbose_name_plural = _("memory search rows")
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class Context(OwnedModel):
@@ -128,6 +228,12 @@ class Context(OwnedModel):
     def __str__(self) -> str:
         return str(self.pk)
 
+    @property
+    def expired(self) -> bool:
+        """Whether the session has been silent for so long that it starts anew."""
+        kept = timedelta(hours=options.context_hours())
+        return (self.updated_at or self.created_at) < timezone.now() - kept
+
 
 class KnowledgeTag(SharedModel):
     """A tag on a knowledge item (table `knowledge_tag`, 5.5.4)."""
@@ -150,6 +256,19 @@ class KnowledgeTag(SharedModel):
 
     def __str__(self) -> str:
         return str(self.tag)
+
+
+class RelationType(models.TextChoices):
+    """How memories bear on each other; the seed leaves the words open."""
+
+    RELATED_TO = "related_to", _("related to")
+    SIMILAR_TO = "similar_to", _("similar to")
+    CAUSES = "causes", _("causes")
+    PRECEDES = "precedes", _("precedes")
+    SUPPORTS = "supports", _("supports")
+    CONTRADICTS = "contradicts", _("contradicts")
+    SUPERSEDES = "supersedes", _("supersedes")
+    PART_OF = "part_of", _("part of")
 
 
 class MemoryRelation(OwnedModel):
