@@ -1,19 +1,25 @@
-"""Pages of the roof: the start, and what every page's frame needs (language, appearance, errors)."""
+"""Pages of the roof: the start, and what every page's frame needs (appearance, errors)."""
+
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
-from django.views.i18n import set_language as django_set_language
+from django.views.decorators.http import require_GET, require_POST
 
+from agi_site.lib.ids import uuid7
 from agi_site.lib.web import page
+from conversations.forms import MessageForm
+from conversations.views import sidebar_of
+from knowledge.models import Knowledge, Memory
 
 THEME_COOKIE = "agi_theme"
 YEAR = 365 * 24 * 3600
-
-set_language = login_not_required(django_set_language)
+RECENT = 5
+COUNTED = 1000
 
 
 @login_not_required
@@ -21,7 +27,33 @@ def home(request: HttpRequest) -> HttpResponse:
     """Where a person starts: ask, or go on where they were; visitors see what this is."""
     if not request.user.is_authenticated:
         return page(request, "landing.html")
-    return page(request, "home.html")
+    sidebar = sidebar_of(request.user)
+    return page(
+        request,
+        "home.html",
+        form=MessageForm(initial={"key": uuid7()}),
+        sidebar=sidebar,
+        recent=sidebar.rows[:RECENT],
+        memories=_counted(Memory.objects.for_user(request.user)),
+        knowledge=_counted(Knowledge.objects.for_user(request.user)),
+    )
+
+
+def _counted(rows: QuerySet[Any, Any]) -> str:
+    """How many rows there are, counting no further than `COUNTED`: the start page must not scan big tables."""
+    count = rows.order_by().values("pk")[: COUNTED + 1].count()
+    return f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
+
+
+@require_GET
+def engine(request: HttpRequest) -> HttpResponse:
+    """Who answers, what that is good for, and the model server found on this machine, if any."""
+    found = None
+    if settings.CHAT_ENGINE == "guide":
+        from agi_site.lib.engines.discovery import discover_local
+
+        found = discover_local()
+    return page(request, "engine.html", "card", found=found, chat_model=settings.CHAT_MODEL)
 
 
 @login_not_required

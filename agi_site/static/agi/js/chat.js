@@ -1,0 +1,48 @@
+/**
+ * The chat page. The server renders every message; this script sends what is typed, follows the live stream and
+ * shows the answer as it grows. Rows are the truth: whenever something does not fit, the message is fetched again.
+ */
+import { Composer } from "./chat/composer.js";
+import { Older, Scroller } from "./chat/scroll.js";
+import { Live } from "./chat/live.js";
+import { Answers } from "./chat/answers.js";
+import { watchSources } from "./chat/sources.js";
+import { watchKeys } from "./chat/keys.js";
+
+const chat = document.getElementById("chat");
+const list = document.getElementById("messages");
+const scroller = new Scroller(document.getElementById("to-latest"));
+const answers = new Answers({ chat, list, scroller });
+const composer = new Composer({ chat, list, answers, scroller });
+
+watchSources(document.getElementById("source-popover"), list);
+watchKeys({ chat, list, composer });
+
+if (chat.dataset.events) {
+  const live = new Live({
+    address: chat.dataset.events,
+    after: list.querySelector("[data-event-id]")?.dataset.eventId,
+    notice: document.getElementById("connection"),
+    isBusy: () => answers.isRunning,
+    onEvent: (name, data, id) => answers.take(name, data, id),
+  });
+  answers.onReload = (eventId) => live.restart(eventId);
+  new Older({ list, scroller });
+  scroller.start();
+}
+
+document.addEventListener("click", (event) => {
+  const closer = event.target.closest("[data-close-panel]");
+  if (closer) closer.closest(".message-panel")?.replaceChildren();
+});
+
+// After HTMX replaced the stream (edit, regenerate), take stock of it again; it tells once per element.
+let settled = false;
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target !== list || settled) return;
+  settled = true;
+  queueMicrotask(() => {
+    settled = false;
+    answers.changedHere();
+  });
+});

@@ -1,0 +1,36 @@
+/** Requests to our own pages, asking for the partial as HTMX does. */
+
+/** Thrown for an answer that is not 2xx; `message` is the server's sentence for people. */
+export class Refused extends Error {
+  constructor(response) {
+    const said = response.headers.get("X-Problem");
+    super(said ? decodeURIComponent(said) : `${response.status} ${response.statusText}`);
+    this.status = response.status;
+  }
+}
+
+export async function getHtml(address, target = "") {
+  return send(address, { headers: target ? { "HX-Target": target } : {} });
+}
+
+export async function postForm(form, data = new FormData(form)) {
+  return send(form.action, { method: "POST", body: data, headers: {} });
+}
+
+async function send(address, options) {
+  const response = await fetch(address, {
+    ...options,
+    credentials: "same-origin",
+    headers: { ...options.headers, "HX-Request": "true" },
+  });
+  if (response.redirected && new URL(response.url).pathname.startsWith("/accounts/")) location.reload();
+  if (!response.ok) throw new Refused(response);
+  return response.text();
+}
+
+/** The elements of a piece of HTML. */
+export function elementsOf(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}

@@ -1,0 +1,25 @@
+"""Addresses of the chat pages."""
+
+from django.urls import path
+
+from . import views
+
+app_name = "conversations"
+
+urlpatterns = [
+    path("", views.conversation_list, name="list"),
+    path("new/", views.start, name="start"),
+    path("<uuid:pk>/", views.chat, name="chat"),
+    path("<uuid:pk>/stop/", views.stop, name="stop"),
+    path("<uuid:pk>/rename/", views.rename, name="rename"),
+    path("<uuid:pk>/archive/", views.archive, name="archive"),
+    path("<uuid:pk>/unarchive/", views.unarchive, name="unarchive"),
+    path("<uuid:pk>/delete/", views.delete, name="delete"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/", views.message, name="message"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/edit/", views.edit_message, name="edit_message"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/regenerate/", views.regenerate, name="regenerate"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/rate/", views.rate, name="rate"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/why/", views.why, name="why"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/versions/", views.versions, name="versions"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/sources/<int:number>/", views.source, name="source"),
+]
