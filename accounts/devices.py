@@ -37,7 +37,8 @@ def address_of(request: HttpRequest) -> str:
     Each trusted proxy appends the address it saw to `X-Forwarded-For`; what stands before those was written
     by the visitor and proves nothing.
     """
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
     trusted = settings.TRUSTED_PROXIES
     address = hops[-trusted] if 0 < trusted <= len(hops) else request.META.get("REMOTE_ADDR", "")
     try:
