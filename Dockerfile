@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # One image for web, streams, workers and beat; docker-compose.yml gives each its command.
 
 FROM python:3.13-slim AS build
