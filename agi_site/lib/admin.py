@@ -86,8 +86,9 @@ def link_to(field: str, description: Any = None) -> Any:
     """A list column that links to the row a foreign key names."""
 
     @admin.display(description=description or _(field.replace("_", " ")), ordering=field)
-    def column(_admin: Any, row: models.Model) -> str:
-        target = getattr(row, field)
+    def column(*admin_and_row: Any) -> str:
+        # Named in `list_display` it gets the row, as an attribute of the class the admin before it.
+        target = getattr(admin_and_row[-1], field)
         if target is None:
             return "–"
         meta = target._meta
