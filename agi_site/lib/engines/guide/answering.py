@@ -1,0 +1,65 @@
+"""Joins the chosen sentences into an answer, each with its citation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agi_site.lib.engines.analysis import language_of
+from agi_site.lib.engines.guide import asking
+from agi_site.lib.engines.guide.evidence import Evidence
+from agi_site.lib.engines.guide.phrases import say
+from agi_site.lib.engines.guide.words import content_words, sentences
+
+_LEANING = re.compile(
+    r"^(?:It|They|He|She|This|These|Those|Its|Their|Then|Above that|Below that|After that|In that case)\b"
+    r"|^(?:이는|이것은|그는|그녀는|그다음|그 다음|그 뒤|이때|이 경우|또한|다만|단)\b"
+)
+_GOES_ON = re.compile(r"^(?:Then|After that|Next|Finally|Choose|If)\b|^(?:그다음|그 다음|그런 다음|이어서|마지막으로)")
+CLOSE = 0.12
+CLOSE_READINGS = 0.25
+
+
+def compose(question: str, language: str, found: Sequence[Evidence]) -> str:
+    """The best sentence, with what it needs beside it, and a second one when it is as good; each cited [n]."""
+    best = found[0]
+    parts = [_stretch(question, best)]
+    for other in found[1:3]:
+        near = best.rank - other.rank < CLOSE and other.fit >= 0
+        if near and other.passage.id == best.passage.id and other.sentence not in parts[0]:
+            parts.append(other.sentence)
+            break
+    return " ".join(_cite(part, best, language) for part in parts)
+
+
+def _stretch(question: str, item: Evidence) -> str:
+    """The sentence, with the one before it when it leans on that, or the next when that goes on with the steps."""
+    whole = sentences(item.passage.content)
+    chosen = [item.sentence]
+    if item.place > 0 and _LEANING.search(item.sentence):
+        chosen.insert(0, whole[item.place - 1])
+    following = whole[item.place + 1] if item.place + 1 < len(whole) else ""
+    if asking.kind_of(question) == "manner" and _GOES_ON.search(following):
+        chosen.append(following)
+    return " ".join(chosen)
+
+
+def _cite(text: str, item: Evidence, language: str) -> str:
+    number = f"[{item.passage.number}]"
+    written = language_of(text)
+    if written in ("en", "ko") and written != language:
+        return f"{say(language, 'quoted', sentence=text)} {number}"
+    if item.passage.kind == "memory":
+        return f"{say(language, 'memory_quoted', sentence=text)} {number}"
+    return f"{text} {number}"
+
+
+def is_vague(question: str, found: Sequence[Evidence]) -> bool:
+    """Whether a question of one or two words could mean either of two passages that are about as near."""
+    if not found or len(content_words(question)) > 1 or asking.kind_of(question) != "thing":
+        return False
+    best = found[0]
+    other = next((item for item in found if item.passage.id != best.passage.id), None)
+    if other is None or not best.passage.title or not other.passage.title:
+        return False
+    return abs(best.rank - other.rank) < CLOSE_READINGS and min(best.words, other.words) > 0

@@ -1,0 +1,178 @@
+"""The guide: answers from what is recalled, uses simple tools, never invents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from agi_site.lib.engines.analysis import language_of
+from agi_site.lib.engines.base import (
+    Analysis,
+    ChatEvent,
+    ChatRequest,
+    Done,
+    EmbeddingEngine,
+    LanguageEngine,
+    TextDelta,
+    ToolCall,
+    ToolCalls,
+    Vector,
+)
+from agi_site.lib.engines.guide.answering import compose, is_vague
+from agi_site.lib.engines.guide.evidence import SUPPORTED, Evidence, Finder
+from agi_site.lib.engines.guide.phrases import CONNECT_SIGN, say
+from agi_site.lib.engines.guide.results import cited_numbers, latest_results, phrase
+from agi_site.lib.engines.guide.routing import route
+from agi_site.lib.engines.tokens import estimate_tokens
+
+_SOCIAL = {
+    "greeting": "greeting",
+    "thanks": "thanks",
+    "goodbye": "goodbye",
+    "praise": "praise",
+    "complaint": "complaint",
+    "small_talk": "small_talk",
+    "ask_capabilities": "capabilities",
+    "ask_help": "help",
+    "set_preference": "preference",
+}
+_CANNOT = {"out_of_scope", "create_work", "run_code", "create_plan"}
+_REMEMBER = re.compile(
+    r"^\s*(?:(?:please|could you|can you|i want you to)\s)*(?:remember|keep in mind|note|make a note|don't forget|save|store|memorize|bear in mind|take a note|jot"
+    r"(?: this)? down|write down)(?:\s(?:that|this|the fact that))?\s*[:,]?\s*|^\s*(?:기억해 ?(?:줘|둬|주세요)?|메모해 ?(?:줘|둬)?|저장해 ?줘|적어 ?(?:줘|둬|놔))\s*[:,]\s*"
+    r"|(?:\s*(?:라는|다는|라고|다고|이라고|인|는|은)?\s?(?:걸|것을|거|사실을)?\s*,?\s*(?:꼭\s)?(?:기억해|메모해|저장해|적어|명심해|외워|알아|기록해|염두에)\s?(?:줘|둬|놔|주세요|줄래|두세요)?(?:요)?[.!?]*)$",
+    re.IGNORECASE,
+)
+_LONG_ENOUGH_TO_ASK = 3
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What to say, what it cites, and the scores for the explanation."""
+
+    text: str
+    notes: dict[str, Any] = field(default_factory=dict)
+    calls: tuple[ToolCall, ...] = ()
+
+
+class Guide:
+    """The offline chat engine. Deterministic but for the ids of its tool calls."""
+
+    name = "guide"
+    model = "guide-1"
+    context_window = 32_000
+
+    def __init__(self, *, embedding: EmbeddingEngine, language: LanguageEngine) -> None:
+        self._embedding = embedding
+        self._language = language
+        self._finder = Finder(embedding)
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate: the guide has no tokenizer."""
+        return estimate_tokens(text)
+
+    def stream(self, request: ChatRequest) -> Iterator[ChatEvent]:
+        """Yield the answer word by word, or one ToolCalls, then Done with `cited` and `notes`."""
+        prompt = sum(estimate_tokens(message.content) for message in request.messages)
+        if request.stopped:
+            yield Done("stopped", prompt, 0, self.model)
+            return
+        reply = self._reply(request)
+        if reply.calls:
+            yield ToolCalls(reply.calls)
+            yield Done("tool_calls", prompt, 0, self.model, notes=reply.notes)
+            return
+        said = []
+        for piece in re.findall(r"\s*\S+", reply.text):
+            if request.stopped:
+                yield Done("stopped", prompt, estimate_tokens("".join(said)), self.model, notes=reply.notes)
+                return
+            said.append(piece)
+            yield TextDelta(piece)
+        known = {passage.number for passage in request.passages}
+        cited = tuple(number for number in cited_numbers(reply.text) if number in known)
+        yield Done("stop", prompt, estimate_tokens(reply.text), self.model, cited=cited, notes=reply.notes)
+
+    def _reply(self, request: ChatRequest) -> _Reply:
+        text = request.last_user_text.strip()
+        language = language_of(text)
+        language = language if language != "und" else request.language
+        if not text:
+            return _Reply(say(language, "empty"), {"kind": "empty"})
+        if results := latest_results(request.messages):
+            told = "\n\n".join(phrase(call, content, language) for call, content in results)
+            return _Reply(told, {"kind": "tool_result", "tools": [call.name for call, _ in results]})
+        vector = self._vector(text, request.vector)
+        analysis = self._language.analyse(text, vector)
+        notes: dict[str, Any] = {"intents": analysis.intents[:3]}
+        if call := route(text, analysis, request.tools):
+            return _Reply("", {**notes, "kind": "tool", "tool": call.name}, (call,))
+        if early := self._early(text, language, analysis):
+            return _Reply(early[1], {**notes, "kind": early[0]})
+        found = self._finder.find(text, vector, request.passages)
+        notes |= _notes(found)
+        return self._grounded(request, text, language, analysis, found, notes)
+
+    def _vector(self, text: str, given: Vector | None) -> Vector:
+        if given is not None and given.shape == (self._embedding.dimension,):
+            return given
+        return self._embedding.embed_queries([text])[0]
+
+    def _early(self, text: str, language: str, analysis: Analysis) -> tuple[str, str] | None:
+        """Requests that need no passages and cannot be mistaken for a question about them."""
+        intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
+        if intent == "remember_this" and sure >= 0.5 and not text.rstrip().endswith("?"):
+            what = _REMEMBER.sub("", text, count=1).strip(" .!")
+            key = "remembered" if len(what) >= _LONG_ENOUGH_TO_ASK else "remembered_bare"
+            return "remember_this", say(language, key, what=what)
+        if intent in ("greeting", "thanks", "goodbye") and sure >= 0.6 and len(text) < 80:
+            return intent, say(language, _SOCIAL[intent])
+        return None
+
+    def _grounded(
+        self,
+        request: ChatRequest,
+        text: str,
+        language: str,
+        analysis: Analysis,
+        found: list[Evidence],
+        notes: dict[str, Any],
+    ) -> _Reply:
+        intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
+        if intent in _SOCIAL and sure >= 0.6 and not (found and found[0].support >= 0.75):
+            return _Reply(say(language, _SOCIAL[intent]), {**notes, "kind": intent})
+        if is_vague(text, found):
+            first, second = found[0].passage, next(e.passage for e in found if e.passage.id != found[0].passage.id)
+            asked = say(language, "ask_back", first=first.title, second=second.title)
+            return _Reply(asked, {**notes, "kind": "ask_back"})
+        if found and found[0].support >= SUPPORTED:
+            return _Reply(compose(text, language, found), {**notes, "kind": "answer"})
+        if intent in _CANNOT and sure >= 0.5:
+            return _Reply(self._with_hint(request, language, "cannot"), {**notes, "kind": "cannot"})
+        key = "not_found_memory" if intent == "recall_memory" and sure >= 0.5 else "not_found"
+        return _Reply(self._with_hint(request, language, key), {**notes, "kind": "not_found"})
+
+    def _with_hint(self, request: ChatRequest, language: str, key: str) -> str:
+        """The text, and how to connect a model unless this conversation has been told already."""
+        told = any(CONNECT_SIGN in m.content for m in request.messages if m.role == "assistant")
+        return say(language, key) if told else f"{say(language, key)} {say(language, 'connect')}"
+
+
+def _notes(found: list[Evidence]) -> dict[str, Any]:
+    """Scores for the explanation panel: the best sentences with what spoke for them."""
+    return {
+        "threshold": SUPPORTED,
+        "evidence": [
+            {
+                "passage": item.passage.number,
+                "sentence": item.sentence,
+                "support": round(item.support, 3),
+                "similarity": round(item.near, 3),
+                "words": round(item.words, 3),
+                "fits_question": item.fit,
+            }
+            for item in found[:3]
+        ],
+    }

@@ -1,0 +1,102 @@
+"""What the guide says, in both languages.
+
+These are answers in the language of the person's message, not of the page, so they stand here side by side and not in
+the page's message catalogue.
+"""
+
+from __future__ import annotations
+
+CONNECT_SIGN = "CHAT_BASE_URL"  # a reply that holds it has told the person how to connect a model
+
+_TEXTS: dict[str, dict[str, str]] = {
+    "en": {
+        "greeting": "Hello! Ask me about anything in the knowledge base, or about what you have told me before.",
+        "thanks": "You're welcome.",
+        "goodbye": "Goodbye, see you next time.",
+        "praise": "Thank you, I'm glad that helped.",
+        "complaint": (
+            "I'm sorry about that. Tell me what went wrong, or ask again in other words; a thumb down below an answer "
+            "helps too."
+        ),
+        "small_talk": "I'm a plain guide and not much of a talker, but I'm glad to look something up for you.",
+        "capabilities": (
+            "I answer questions from the knowledge base and from what you asked me to remember, and I show where each "
+            "answer stands. I calculate, tell the time in any city, and search the knowledge base. I don't write free "
+            "text and I never make up an answer."
+        ),
+        "help": (
+            "Gladly. Ask a question in your own words, for example “How many days of leave do I get?”, say “remember "
+            "that …” to keep something, or give me a sum."
+        ),
+        "remembered": "Noted: {what}",
+        "remembered_bare": "What should I remember? Say it in one sentence, for example “Remember that the demo is on Friday”.",
+        "preference": "All right, I'll keep that in mind.",
+        "not_found": "I don't find that in what I know.",
+        "not_found_memory": "I don't find that in what you have told me.",
+        "near_title": "The closest I have is “{title}”, but it does not answer this.",
+        "ask_back": "Do you mean “{first}” or “{second}”? Ask a little more about one of them.",
+        "cannot": "I can't do that: I answer from the knowledge base and use simple tools.",
+        "connect": (
+            "To get free-form answers, connect a language model: set CHAT_BASE_URL (and CHAT_API_KEY, CHAT_MODEL if "
+            "needed) and restart."
+        ),
+        "quoted": "The source says, in Korean: “{sentence}”",
+        "memory_quoted": "You told me: “{sentence}”",
+        "sum": "{expression} = {result}",
+        "time": "It is {time} on {day}, {date} ({zone}).",
+        "tool_failed": "That did not work: {reason}",
+        "tool_plain": "{result}",
+        "search_found": "This is what I found for “{query}”:",
+        "search_none": "I found nothing for “{query}”.",
+        "empty": "Please write a message, and I'll see what I can find.",
+    },
+    "ko": {
+        "greeting": "안녕하세요! 지식 베이스에 있는 내용이나 전에 알려 주신 것을 물어보세요.",
+        "thanks": "천만에요.",
+        "goodbye": "안녕히 가세요. 다음에 또 만나요.",
+        "praise": "고맙습니다. 도움이 되었다니 기뻐요.",
+        "complaint": (
+            "불편을 드려 죄송합니다. 무엇이 잘못되었는지 알려 주시거나 다른 말로 다시 물어봐 주세요. 답변 아래의 "
+            "‘싫어요’도 도움이 됩니다."
+        ),
+        "small_talk": "저는 안내 역할이라 수다에는 서툴지만, 찾아볼 것이 있으면 기꺼이 도와드릴게요.",
+        "capabilities": (
+            "지식 베이스와 기억해 달라고 하신 내용에서 답을 찾고, 답마다 근거가 어디 있는지 보여 드립니다. 계산을 하고, 여러 "
+            "도시의 시각을 알려 드리고, 지식 베이스를 검색합니다. 글을 자유롭게 지어내지 않으며 모르는 것은 모른다고 말합니다."
+        ),
+        "help": (
+            "기꺼이 도와드릴게요. “연차는 며칠인가요?”처럼 편하게 물어보시거나, “…라고 기억해 줘”라고 말씀하시거나, 계산식을 "
+            "적어 주세요."
+        ),
+        "remembered": "기억해 둘게요: {what}",
+        "remembered_bare": "무엇을 기억할까요? “시연은 금요일이라고 기억해 줘”처럼 한 문장으로 말씀해 주세요.",
+        "preference": "알겠습니다. 그렇게 알아 둘게요.",
+        "not_found": "제가 아는 내용에서는 찾지 못했습니다.",
+        "not_found_memory": "알려 주신 내용에서는 찾지 못했습니다.",
+        "near_title": "가장 가까운 자료는 “{title}”이지만 이 질문의 답은 들어 있지 않습니다.",
+        "ask_back": "“{first}”와 “{second}” 가운데 어느 쪽을 말씀하시나요? 조금 더 자세히 물어봐 주세요.",
+        "cannot": "그 일은 할 수 없습니다. 저는 지식 베이스에서 답을 찾고 간단한 도구를 씁니다.",
+        "connect": (
+            "자유로운 답변을 원하시면 언어 모델을 연결하세요. CHAT_BASE_URL을(필요하면 CHAT_API_KEY와 CHAT_MODEL도) 설정하고 "
+            "다시 시작하면 됩니다."
+        ),
+        "quoted": "자료에는 영어로 이렇게 적혀 있습니다: “{sentence}”",
+        "memory_quoted": "이렇게 알려 주셨습니다: “{sentence}”",
+        "sum": "{expression} = {result}",
+        "time": "{zone} 기준 {date} {day} {time}입니다.",
+        "tool_failed": "실행하지 못했습니다: {reason}",
+        "tool_plain": "{result}",
+        "search_found": "“{query}”에 대해 찾은 내용입니다:",
+        "search_none": "“{query}”에 대해 찾은 것이 없습니다.",
+        "empty": "메시지를 적어 주시면 찾아보겠습니다.",
+    },
+}
+DAYS = {
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "ko": [f"{day}요일" for day in "월화수목금토일"],
+}
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """The text in the language, with its places filled; braces in values stay as they are."""
+    return _TEXTS[language if language in _TEXTS else "en"][key].format(**values)

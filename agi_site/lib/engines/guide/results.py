@@ -1,0 +1,114 @@
+"""Phrases what a tool returned, in the person's language."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from agi_site.lib.engines.base import ChatMessage, ToolCall
+from agi_site.lib.engines.guide.phrases import DAYS, say
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
+
+
+def latest_results(messages: Sequence[ChatMessage]) -> list[tuple[ToolCall, str]]:
+    """The tool messages at the end of the conversation, each with the call it answers, in order."""
+    results = []
+    calls = {call.id: call for message in messages for call in message.tool_calls}
+    for message in reversed(messages):
+        if message.role != "tool":
+            break
+        call = calls.get(message.tool_call_id, ToolCall(message.tool_call_id, "", {}))
+        results.append((call, message.content))
+    return results[::-1]
+
+
+def phrase(call: ToolCall, content: str, language: str) -> str:
+    """One or more sentences that tell the result; errors are told as such."""
+    value = _parsed(content)
+    if isinstance(value, dict) and value.get("error"):
+        error = value["error"]
+        reason = error.get("message") if isinstance(error, dict) else error
+        return say(language, "tool_failed", reason=reason or content)
+    if call.name == "calculator":
+        result = _pick(value, "result", "value", "answer")
+        return say(language, "sum", expression=call.arguments.get("expression", ""), result=_tidy(result))
+    if call.name == "current_time" and (told := _time(value, content, language)):
+        return told
+    if call.name == "knowledge_search":
+        return _search(call, value, language)
+    return say(language, "tool_plain", result=_plain(value))
+
+
+def _parsed(content: str) -> Any:
+    try:
+        return json.loads(content)
+    except (json.JSONDecodeError, TypeError):
+        return content
+
+
+def _pick(value: Any, *names: str) -> Any:
+    if isinstance(value, dict):
+        return next((value[name] for name in names if name in value), _plain(value))
+    return value
+
+
+def _tidy(result: Any) -> str:
+    if isinstance(result, float):
+        return f"{round(result, 10):.10f}".rstrip("0").rstrip(".")
+    return str(result)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _time(value: Any, content: str, language: str) -> str | None:
+    """The ISO moment anywhere in the result, told with its weekday; None when there is none."""
+    match = _ISO.search(content)
+    if match is None:
+        return None
+    moment = dt.datetime.fromisoformat(match.group().replace("Z", "+00:00"))
+    zone = _pick(value, "timezone", "time_zone", "zone") if isinstance(value, dict) else ""
+    named = zone if isinstance(zone, str) and "/" in zone else moment.strftime("%Z") or "UTC"
+    return say(
+        language,
+        "time",
+        time=moment.strftime("%H:%M"),
+        day=DAYS[language if language in DAYS else "en"][moment.weekday()],
+        date=moment.date().isoformat(),
+        zone=named,
+    )
+
+
+def _search(call: ToolCall, value: Any, language: str) -> str:
+    """The titles found, with a line of each; a plain text result is told as it is."""
+    query = str(call.arguments.get("query", ""))
+    rows = _pick(value, "results", "items", "passages") if isinstance(value, dict) else value
+    if isinstance(rows, list):
+        lines = [_line(row) for row in rows[:5]]
+        if not lines:
+            return say(language, "search_none", query=query)
+        return "\n".join([say(language, "search_found", query=query), "", *lines])
+    if not str(rows).strip():
+        return say(language, "search_none", query=query)
+    return f"{say(language, 'search_found', query=query)}\n\n{_plain(rows)}"
+
+
+def _line(row: Any) -> str:
+    if not isinstance(row, dict):
+        return f"- {_plain(row)}"
+    text = " ".join(str(row.get("content") or row.get("excerpt") or row.get("text") or "").split())
+    number = f" [{row['number']}]" if isinstance(row.get("number"), int) else ""
+    short = text if len(text) <= 160 else f"{text[:159]}…"
+    return f"- **{row.get('title', '')}**: {short}{number}" if row.get("title") else f"- {short}{number}"
+
+
+def cited_numbers(text: str) -> tuple[int, ...]:
+    """The [n] of a text, each once, in order."""
+    return tuple(dict.fromkeys(int(number) for number in re.findall(r"\[(\d{1,3})\]", text)))

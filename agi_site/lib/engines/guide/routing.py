@@ -1,0 +1,81 @@
+"""Chooses a tool for a request and fills its arguments, by intent and rules."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+
+from agi_site.lib.engines.analysis.entities import QUOTED
+from agi_site.lib.engines.base import Analysis, ToolCall, ToolSpec
+from agi_site.lib.engines.guide.arithmetic import expression_of
+from agi_site.lib.engines.guide.zones import zone_of
+
+_TIME = re.compile(
+    r"what(?:'s| is)? (?:the )?(?:current |local )?(?:time|date|day)\b(?! (?:of|does|do|is the|should|can|will|did))|current (?:time|date)|\btime is it|\bwhat day is it"
+    r"|today'?s date|the time (?:now|in)|지금 몇 시|몇 시(?:야|예요|인가요|입니까|지)?\s*\??$|오늘 (?:며칠|날짜|무슨 요일|몇 월)|현재 (?:시간|시각|날짜)|무슨 요일",
+    re.IGNORECASE,
+)
+_NOW = re.compile(r"\bnow\b|current|today|\bis it\b|지금|현재|오늘", re.IGNORECASE)
+_CALCULATE = re.compile(
+    r"calculat|compute|how much is|what(?:'s| is)|work out|equals|=|계산|얼마|몇|더해|빼|곱|나누|의 \d|합계|평균|^[\d\s().+*/^x×÷-]+\??$",
+    re.IGNORECASE,
+)
+_SEARCH_EN = re.compile(
+    r"(?:please\s|can you\s|could you\s)*(?:search|look up|look|find|query|check|retrieve|pull up|dig up|show me|get)\b(?:\s(?:for|in|through|me|up|everything|anything"
+    r"|the|our|internal|my|all|docs?|documents?|documentation|wiki|handbook|archive|knowledge|base|notes|articles|information|records|entries|pages?|we|have|what"
+    r"|on|about|of|that|mention|tagged|is|there|a|any|please)\b)*[\s:]*",
+    re.IGNORECASE,
+)
+_SEARCH_KO_END = re.compile(
+    r"\s?(?:에 대한|에 관한|에 대해|관련)?\s?(?:자료|문서|내용|정보|글|메모|노트|기록|항목|페이지|부분)?(?:이 있는지|가 있는지| 있는지|를|을|가|이)?\s?(?:모두|좀|한번|다시)?\s?"
+    r"(?:검색해|찾아|조회해|뒤져|꺼내|가져와|보여|확인해|검색)\s?(?:봐|보아)?\s?(?:줘|주세요|줄래|줄 수 있어|볼래|봐)?(?:요)?[.!?]*$"
+)
+_SEARCH_KO_START = re.compile(r"^(?:우리|사내|내부)?\s?(?:지식 ?베이스|위키|문서|편람|보관함|자료실|자료)(?:에서|에|:)\s?")
+
+
+def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall | None:
+    """The call the request clearly wants, None when it wants none of the offered tools."""
+    offered = {tool.name: tool for tool in tools}
+    intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
+    if "calculator" in offered and (expression := _sum(text, intent, sure)):
+        return _call("calculator", expression=expression)
+    if "current_time" in offered and _wants_time(text, intent, sure):
+        zone = zone_of(text)
+        return _call("current_time", **({"timezone": zone} if zone else {}))
+    if "knowledge_search" in offered and intent == "search_knowledge" and sure >= 0.5 and (query := query_of(text)):
+        return _call("knowledge_search", query=query)
+    return None
+
+
+def _sum(text: str, intent: str, sure: float) -> str | None:
+    if intent in {"remember_this", "run_code", "create_work", "create_plan"} and sure >= 0.5:
+        return None
+    meant = (intent == "calculate" and sure >= 0.35) or bool(_CALCULATE.search(text))
+    return expression_of(text) if meant else None
+
+
+def _wants_time(text: str, intent: str, sure: float) -> bool:
+    asked = bool(_TIME.search(text))
+    if intent == "ask_time":
+        short = sure >= 0.7 and len(text) < 30
+        return short or (sure >= 0.5 and (asked or bool(_NOW.search(text)) or zone_of(text) is not None)) or (asked and sure >= 0.3)
+    return asked and bool(_NOW.search(text)) and len(text) < 60 and intent not in {"remember_this", "recall_memory"}
+
+
+def query_of(text: str) -> str:
+    """What to search for: the quoted words, else the request without its asking words."""
+    if match := QUOTED.search(text):
+        return next(group for group in match.groups() if group is not None).strip()
+    if re.search("[가-힣]", text):
+        bare = _SEARCH_KO_END.sub("", _SEARCH_KO_START.sub("", text.strip()))
+        bare = re.sub(r"(?:을|를|에 대해|에 대한|에 관한|관련)$", "", bare.strip())
+    else:
+        bare = re.sub(r"(?:\s(?:please|in the knowledge base|in our docs|in the wiki))+[.?!]*$", "", text.strip(), flags=re.I)
+        bare = _SEARCH_EN.sub("", bare, count=1)
+    bare = bare.strip(" .?!:,")
+    return bare or text.strip()
+
+
+def _call(name: str, **arguments: str) -> ToolCall:
+    return ToolCall(f"call_{uuid.uuid4().hex[:12]}", name, arguments)
