@@ -28,6 +28,7 @@ class LearningDataAdmin(TableAdmin):
 
 class EvaluationResultInline(HistoryInline):
     model = EvaluationResult
+    ordering = ["-pk"]
     fields = ["dataset_name", "metrics", "created_at"]
 
 

@@ -20,6 +20,7 @@ class ToolParameterInline(HistoryInline):
     """The parameters come from the program; here they are read."""
 
     model = ToolParameter
+    ordering = ["pk"]
     fields = ["name", "type", "required", "default_value", "schema", "description"]
 
 

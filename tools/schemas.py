@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from agi_site.lib.problems import Invalid
+from agi_site.lib.problems import Conflict, Invalid
 
 from .models import ToolParameter
 from .registry import Parameter
@@ -30,9 +31,8 @@ def json_schema(parameters: Iterable[ToolParameter]) -> dict[str, Any]:
 
 def checked(parameters: Sequence[ToolParameter], arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with defaults filled in; raises Invalid with the faults of each parameter by name."""
-    validator = Draft202012Validator(json_schema(parameters))
     faults: dict[str, list[str]] = {}
-    for error in list(validator.iter_errors(arguments))[:_MAX_FAULTS]:
+    for error in _errors(json_schema(parameters), arguments):
         for name, fault in _named(error):
             faults.setdefault(name, []).append(fault)
     if faults:
@@ -66,11 +66,20 @@ def row_values(parameter: Parameter) -> dict[str, Any]:
     }
 
 
+def _errors(schema: dict[str, Any], arguments: dict[str, Any]) -> list[ValidationError]:
+    try:
+        return list(islice(Draft202012Validator(schema).iter_errors(arguments), _MAX_FAULTS))
+    except Exception as error:  # a broken rule fails in whatever way its keyword is read
+        message = _("The tool's own description of its arguments is broken. Tell an operator.")
+        raise Conflict(message, code="bad_tool_schema") from error
+
+
 def _property(row: ToolParameter) -> dict[str, Any]:
     found: dict[str, Any] = {"type": "string" if row.type == "enum" else row.type}
     if row.description:
         found["description"] = row.description
-    found |= row.schema or {}
+    if isinstance(row.schema, dict):
+        found |= row.schema
     if row.default_value is not None:
         found["default"] = default_of(row)
     return found

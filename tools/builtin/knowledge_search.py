@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from knowledge.search import Hit, search_knowledge
 from tools.registry import Parameter, ToolContext, tool
 
 SNIPPET_CHARACTERS = 600
@@ -32,16 +33,22 @@ SNIPPET_CHARACTERS = 600
 )
 def knowledge_search(call: ToolContext, *, query: str, limit: int = 5) -> dict[str, Any]:
     """The best passages, best first: `{"query", "results": [{id, title, snippet, score}]}`."""
-    from knowledge.search import search_knowledge
-
     found = search_knowledge(user=call.user, query=query, limit=limit)
     return {"query": query, "results": [_passage(hit) for hit in found]}
 
 
-def _passage(hit: Any) -> dict[str, Any]:
+def _passage(hit: Hit) -> dict[str, Any]:
     return {
         "id": hit.id,
         "title": hit.title,
-        "snippet": hit.content[:SNIPPET_CHARACTERS],
+        "snippet": _snippet(hit),
         "score": round(float(hit.score), 4),
     }
+
+
+def _snippet(hit: Hit) -> str:
+    """The whole passage if it is short, otherwise its excerpts that answer the query."""
+    if len(hit.content) <= SNIPPET_CHARACTERS:
+        return hit.content
+    excerpts = ["".join(text for text, _answers in excerpt) for excerpt in hit.highlights]
+    return (" … ".join(filter(None, excerpts)) or hit.content)[:SNIPPET_CHARACTERS]
