@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from agi_site.discovery import discover_local
 from agi_site.lib.ids import uuid7
 from agi_site.lib.web import page
 from conversations.forms import MessageForm
@@ -48,11 +49,7 @@ def _counted(rows: QuerySet[Any, Any]) -> str:
 @require_GET
 def engine(request: HttpRequest) -> HttpResponse:
     """Who answers, what that is good for, and the model server found on this machine, if any."""
-    found = None
-    if settings.CHAT_ENGINE == "guide":
-        from agi_site.lib.engines.discovery import discover_local
-
-        found = discover_local()
+    found = discover_local() if settings.CHAT_ENGINE == "guide" else None
     return page(request, "engine.html", "card", found=found, chat_model=settings.CHAT_MODEL)
 
 

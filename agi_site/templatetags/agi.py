@@ -1,10 +1,15 @@
 """Tags of the house's templates: `{% load agi %}`."""
 
+from datetime import datetime
+
 from django import template
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -34,3 +39,13 @@ def initials(name: str) -> str:
     """What an avatar shows: the first letter, or the last two of a Korean name (its given name)."""
     name = (name or "?").strip()
     return name[-2:] if name and "가" <= name[0] <= "힣" else name[:1]
+
+
+@register.filter
+def ago(when: datetime | None) -> str:
+    """How long ago something was, in its largest unit: "just now", "3 hours ago"."""
+    if when is None:
+        return ""
+    if (timezone.now() - when).total_seconds() < 60:
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(when, depth=1)}

@@ -31,9 +31,29 @@ if (chat.dataset.events) {
   scroller.start();
 }
 
+// Panels below an answer (why, rating, versions): close, toggle, and come into view when they open.
 document.addEventListener("click", (event) => {
   const closer = event.target.closest("[data-close-panel]");
   if (closer) closer.closest(".message-panel")?.replaceChildren();
+});
+
+for (const name of ["htmx:afterSettle", "htmx:oobAfterSwap"]) {
+  document.body.addEventListener(name, (event) => {
+    const panel = event.detail.target?.closest?.(".message-panel") ?? event.target.closest?.(".message-panel");
+    panel?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  });
+}
+
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  const panel = event.detail.target;
+  const opener = event.detail.elt;
+  if (panel === list) return answers.changingHere();
+  if (!panel?.classList.contains("message-panel")) return;
+  const shown = panel.dataset.shows === opener.getAttribute("hx-get") && panel.childElementCount;
+  panel.dataset.shows = opener.getAttribute("hx-get");
+  if (!shown) return;
+  event.preventDefault(); // asked for again: close it
+  panel.replaceChildren();
 });
 
 // After HTMX replaced the stream (edit, regenerate), take stock of it again; it tells once per element.

@@ -37,9 +37,13 @@ export class Answers {
     this.onReload(later(this.handled, shown) ? this.handled : shown);
   }
 
-  /** The stream was replaced by an answer to our own request. */
-  changedHere() {
+  /** A request of ours will replace the stream: its own event need not do so a second time. */
+  changingHere() {
     this.changedHereAt = performance.now();
+  }
+
+  changedHere() {
+    this.changingHere();
     this.takeStock(true);
     this.scroller.toEnd();
   }
