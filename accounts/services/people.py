@@ -49,11 +49,17 @@ def update_profile(*, user: User, changes: Mapping[str, str]) -> User:
     if changes.get("language", "") not in {"", *dict(settings.LANGUAGES)}:
         fault = _("Choose one of these languages: %(codes)s.")
         raise Invalid(errors={"language": [fault % {"codes": ", ".join(dict(settings.LANGUAGES))}]})
+    before = {name: getattr(user, name) for name in changes}
     for name, value in changes.items():
         setattr(user, name, value.strip().lower() if name == "email" else value.strip())
-    with transaction.atomic():
-        _save(user)
-        audit(f"profile of {user.username} changed: {', '.join(sorted(changes)) or 'nothing'}", by=user)
+    try:
+        with transaction.atomic():
+            _save(user)
+            audit(f"profile of {user.username} changed: {', '.join(sorted(changes)) or 'nothing'}", by=user)
+    except Invalid:
+        for name, value in before.items():  # the page goes on to show this person
+            setattr(user, name, value)
+        raise
     return user
 
 
