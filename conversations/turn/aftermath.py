@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from accounts.models import User
 from agi_site.lib import fulltext
-from knowledge import extraction
-from knowledge.services import remember
+from knowledge.services import learn_from_message
 
 from ..models import Message, MessageSearch
 
@@ -25,15 +24,12 @@ def remember_message(question: Message, *, user: User) -> None:
     """Keep the facts and preferences a message tells, once; each memory names the message it came from."""
     if question.facts.get("remembered") is not None:
         return
-    kept = [
-        remember(
-            user=user,
-            type=found.type,
-            content=found.content,
-            importance=found.importance,
-            metadata={"message_id": question.pk, "conversation_id": question.conversation_id},
-        ).pk
-        for found in extraction.candidates(question.content)
-    ]
+    learnt = learn_from_message(
+        owner=user,
+        text=question.content,
+        source_message=question.pk,
+        source_conversation=question.conversation_id,
+    )
+    kept = [memory.pk for memory in learnt.kept]
     question.metadata = question.facts | {"remembered": kept}
     Message.objects.filter(pk=question.pk).update(metadata=question.metadata)

@@ -1,0 +1,120 @@
+"""Markdown of messages: what comes out is safe, whole or half."""
+
+import pytest
+
+from agi_site.lib.markdown import render, styles
+
+CITED = [
+    {"n": 1, "title": 'The "handbook" <2026>', "url": "/knowledge/1/"},
+    {"n": 2, "title": "Gone", "url": ""},
+]
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[x](javascript:alert(1))",
+        "[x](  JaVaScRiPt:alert(1))",
+        "[x](data:text/html;base64,PHNjcmlwdD4=)",
+        "[x](vbscript:x)",
+        "![x](https://tracker.example/pixel.png)",
+        "<a href='javascript:alert(1)'>x</a>",
+        '[x](https://a.example/"onmouseover="alert(1))',
+        "```python\n</code></pre><script>alert(1)</script>\n```",
+        "```<script>alert(1)</script>\nx\n```",
+        '```x"onclick="alert(1)\nx\n```',
+        "|<script>|\n|-|\n|<svg onload=alert(1)>|",
+        "<style>*{display:none}</style>",
+        "<iframe src=//evil></iframe>",
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+        "[1]: javascript:alert(1)\n\n[1]",
+    ],
+)
+def test_no_attack_becomes_markup(attack: str) -> None:
+    html = render(attack, CITED).lower()
+    for bad in (
+        "<script",
+        "<img",
+        "<svg",
+        "<iframe",
+        "<style",
+        'javascript:alert(1)"',
+        'href="data:',
+        'vbscript:x"',
+    ):
+        assert bad not in html
+    for tag in html.split("<")[1:]:
+        assert " on" not in tag.split(">")[0]
+
+
+def test_a_citation_that_attacks_is_harmless() -> None:
+    html = render("See [1].", [{"n": 1, "title": '"><script>x</script>', "url": "javascript:alert(1)"}])
+    assert "<script" not in html
+    assert "javascript:" not in html
+
+
+def test_citations_become_links_with_their_title() -> None:
+    html = render("As written [1], and also [2] but not [3].", CITED)
+    assert 'class="citation"' in html
+    assert 'href="/knowledge/1/"' in html
+    assert "The &quot;handbook&quot; &lt;2026&gt;" in html
+    assert '<span class="citation">[2]</span>' in html
+    assert "[3]" in html
+
+
+def test_numbers_in_code_and_links_are_no_citations() -> None:
+    html = render("`a[1]` and\n\n```python\nx[1]\n```\n\n[a[1]](https://x.example)", CITED)
+    assert "citation" not in html
+
+
+def test_code_is_coloured_and_can_be_copied() -> None:
+    html = render("```python\nprint('a < b')\n```")
+    assert 'data-language="python"' in html
+    assert "data-copy" in html
+    assert 'class="language-python"' in html
+    assert "&lt;" in html
+    assert '<span class="' in html
+
+
+def test_code_in_an_unknown_language_stays_plain() -> None:
+    html = render("```klingon\n<b>qapla</b>\n```")
+    assert "&lt;b&gt;qapla" in html
+
+
+@pytest.mark.parametrize(
+    "text", ["```python\nprint(1", "```", "| a | b |\n|--", "**bold", "[link](https://x", "[1", "# "]
+)
+def test_half_an_answer_renders(text: str) -> None:
+    html = render(text, CITED, streaming=True)
+    assert html.endswith('<span class="caret"></span>')
+
+
+def test_tables_and_lists_keep_their_form() -> None:
+    html = render("| a | b |\n|---|---|\n| 1 | 2 |\n\n3. three\n4. four\n\n~~old~~")
+    assert "<table>" in html
+    assert "<td>1</td>" in html
+    assert '<ol start="3">' in html
+    assert "<s>old</s>" in html
+
+
+def test_links_to_elsewhere_open_beside_and_tell_nothing() -> None:
+    html = render("[x](https://a.example/?a=1&b=2)")
+    assert 'target="_blank"' in html
+    assert "noopener noreferrer" in html
+
+
+def test_a_long_text_does_not_take_long() -> None:
+    import time
+
+    started = time.perf_counter()
+    render("[" * 20_000)
+    render("*a " * 7_000)
+    render("> " * 5_000 + "x")
+    assert time.perf_counter() - started < 5
+
+
+def test_the_colours_have_a_light_and_a_dark_look() -> None:
+    assert ".code .k" in styles()
+    assert "prefers-color-scheme: dark" in styles()
