@@ -43,7 +43,7 @@ def retry(*, task_id: str, by: Any) -> TaskQueue:
         completed_at=None,
         worker=None,
         available_at=now,
-        resend_at=now + outbox.RESEND_AFTER,
+        resend_at=outbox.resend_after(now),
     ):
         _get(task_id)
         raise Conflict(_("Only a failed or canceled task can be tried again."), code="task_not_ended")

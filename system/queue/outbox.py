@@ -18,8 +18,6 @@ from . import registry
 logger = logging.getLogger(__name__)
 
 RUN_TASK = "system.tasks.run_task"
-# After this long without a worker's answer the sweep sends another wake-up.
-RESEND_AFTER = timedelta(seconds=20)
 # While the broker does not answer, requests do not wait for it each time.
 BROKER_PAUSE_SECONDS = 5.0
 _broker_rests_until = 0.0
@@ -52,12 +50,17 @@ def enqueue(
         max_retries=kind.max_retries if max_retries is None else max_retries,
         unique_key=key,
         available_at=available_at,
-        resend_at=available_at if later else now + RESEND_AFTER,
+        resend_at=available_at if later else resend_after(now),
     )
     stored = _store_once(task)
     if stored is task and not later:
         transaction.on_commit(partial(wake, task.queue, task.pk), robust=True)
     return stored
+
+
+def resend_after(now: datetime) -> datetime:
+    """When the sweep sends another wake-up for a task whose wake-up left `now`."""
+    return now + timedelta(seconds=settings.TASK_RESEND_SECONDS)
 
 
 def announce(event: str, payload: Mapping[str, Any]) -> list[TaskQueue]:

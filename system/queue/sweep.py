@@ -84,7 +84,7 @@ def _wake_unheard(now: datetime) -> int:
             # Where the broker is full of wake-ups the rest needs none for now.
             sent.extend(ids[room:])
     TaskQueue.objects.filter(pk__in=sent, status=TaskStatus.PENDING).update(
-        resend_at=now + outbox.RESEND_AFTER
+        resend_at=outbox.resend_after(now)
     )
     return len(sent)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from system import queue
-from system.models import TaskQueue, TaskStatus
+from system.models import TaskStatus
 from system.queue import registry
 
 pytestmark = pytest.mark.django_db
