@@ -18,6 +18,7 @@ _KINDS: list[tuple[str, re.Pattern[str]]] = [
     ("secret", re.compile(r"what(?:'s| is) (?:the |our )?[^?]{0,30}\b(?<!length of a )(?<!length of the )password\b"
                           r"|(?:비밀번호|암호)[가는]? ?(?:이 )?(?:뭐|무엇|알려)", re.I)),
     ("percent", re.compile(r"what (?:percent|discount|share)|percentage|how many percent|몇 ?(?:퍼센트|%|프로)|할인율|비율", re.I)),
+    ("time", re.compile(r"며칠(?:에|날)|월급날", re.I)),
     ("weekday", re.compile(r"\b(?:which|what) (?:weekday|day of the week)\b|\b(?:which|what) day (?:is|are|do|does|must|should|will)\b"
                            r"|(?:무슨|어느|어떤) 요일|요일[은이]", re.I)),
     ("clock", re.compile(r"what time|at which hour|몇 시(?!간)", re.I)),
@@ -159,6 +160,8 @@ _RIVALS: list[tuple[str, ...]] = [
     ("joining|입사", "resign|quit|leave the company|퇴사"),
     ("first quarter|1분기", "second quarter|2분기", "third quarter|3분기", "fourth quarter|4분기"),
 ]  # fmt: skip
+# Of these a passage must speak itself before it can answer a question that does.
+_TELLING = ("breakfast|아침", "lunch|점심", "dinner|supper|저녁", "unpaid|무급", "parental|maternity|paternity|육아|출산")
 _MOVING = re.compile(
     r"tomorrow|yesterday|last (?:year|month|week)|right now|내일|어제|작년|지난해|지난 ?(?:달|주|해)",
     re.I,
@@ -185,13 +188,15 @@ def contradicts(question: str, sentence: str, context: str) -> bool:
         told = [bool(_whole(words, sentence)) for words in rivals]
         if any(asked) and any(told) and not any(a and t for a, t in zip(asked, told, strict=True)):
             return True
+    same_script = bool(re.search("[가-힣]", question)) == bool(re.search("[가-힣]", context))
+    if same_script and any(_whole(words, question) and not _whole(words, context) for words in _TELLING):
+        return True
     low = context.lower()
     moving = _MOVING.search(question)
     if moving and moving.group().lower() not in low:
         return True
     if _other_place(question, sentence):
         return True
-    same_script = bool(re.search("[가-힣]", question)) == bool(re.search("[가-힣]", context))
     return same_script and any(name.lower() not in low for name in _names(question))
 
 
