@@ -17,8 +17,6 @@ os.environ |= {
     "DATA_DIR": str(TEST_DIR),
     "SECRET_KEY": "a key for tests only, long enough to be accepted everywhere",
     "REDIS_URL": "",
-    # A test's rows are in a transaction of its own, which the log's thread cannot see.
-    "LOG_TO_TABLE": "false",
     "CHAT_ENGINE": "fake",
     "EMBEDDING_ENGINE": "fake",
     # What a developer's .env says about models is not part of the tests.
@@ -27,7 +25,10 @@ os.environ |= {
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{TEST_DIR}/agi.sqlite3")
 
 from agi_site.settings import *  # noqa: E402, F403
-from agi_site.settings import DATABASES  # noqa: E402
+from agi_site.settings import DATABASES, LOGGING  # noqa: E402
+
+# A test's rows are in a transaction of its own, which the thread that writes the log table would wait for.
+LOGGING["root"] |= {"handlers": ["console"]}  # type: ignore[operator]
 
 # Argon2 is slow on purpose; a test signs in hundreds of times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
