@@ -7,8 +7,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -43,11 +44,13 @@ class ToldProblems:
 
 def _tell(request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
     try:
-        response: HttpResponse = view(request, *args, **kwargs)
+        with transaction.atomic():
+            response: HttpResponse = view(request, *args, **kwargs)
     except Problem as problem:
         faults = [str(fault) for some in problem.errors.values() for fault in some]
         messages.error(request, " ".join(faults) or str(problem.message))
-        return HttpResponseRedirect(request.get_full_path())
+        again = request.get_full_path() if request.method == "POST" else reverse("admin:index")
+        return HttpResponseRedirect(again)
     return response
 
 
@@ -74,6 +77,7 @@ class RolesInline(LinkInline):
     model = UserRole
     fields = ["role", "assigned_at"]
     readonly_fields = ["assigned_at"]
+    ordering = ["pk"]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[UserRole]:
         return super().get_queryset(request).select_related("role", "user")
@@ -95,7 +99,6 @@ class ActiveFilter(admin.SimpleListFilter):
 @admin.register(User)
 class UserAdmin(ToldProblems, DjangoUserAdmin, TableAdmin):  # type: ignore[type-arg]
     form, add_form, change_password_form = ChangeUserForm, AddUserForm, AdminPasswordChangeForm
-    inlines = [RolesInline]
     list_display = ["username", "nickname", "email", "role_list", "is_active", "last_login", "created_at"]
     list_filter = [ActiveFilter, "roles", "created_at"]
     search_fields = ["username", "email", "nickname"]
@@ -110,6 +113,10 @@ class UserAdmin(ToldProblems, DjangoUserAdmin, TableAdmin):  # type: ignore[type
         (None, {"fields": ["username", "email", "nickname", "usable_password", "password1", "password2"]})
     ]
     actions = ["deactivate", "activate"]
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
+        """Roles are granted to people who exist; a new one gets the role `user`."""
+        return [RolesInline] if obj else []
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
         return super().get_queryset(request).prefetch_related("roles")
@@ -145,7 +152,7 @@ class UserAdmin(ToldProblems, DjangoUserAdmin, TableAdmin):  # type: ignore[type
 
     def _change_password(self, request: HttpRequest, user_id: str, form_url: str) -> HttpResponse:
         user = self.get_object(request, user_id)
-        if user is not None:
+        if user is not None and self.has_change_permission(request, user):
             services.check_may_manage(by=request.user, user=user)
         response = super().user_change_password(request, user_id, form_url)
         if user is not None and request.method == "POST" and response.status_code == 302:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -60,6 +61,15 @@ class Permission(SharedModel):
         return str(self.name)
 
 
+def check_language(code: str) -> None:
+    """Refuse (ValidationError) a language in which there are no pages."""
+    codes = list(dict(settings.LANGUAGES))
+    if code not in codes:
+        raise ValidationError(
+            _("Choose one of these languages: %(codes)s."), params={"codes": ", ".join(codes)}
+        )
+
+
 class UserQuerySet(models.QuerySet["User"]):
     """People; a person sees only themselves, unless their role lets them see others."""
 
@@ -70,14 +80,14 @@ class UserQuerySet(models.QuerySet["User"]):
         return self if user.has_perm("accounts.view_user") else self.filter(pk=user.pk)
 
 
-class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):
     """Makes people."""
 
     def create_user(
         self, username: str, email: str, password: str | None = None, *, nickname: str = "", **fields: Any
     ) -> "User":
         """Store a person; without a password they cannot sign in until they reset it."""
-        user = self.model(
+        user: User = self.model(
             username=self.model.normalize_username(username),
             email=self.normalize_email(email),
             nickname=nickname or username[:50],
@@ -129,7 +139,9 @@ class User(AbstractBaseUser):
     updated_at = UpdatedAtField(_("updated at"), null=True)
     last_login = models.DateTimeField(_("last login at"), null=True, blank=True, db_column="last_login_at")
     # Beyond the seed; the README says why.
-    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
+    language = models.CharField(
+        _("language"), max_length=10, blank=True, default="", db_default="", validators=[check_language]
+    )
     roles = models.ManyToManyField(Role, through="UserRole", related_name="users", verbose_name=_("roles"))
 
     objects = UserManager()

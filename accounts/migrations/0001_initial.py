@@ -5,6 +5,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import accounts.models
 import agi_site.lib.fields
 
 
@@ -66,7 +67,12 @@ class Migration(migrations.Migration):
                 (
                     "language",
                     models.CharField(
-                        blank=True, db_default="", default="", max_length=10, verbose_name="language"
+                        blank=True,
+                        db_default="",
+                        default="",
+                        max_length=10,
+                        validators=[accounts.models.check_language],
+                        verbose_name="language",
                     ),
                 ),
             ],

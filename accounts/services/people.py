@@ -46,9 +46,6 @@ def update_profile(*, user: User, changes: Mapping[str, str]) -> User:
     if unknown:
         fault = _("This cannot be changed here.")
         raise Invalid(errors={name: [fault] for name in sorted(unknown)})
-    if changes.get("language", "") not in {"", *dict(settings.LANGUAGES)}:
-        fault = _("Choose one of these languages: %(codes)s.")
-        raise Invalid(errors={"language": [fault % {"codes": ", ".join(dict(settings.LANGUAGES))}]})
     before = {name: getattr(user, name) for name in changes}
     for name, value in changes.items():
         setattr(user, name, value.strip().lower() if name == "email" else value.strip())
