@@ -47,13 +47,16 @@ def _figures(
         figures.append(_figure(_("Answers in 24 hours"), answers, link))
     if request.user.has_perm("accounts.view_session"):
         people = Session.objects.filter(last_active__gte=day_ago).order_by().values("user").distinct()
-        figures.append(_figure(_("People active in 24 hours"), people, reverse("admin:accounts_session_changelist")))
+        figures.append(
+            _figure(_("People active in 24 hours"), people, reverse("admin:accounts_session_changelist"))
+        )
     if request.user.has_perm("system.view_taskqueue"):
         queue = reverse("admin:system_taskqueue_changelist")
         waiting = tasks.filter(status=TaskStatus.PENDING, available_at__lte=timezone.now())
         figures.append(_figure(_("Tasks waiting"), waiting, f"{queue}?status__exact=pending"))
         figures.append(
-            _figure(_("Tasks failed"), failed, f"{queue}?status__exact=failed") | {"is_alarm": failed.exists()}
+            _figure(_("Tasks failed"), failed, f"{queue}?status__exact=failed")
+            | {"is_alarm": failed.exists()}
         )
     return figures
 

@@ -85,8 +85,8 @@ UNFOLD: dict[str, Any] = {
     },
     "ACCOUNT": {
         "navigation": [
-            {"title": _("Back to the chat"), "link": "/"},
-            {"title": _("Devices and sessions"), "link": "/accounts/sessions/"},
+            {"title": _("Back to the chat"), "link": lambda request: reverse("home")},
+            {"title": _("Devices and sessions"), "link": lambda request: reverse("accounts:sessions")},
         ]
     },
     "COLORS": {
