@@ -28,6 +28,7 @@ def text_of(row: Searchable) -> str:
     return f"{row.title}\n{row.content}" if isinstance(row, Knowledge) else str(row.content)
 
 
+@transaction.atomic
 def index(row: Searchable) -> None:
     """Make a new or changed row findable by words with the commit, and by meaning about a second later.
 
@@ -69,7 +70,7 @@ def embed(
     *,
     check: Callable[[], None] = lambda: None,
 ) -> int:
-    """Give those rows their vectors; returns how many got one. `check` is called between batches and may raise.
+    """Give those rows their vectors; returns how many got one. `check` runs between batches and may raise.
 
     A row that changes meanwhile is embedded anew. Raises EngineError.
     """
@@ -100,10 +101,9 @@ def _embed_batch(model: type[Searchable], rows: Sequence[Any], engine: Embedding
 
 def index_missing(model: type[Searchable], *, limit: int = 500) -> int:
     """Make rows findable that came by another way than the services (a script, a restored copy)."""
-    rows = list(model._base_manager.filter(search_row__isnull=True).defer("embedding")[:limit])
+    rows: list[Any] = list(model._base_manager.filter(search_row__isnull=True).defer("embedding")[:limit])
     for row in rows:
-        with transaction.atomic():
-            index(row)
+        index(row)
     return len(rows)
 
 

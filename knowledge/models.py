@@ -83,6 +83,11 @@ class Knowledge(SharedModel):
     def __str__(self) -> str:
         return str(self.title)
 
+    @property
+    def tag_names(self) -> list[str]:
+        """The tags, sorted; prefetch "tags" where there are many rows."""
+        return sorted(tag.tag for tag in self.tags.all())
+
     def may_be_changed_by(self, user: Any) -> bool:
         """Whether `user` wrote this, or runs the house: enters the admin and may change knowledge there."""
         if user.has_perm("admin.access") and user.has_perm("knowledge.change_knowledge"):
@@ -232,7 +237,7 @@ class Context(OwnedModel):
     def expired(self) -> bool:
         """Whether the session has been silent for so long that it starts anew."""
         kept = timedelta(hours=options.context_hours())
-        return (self.updated_at or self.created_at) < timezone.now() - kept
+        return bool((self.updated_at or self.created_at) < timezone.now() - kept)
 
 
 class KnowledgeTag(SharedModel):
@@ -308,3 +313,9 @@ class MemoryRelation(OwnedModel):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def kind_label(self) -> str:
+        """The relation in the reader's language; an unknown one as it is stored."""
+        known = dict(RelationType.choices)
+        return str(known.get(self.relation_type, self.relation_type))

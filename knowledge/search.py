@@ -1,8 +1,8 @@
 """Hybrid search over knowledge and memory: words and meaning, fused into one score.
 
-Every door and the conversation's turn use these two functions. The fusion is a convex blend of the BM25 score and the
-cosine, each relative to its best row; how much the words have to say depends on how much of the query they
-found (README, "Search").
+Every door and the conversation's turn use these two functions. The fusion is a convex blend of the BM25
+score and the cosine, each relative to its best row; how much the words have to say depends on how much of
+the query they found (README, "Search").
 """
 
 import logging
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -26,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 POOL = 100  # how many rows each of the two ways brings in
 
-# Everyday sentences about nothing in particular: how near they lie to a query tells what "unrelated" means to an engine.
+# Everyday sentences about nothing in particular: how near they lie to a query shows what an engine calls
+# unrelated.
 _UNRELATED = (
     "The train to the coast leaves at noon.",
     "She planted tomatoes behind the old fence.",
@@ -42,9 +42,10 @@ _background: dict[str, Matrix] = {}
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row found. `score` and its `parts` ("text", "vector"; for memories also "importance", "recency") are in [0, 1].
+    """A row found, and how well it answers.
 
-    `highlights`: excerpts, each a list of (text, whether it answers the query). `source`: where the row comes from.
+    `score` and its `parts` ("text", "vector"; for memories also "importance", "recency") are in [0, 1].
+    `highlights`: excerpts, each a list of (text, whether it answers). `source`: where the row comes from.
     """
 
     id: str
@@ -71,7 +72,7 @@ def search_knowledge(
     """The passages that `user` may read and that answer `query` best, best first.
 
     `vector` is the query's embedding by the configured engine, shape (d,), if the caller has it. `tags` and
-    `source` keep rows with all those tags and exactly that source. `as_typed`: the last word may be half a word.
+    `source` keep rows with all those tags and that very source. `as_typed`: the last word may be half a word.
     """
     rows = Knowledge.objects.for_user(user)
     scope: QuerySet[Any] = KnowledgeSearch.objects.all()
@@ -101,7 +102,7 @@ def search_memory(
 ) -> list[Hit]:
     """What is remembered of `user` that bears on `query`, best first by relevance, importance and recency.
 
-    `recalled` counts the hits as used (a while later, in one write for many); pages that only show them say no.
+    `recalled` counts the hits as used (later, in one write for many); pages that only show them say no.
     """
     rows = Memory.objects.for_user(user).of_type(kind)
     if rows.query.is_empty():
@@ -112,8 +113,17 @@ def search_memory(
     meaning = _by_meaning(Memory, query, vector, text, owner=user.pk, among=among)
     fused = fuse(text, meaning)
     found = rows.defer("embedding").in_bulk(_first(fused, POOL))
-    now = timezone.now()
-    hits = [_memory_hit(row, query, *fused[key], now=now) for key, row in found.items()]
+    now, weights, half_life = timezone.now(), options.memory_weights(), options.memory_half_life_days()
+    hits = [
+        _memory_hit(
+            row,
+            query,
+            *fused[key],
+            weights=weights,
+            recency=_recency(row.last_accessed or row.created_at, now, half_life),
+        )
+        for key, row in found.items()
+    ]
     hits = sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
     if recalled:
         access.note(hit.id for hit in hits)
@@ -205,11 +215,26 @@ def _knowledge_hit(row: Knowledge, query: str, score: float, text: float, meanin
     )
 
 
-def _memory_hit(row: Memory, query: str, score: float, text: float, meaning: float, *, now: datetime) -> Hit:
+def _weighted(parts: Sequence[float], weights: Sequence[float]) -> float:
+    """The weighted mean (after Park et al. 2023, "Generative Agents"); the first part if all weights are 0."""
+    total = sum(weights)
+    return (
+        sum(part * weight for part, weight in zip(parts, weights, strict=True)) / total if total else parts[0]
+    )
+
+
+def _memory_hit(
+    row: Memory,
+    query: str,
+    score: float,
+    text: float,
+    meaning: float,
+    *,
+    weights: Sequence[float],
+    recency: float,
+) -> Hit:
     importance = 1.0 if row.pinned else float(row.importance if row.importance is not None else 0.5)
-    recency = _recency(row.last_accessed or row.created_at, now)
-    weights = np.array(options.memory_weights())
-    total = float(weights @ np.array([score, importance, recency]) / weights.sum())
+    total = _weighted((score, importance, recency), weights)
     return Hit(
         id=row.pk,
         kind="memory",
@@ -228,7 +253,7 @@ def _memory_hit(row: Memory, query: str, score: float, text: float, meaning: flo
     )
 
 
-def _recency(used: datetime, now: datetime) -> float:
-    """1 just after use, halved every so many days (Park et al. 2023, "Generative Agents", decay by hours there)."""
+def _recency(used: datetime, now: datetime, half_life_days: float) -> float:
+    """1 just after use, then halved every so many days."""
     days = max(0.0, (now - used).total_seconds() / 86_400)
-    return math.pow(0.5, days / options.memory_half_life_days())
+    return math.pow(0.5, days / half_life_days)

@@ -1,10 +1,11 @@
 """Nearest vectors by exact cosine, over the vectors kept in a table's own `embedding` column.
 
-Each process holds one matrix per (table, embedding engine) and keeps it fresh from the table: rows changed since the
-last look are read again (by `updated_at`), rows gone are noticed by their number. The table is asked at most once
-a second, so what another process wrote is seen within about a second (later where asking itself takes long: at most a
-twentieth of the time is spent on it); what this process wrote is seen at once after `touch`. Vectors of another engine are never
-compared: a row without a vector of the asked engine is not in its matrix.
+Each process holds one matrix per (table, embedding engine) and keeps it fresh from the table: rows changed
+since the last look are read again (by `updated_at`), rows gone are noticed by their number. The table is
+asked at most once a second, so what another process wrote is seen within about a second (later where asking
+itself takes long: at most a twentieth of the time goes into it); what this process wrote is seen at once
+after `touch`. Vectors of another engine are never compared: a row without a vector of the asked engine is
+not in its matrix.
 
 A searchable model has the columns `embedding` (float32, little-endian, length one), `embedding_model` and
 `updated_at`, and an index on the latter two.
@@ -168,8 +169,9 @@ class VectorIndex:
     ) -> "Comparison":
         """`vector`, shape (d,), against the rows of `owner` or with the keys `among` (default: all); exact.
 
-        `background`, shape (b, d), are vectors of texts about nothing in particular: they say what "unrelated"
-        looks like where there are too few rows to tell. Raises ValueError where the vector has another length.
+        `background`, shape (b, d), are vectors of texts about nothing in particular: they say what
+        "unrelated" looks like where there are too few rows to tell. Raises ValueError where the vector has
+        another length.
         """
         if vector.shape != (self.dimension,):
             raise ValueError(f"a vector of {self.dimension} numbers is needed, not of shape {vector.shape}")
@@ -216,7 +218,7 @@ class Comparison:
         return [self.now.keys[int(i) if self.places is None else int(self.places[i])] for i in at]
 
     def _shares(self, cosines: npt.NDArray[np.float32]) -> list[float]:
-        """Where cosines lie between the usual one (0) and the best (1); a best that is hardly unusual stays below 1."""
+        """Where cosines lie between the usual (0) and the best (1), which may be below 1 itself."""
         if not len(cosines):
             return []
         average = float(self.usual.mean())

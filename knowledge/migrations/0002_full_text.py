@@ -24,11 +24,10 @@ def remove_seed_index(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    # MySQL commits each change of a table by itself; SQLite remakes none here.
     dependencies = [("knowledge", "0001_initial")]
 
     operations = [
         AddFullText("KnowledgeSearch"),
         AddFullText("MemorySearch"),
-        migrations.RunPython(add_seed_index, remove_seed_index),
+        migrations.RunPython(add_seed_index, remove_seed_index, atomic=False),
     ]

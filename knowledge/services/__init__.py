@@ -1,7 +1,7 @@
 """What every door calls: knowledge, memory, and the context of a session."""
 
 from .context import clear_context, get_context, save_context
-from .knowledge import add_knowledge, change_knowledge, delete_knowledge, set_tags
+from .knowledge import add_knowledge, change_knowledge, delete_knowledge, renew_knowledge, set_tags
 from .memory import (
     Learnt,
     change_memory,
@@ -26,6 +26,7 @@ __all__ = [
     "learn_from_message",
     "relate_memories",
     "remember",
+    "renew_knowledge",
     "save_context",
     "set_tags",
     "unrelate_memories",

@@ -68,6 +68,15 @@ def change_knowledge(
 
 
 @transaction.atomic
+def renew_knowledge(*, knowledge: Knowledge, title: str, content: str) -> Knowledge:
+    """Store the new text of a passage that the program itself brought along; raises Invalid."""
+    _fill(knowledge, title=title, content=content, source=knowledge.source or "")
+    knowledge.save(update_fields=["title", "content", "metadata", "updated_at"])
+    indexing.index(knowledge)
+    return knowledge
+
+
+@transaction.atomic
 def delete_knowledge(*, knowledge: Knowledge, by: Any) -> None:
     """Remove a passage with its tags, search row and vector; raises Forbidden."""
     _check_may_change(knowledge, by)

@@ -1,4 +1,4 @@
-"""What the assistant remembers about a person: written through a gate, corrected and forgotten by its owner."""
+"""What the assistant remembers about a person: written through a gate, corrected and forgotten by them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from agi_site.lib import vectors
 from agi_site.lib.problems import Conflict, Invalid, NotFound
 
 from .. import gate, indexing
-from ..extraction import Candidate, extract
+from ..extraction import EXTRACTOR, Candidate, extract
 from ..models import Memory, MemoryRelation, MemoryType, RelationType
 
 
@@ -38,7 +38,7 @@ def remember(
 ) -> Memory:
     """Keep a memory of `owner`; found by its words after the commit, by its meaning about a second later.
 
-    The gate refuses what is not worth keeping: Invalid with code "small_talk", "question", "instruction_only" or
+    The gate refuses what is not worth keeping: Invalid with code "small_talk", "question", "demand" or
     "too_short", and always (also with `gated=False`, which is for what a person writes down themselves)
     "duplicate", "too_long", "empty". `metadata` may hold "source_message" and "source_conversation".
     """
@@ -103,13 +103,13 @@ def forget_memory(*, memory: Memory, by: Any) -> None:
 def learn_from_message(
     *, owner: Any, text: str, source_message: str, source_conversation: str = ""
 ) -> Learnt:
-    """Keep what a person's message says about them and is worth keeping; running it twice keeps nothing twice."""
+    """Keep what a message says about its author and is worth keeping; run twice, it keeps nothing twice."""
     learnt = Learnt()
     for candidate in extract(text):
         metadata = {
             "source_message": source_message,
             "source_conversation": source_conversation,
-            "extractor": "rules/1",
+            "extractor": EXTRACTOR,
             "confidence": candidate.confidence,
             "reason": candidate.reason,
         }

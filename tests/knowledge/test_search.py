@@ -14,7 +14,7 @@ def test_added_knowledge_is_found_by_its_words_at_once(alice: Any) -> None:
     row = services.add_knowledge(author=alice, title="연차", content="연차는 매년 3월에 소멸됩니다.")
     services.add_knowledge(author=alice, title="Coffee", content="The coffee machine is on the second floor.")
 
-    assert [hit.id for hit in search_knowledge(user=alice, query="연차가 언제 소멸돼?")][0] == row.pk
+    assert search_knowledge(user=alice, query="연차가 언제 소멸돼?")[0].id == row.pk
     [hit] = search_knowledge(user=alice, query="소멸")
     assert hit.parts["text"] == 1.0
     assert ("소멸", True) in hit.highlights[0]

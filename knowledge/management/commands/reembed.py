@@ -12,8 +12,8 @@ CHUNK = 64
 
 class Command(BaseCommand):
     help = (
-        "Embed all knowledge and memories that have no vector of the configured engine. Searches go on meanwhile: "
-        "rows that wait are found by their words."
+        "Embed all knowledge and memories that have no vector of the configured engine. "
+        "Searches go on meanwhile: rows that wait are found by their words."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

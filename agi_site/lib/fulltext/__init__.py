@@ -1,0 +1,24 @@
+"""Text search that finds the same rows on MySQL, MariaDB and SQLite, in Korean and in English.
+
+A searchable table has a companion with one row per text: its *grams*, the text cut into terms in Python. The
+database only looks terms up; which rows come first is decided in Python, too, so every engine agrees.
+"""
+
+from .highlights import highlights
+from .ranking import MOST_CANDIDATES, Match, forget_statistics, match
+from .table import AddFullText, GramsField, SearchRow, Terms
+from .terms import grams, terms
+
+__all__ = [
+    "MOST_CANDIDATES",
+    "AddFullText",
+    "GramsField",
+    "Match",
+    "SearchRow",
+    "Terms",
+    "forget_statistics",
+    "grams",
+    "highlights",
+    "match",
+    "terms",
+]

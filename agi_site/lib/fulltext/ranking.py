@@ -1,0 +1,150 @@
+"""Which rows answer a query, and in which order: the database finds candidates, BM25 is computed here."""
+
+import math
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+
+from .table import Terms
+from .terms import LONGEST_TERM, terms
+
+MOST_QUERY_TERMS = 64
+MOST_CANDIDATES = 1_000
+SAMPLE = 2_000
+SAMPLE_SECONDS = 60.0
+K1, B = 1.2, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row found. `score` is its BM25 sum; `share`, in [0, 1], that sum over the most it could be."""
+
+    key: Any
+    score: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How common terms are, counted over the newest `rows` of `total` companion rows."""
+
+    rows: int = 0
+    total: int = 0
+    average_length: float = 1.0
+    containing: Counter[str] = field(default_factory=Counter)
+
+    def weight(self, term: str) -> float:
+        """BM25's inverse document frequency, always above 0."""
+        found = self.containing[term]
+        return math.log(1 + (self.rows - found + 0.5) / (found + 0.5))
+
+    def expected(self, term: str) -> float:
+        """About how many rows of the table hold `term`."""
+        return self.containing[term] * self.total / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    weights: dict[str, float]
+    prefix: str
+
+    def scored(self, key: Any, grams: str, length: int, statistics: Statistics) -> Match:
+        counts = Counter(term for term in grams.split(" ") if term in self.weights)
+        if self.prefix and (starting := sum(map(self._starts, set(grams.split(" "))))):
+            counts[self.prefix] = starting
+        norm = K1 * (1 - B + B * length / statistics.average_length)
+        score = sum(self.weights[term] * count * (K1 + 1) / (count + norm) for term, count in counts.items())
+        asked = sum(weight for term, weight in self.weights.items() if term != self.prefix)
+        most = (K1 + 1) * (asked or self.weights[self.prefix])
+        return Match(key, score, min(1.0, score / most))
+
+    def _starts(self, term: str) -> bool:
+        return term.startswith(self.prefix) and term not in self.weights
+
+
+def match(
+    rows: "models.QuerySet[Any, Any]", query: str, *, key: str, limit: int, prefix: bool = False
+) -> list[Match]:
+    """The best `limit` companion rows of `rows` for `query`, best first; `key` names the column to return.
+
+    With `prefix`, the query's last word may be the beginning of a word (search as you type). Rows that share
+    no term are not found. Where a query's terms are held by more than about 1,000 rows, its most common terms
+    no longer find rows, but still rank them.
+    """
+    asked = list(dict.fromkeys(terms(query)))
+    start = _beginning(query) if prefix else ""
+    if not asked and not start:
+        return []
+    statistics = _statistics_of(rows.model)
+    asked = sorted(asked, key=lambda term: (statistics.containing[term], term))[:MOST_QUERY_TERMS]
+    weights = {term: statistics.weight(term) for term in asked}
+    if start and start not in weights:
+        weights[start] = max(weights.values(), default=1.0)
+    wanted = _candidates(asked, start, statistics)
+    found = rows.filter(grams__matches=wanted).order_by("-pk").values_list(key, "grams", "length")
+    scorer = _Query(weights, start)
+    matches = [scorer.scored(row[0], row[1], row[2], statistics) for row in found[:MOST_CANDIDATES]]
+    return sorted(matches, key=lambda hit: (-hit.score, str(hit.key)))[:limit]
+
+
+def _beginning(query: str) -> str:
+    """The last word as typed so far, if it is one in Latin letters that goes to the query's end."""
+    word = re.search(r"[a-z0-9]{2,}$", query.lower())
+    return word[0][:LONGEST_TERM] if word else ""
+
+
+def _candidates(asked: Sequence[str], prefix: str, statistics: Statistics) -> Terms:
+    """The rarest terms that together are held by at most MOST_CANDIDATES rows."""
+    chosen: list[str] = []
+    room = float(MOST_CANDIDATES)
+    for term in asked:
+        room -= statistics.expected(term)
+        if room < 0 and (chosen or prefix):
+            break
+        if room < 0:
+            return Terms(tuple(asked), every=True)
+        chosen.append(term)
+    return Terms(tuple(chosen), prefix=prefix)
+
+
+_statistics: dict[str, tuple[float, Statistics]] = {}
+_lock = threading.Lock()
+
+
+def _statistics_of(model: type[models.Model]) -> Statistics:
+    """Counted once a minute or oftener. A term too new to be counted passes for rare, and is found."""
+    table = model._meta.db_table
+    now = time.monotonic()
+    with _lock:
+        until, known = _statistics.get(table, (0.0, Statistics()))
+    if now < until:
+        return known
+    known = _count(model)
+    # A small table changes its shape with every row, and is counted in no time.
+    kept = SAMPLE_SECONDS if known.total >= SAMPLE else SAMPLE_SECONDS * known.total / SAMPLE
+    with _lock:
+        _statistics[table] = (now + kept, known)
+    return known
+
+
+def _count(model: type[models.Model]) -> Statistics:
+    rows = model._default_manager.order_by("-pk").values_list("grams", "length")
+    containing: Counter[str] = Counter()
+    counted = length = 0
+    for text, size in rows[:SAMPLE]:
+        containing.update(set(text.split(" ")))
+        counted, length = counted + 1, length + size
+    total = counted if counted < SAMPLE else model._default_manager.count()
+    return Statistics(counted, total, max(1.0, length / max(1, counted)), containing)
+
+
+def forget_statistics() -> None:
+    """Count again at the next search."""
+    with _lock:
+        _statistics.clear()

@@ -1,0 +1,77 @@
+"""What people fill in about knowledge and memory; the rules themselves stand in the services."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from . import options
+from .models import MemoryType
+
+
+class KnowledgeForm(forms.Form):
+    """A passage."""
+
+    title = forms.CharField(
+        label=_("Title"), max_length=255, error_messages={"required": _("Give it a title.")}
+    )
+    content = forms.CharField(
+        label=_("Content"),
+        max_length=options.LONGEST_CONTENT,
+        widget=forms.Textarea(attrs={"rows": 12}),
+        help_text=_("One topic per passage is found best. Markdown is shown formatted."),
+        error_messages={"required": _("Write something to be found.")},
+    )
+    tags = forms.CharField(
+        label=_("Tags"), max_length=1_100, required=False, help_text=_("Separated by commas.")
+    )
+    source = forms.CharField(
+        label=_("Source"),
+        max_length=255,
+        required=False,
+        help_text=_("Where this comes from: an address, a document, a person."),
+    )
+
+    def clean_tags(self) -> list[str]:
+        """The tags as a list."""
+        return [tag for tag in (part.strip() for part in self.cleaned_data["tags"].split(",")) if tag]
+
+
+class MemoryForm(forms.Form):
+    """Something the assistant should keep in mind."""
+
+    content = forms.CharField(
+        label=_("Memory"),
+        max_length=options.LONGEST_MEMORY,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": _("Write what is to be remembered.")},
+    )
+    type = forms.ChoiceField(label=_("Type"), choices=MemoryType.choices, initial=MemoryType.SEMANTIC)
+    importance = forms.DecimalField(
+        label=_("Importance"),
+        min_value=0,
+        max_value=1,
+        decimal_places=2,
+        initial="0.5",
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+        help_text=_("From 0 to 1. Important memories come to mind first."),
+    )
+    pinned = forms.BooleanField(
+        label=_("Pinned"), required=False, help_text=_("Counts as most important, and never fades.")
+    )
+
+
+def initial_of_knowledge(row: Any) -> dict[str, Any]:
+    """A passage as the form shows it."""
+    tags = ", ".join(tag.tag for tag in row.tags.all())
+    return {"title": row.title, "content": row.content, "source": row.source or "", "tags": tags}
+
+
+def initial_of_memory(row: Any) -> dict[str, Any]:
+    """A memory as the form shows it."""
+    return {
+        "content": row.content,
+        "type": row.type,
+        "importance": row.importance,
+        "pinned": row.pinned,
+    }

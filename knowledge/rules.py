@@ -1,0 +1,78 @@
+"""The rules of the extractor and of the write gate, read from `rules.toml` once."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .models import MemoryType
+
+FILE = Path(__file__).with_name("rules.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Forms of words that say one kind of thing. A match's group "said", if there is one, is what is kept."""
+
+    reason: str
+    type: MemoryType
+    importance: Decimal
+    confidence: float
+    patterns: tuple[re.Pattern[str], ...]
+
+    def search(self, sentence: str) -> re.Match[str] | None:
+        """The first form that fits."""
+        return next((match for pattern in self.patterns if (match := pattern.search(sentence))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rules, in the order in which they are tried."""
+
+    asked: tuple[Rule, ...]
+    said: tuple[Rule, ...]
+    small_talk: re.Pattern[str]
+    questions: re.Pattern[str]
+    demands: re.Pattern[str]
+    lasting: re.Pattern[str]
+    negated: re.Pattern[str]
+
+
+@cache
+def load() -> Rules:
+    """Read and compile the rules."""
+    stored = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    pronouns, gate = stored["pronouns"], stored["gate"]
+    return Rules(
+        asked=tuple(_rule(one, pronouns) for one in stored["asked"]),
+        said=tuple(_rule(one, pronouns) for one in stored["rules"]),
+        small_talk=re.compile(f"^(?:{'|'.join(gate['small_talk'])})$", re.IGNORECASE),
+        questions=_any(gate["questions"]),
+        demands=_any(gate["demands"]),
+        lasting=_any(gate["lasting"]),
+        negated=_any(gate["negated"]),
+    )
+
+
+def _rule(stored: dict[str, Any], pronouns: dict[str, str]) -> Rule:
+    return Rule(
+        reason=stored["reason"],
+        type=MemoryType(stored["type"]),
+        importance=Decimal(stored["importance"]),
+        confidence=stored["confidence"],
+        patterns=tuple(_compiled(pattern, pronouns) for pattern in stored["patterns"]),
+    )
+
+
+def _compiled(pattern: str, pronouns: dict[str, str]) -> re.Pattern[str]:
+    for name, form in pronouns.items():
+        pattern = pattern.replace(f"{{{name}}}", form)
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _any(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)

@@ -1,0 +1,126 @@
+"""The pages of the knowledge base."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from agi_site.lib import markdown
+from agi_site.lib.problems import Forbidden, Problem
+from agi_site.lib.web import add_problem, page, paged
+
+from . import options, services
+from .forms import KnowledgeForm, initial_of_knowledge
+from .models import Knowledge, KnowledgeTag
+from .search import search_knowledge
+
+form_page = require_http_methods(["GET", "HEAD", "POST"])
+LIST_PAGE = "knowledge/list.html"
+FOUND = 20
+TAGS_SHOWN, TAGS_SECONDS = 30, 60
+
+
+@require_safe
+def knowledge_list(request: HttpRequest) -> HttpResponse:
+    """All passages, newest first; with `?q=` the best matches; `?tag=` keeps a tag."""
+    query = request.GET.get("q", "").strip()[: options.LONGEST_QUERY]
+    tag = request.GET.get("tag", "").strip()[:50]
+    context: dict[str, Any] = {
+        "query": query,
+        "tag": tag,
+        "may_add": request.user.has_perm("knowledge.add_knowledge"),
+        "tags": _common_tags(),
+    }
+    if query:
+        context["hits"] = search_knowledge(
+            user=request.user, query=query, tags=[tag] if tag else [], limit=FOUND, as_typed=True
+        )
+    else:
+        rows = Knowledge.objects.for_user(request.user).tagged([tag] if tag else []).light()
+        context["page"] = paged(request, rows, order=["-pk"])
+    return page(request, LIST_PAGE, partial="rows", **context)
+
+
+@require_safe
+def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One passage."""
+    row = _row(request, pk)
+    return page(
+        request,
+        "knowledge/detail.html",
+        row=row,
+        content=markdown.render(row.content),
+        may_change=row.may_be_changed_by(request.user),
+    )
+
+
+@form_page
+def add(request: HttpRequest) -> HttpResponse:
+    """Write a new passage."""
+    if not request.user.has_perm("knowledge.add_knowledge"):
+        raise Forbidden
+    form = KnowledgeForm(request.POST or None, initial={"tags": request.GET.get("tag", "")})
+    if request.method == "POST" and form.is_valid():
+        try:
+            row = services.add_knowledge(author=request.user, **form.cleaned_data)
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            messages.success(request, _("Added. The assistant can use it now."))
+            return redirect("knowledge:detail", pk=row.pk)
+    return page(request, "knowledge/form.html", form=form, row=None, status=400 if form.errors else 200)
+
+
+@form_page
+def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Change a passage."""
+    row = _changeable(request, pk)
+    form = KnowledgeForm(request.POST or None, initial=initial_of_knowledge(row))
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.change_knowledge(knowledge=row, by=request.user, **form.cleaned_data)
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("knowledge:detail", pk=row.pk)
+    return page(request, "knowledge/form.html", form=form, row=row, status=400 if form.errors else 200)
+
+
+@form_page
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask, and on POST delete a passage."""
+    row = _changeable(request, pk)
+    if request.method != "POST":
+        return page(request, "knowledge/delete.html", row=row)
+    services.delete_knowledge(knowledge=row, by=request.user)
+    messages.success(request, _("Deleted."))
+    return redirect("knowledge:list")
+
+
+def _row(request: HttpRequest, pk: UUID) -> Knowledge:
+    return get_object_or_404(Knowledge.objects.for_user(request.user).light(), pk=str(pk))
+
+
+def _changeable(request: HttpRequest, pk: UUID) -> Knowledge:
+    row = _row(request, pk)
+    if not row.may_be_changed_by(request.user):
+        raise Forbidden(_("Only its author or an operator may change this."))
+    return row
+
+
+def _common_tags() -> list[str]:
+    """The most used tags; counted at most once a minute."""
+
+    def count() -> list[str]:
+        counted = KnowledgeTag.objects.values("tag").annotate(rows=Count("pk")).order_by("-rows", "tag")
+        return list(counted.values_list("tag", flat=True)[:TAGS_SHOWN])
+
+    found: list[str] = cache.get_or_set("knowledge:tags", count, TAGS_SECONDS)  # type: ignore[assignment]
+    return found
