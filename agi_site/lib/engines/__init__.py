@@ -16,10 +16,11 @@ from django.core.signals import setting_changed
 
 from agi_site.lib.engines import config
 from agi_site.lib.engines.base import ChatEngine, EmbeddingEngine, LanguageEngine
+from agi_site.lib.engines.discovery import discover_local
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["chat", "embedding", "language", "reset"]
+__all__ = ["chat", "discover_local", "embedding", "language", "prepare", "reset"]
 
 _lock = threading.RLock()
 _built: dict[str, Any] = {}
@@ -38,6 +39,13 @@ def embedding() -> EmbeddingEngine:
 def language() -> LanguageEngine:
     """The engine named by LANGUAGE_ENGINE: offline or fake."""
     return _cached("language", _build_language)
+
+
+def prepare() -> None:
+    """Load the embedding model and train the language heads if they are missing: for set-up, takes up to half a minute."""
+    engine = language()
+    if callable(make_ready := getattr(engine, "prepare", None)):
+        make_ready()
 
 
 def reset() -> None:

@@ -112,7 +112,7 @@ class FakeEmbedding:
             row[0] = 0.01
             for word in text.lower().split():
                 row[
-                    int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "little")
+                    int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=4).digest(), "little")
                     % len(row)
                 ] += 1
         return normalised(rows)

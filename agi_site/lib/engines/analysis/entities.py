@@ -64,7 +64,7 @@ DURATION = re.compile(
 QUANTITY = re.compile(
     rf"\b\d[\d,]*(?:\.\d+)?\s?(?:km/h|km|cm|mm|kg|mg|ml|GB|MB|KB|TB|GHz|MHz|kWh|kW|°C|℃|m²|㎡|meters?|metres?|kilometers?"
     rf"|miles?|grams?|kilograms?|pounds|litres?|liters?|inches|feet|people|users?|employees|seats?|floors?|pages?|times"
-    rf"|g|m|l|L)(?![A-Za-z가-힣])"
+    rf"|g|m|l|L)(?![A-Za-z])"
     rf"|(?:\d[\d,]*(?:\.\d+)?\s?(?:만|천|백)?|(?:{_NATIVE})\s)(?:명|개|대|권|장|층|번|회|쪽|건|킬로미터|미터|센티미터|킬로그램"
     rf"|그램|리터|기가바이트|메가바이트|기가|메가|평|마리|잔|석)(?![월국])"
 )

@@ -160,7 +160,7 @@ def save(heads: Heads, path: Path) -> None:
 
 def load(path: Path) -> Heads:
     """Read heads written by `save`; raises OSError, ValueError or KeyError when the file is not such a one."""
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         heads = {
             name: Head(tuple(map(str, file[f"{name}_labels"])), file[f"{name}_weights"], file[f"{name}_bias"])
             for name in HEADS
