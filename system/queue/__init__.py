@@ -9,7 +9,7 @@ wake-up, a worker, the broker, the database for a while) the sweep finds again i
 from .control import cancel, retry
 from .outbox import announce, enqueue
 from .registry import UnknownTaskType, on_event, periodic, task_type
-from .sweep import reopen_dead, sweep, wake_all
+from .sweeping import reopen_dead, sweep, wake_all
 from .task_run import Stopped, TaskRun, TimeLimitReached
 from .worker import run, run_pending, work
 

@@ -144,7 +144,7 @@ def renew(tasks: list[TaskRun]) -> None:
 
 def _sweep_in_turn() -> None:
     """Sweep, unless another process of this site did so just now."""
-    from .sweep import sweep
+    from .sweeping import sweep
 
     try:
         give_sign_of_work()
