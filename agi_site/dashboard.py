@@ -46,7 +46,9 @@ def _figures(
         link = reverse("admin:conversations_message_changelist")
         figures.append(_figure(_("Answers in 24 hours"), answers, link))
     if request.user.has_perm("accounts.view_session"):
-        people = Session.objects.filter(last_active__gte=day_ago).order_by().values("user").distinct()
+        sessions = Session.objects.filter(last_active__gte=day_ago)
+        people = sessions.order_by().values("user").distinct()
+        link = reverse("admin:accounts_session_changelist")
         figures.append(
             _figure(_("People active in 24 hours"), people, reverse("admin:accounts_session_changelist"))
         )

@@ -41,7 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _counted(rows: QuerySet[Any, Any]) -> str:
-    """How many rows there are, counting no further than `COUNTED`: the start page must not scan big tables."""
+    """How many rows there are, counted up to `COUNTED`: the start page must not scan big tables."""
     count = rows.order_by().values("pk")[: COUNTED + 1].count()
     return f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
 

@@ -1,4 +1,4 @@
-"""The chat pages. Every action is a plain form that redirects; HTMX and chat.js ask for the changed part only."""
+"""The chat pages. Every action is a plain form that redirects; HTMX and chat.js ask for the changed part."""
 
 from typing import Any
 
@@ -116,7 +116,7 @@ def _post(request: HttpRequest, conversation: Conversation, form: MessageForm) -
 def _refused(
     request: HttpRequest, problem: Problem, form: MessageForm, conversation: Conversation | None
 ) -> HttpResponse:
-    """HTMX gets the problem as a toast (see agi_site.problem_pages); a plain form comes back with its text."""
+    """HTMX gets the problem as a toast (agi_site.problem_pages); a plain form comes back with its text."""
     if request.htmx:
         raise problem
     add_problem(form, problem)

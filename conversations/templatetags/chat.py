@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.simple_tag
 def message_html(message: Message) -> SafeString:
-    """What a message says: an answer's Markdown with its citations as links, a person's text as it was typed."""
+    """What a message says: an answer's Markdown with citations as links, a person's text as typed."""
     if message.role != "assistant":
         return mark_safe(escape(message.content))  # noqa: S308 - escaped just now
     links = message.citation_links() if message.citations else ()
