@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.db.models import Q
 
@@ -27,6 +27,15 @@ class MessagePage:
     rows: list[Message]
     older: str | None
     event_id: str
+
+
+class Said(NamedTuple):
+    """One message as a model needs it."""
+
+    pk: str
+    role: str
+    content: str
+    metadata: dict[str, Any] | None
 
 
 class ConversationQuerySet(OwnedQuerySet):
@@ -118,15 +127,20 @@ class MessageQuerySet(OwnedQuerySet):
         newest: Message | None = rows.order_by("-pk").first()
         return newest
 
-    def history(self, conversation: Conversation, *, before: str, chunk: int) -> Iterable[list[Message]]:
-        """The current branch before a message, newest first, in chunks for as long as the caller asks."""
-        rows = self.of(conversation).current().light().order_by("-pk")
+    def history(self, conversation: Conversation, *, before: str, chunk: int) -> Iterator[Said]:
+        """What was said on the current branch before a message, newest first.
+
+        Read in chunks and only as far as the caller asks; no rows are made of it, since a turn reads many.
+        """
+        rows = self.of(conversation).visible().order_by("-pk")
         position = before
-        while found := list(rows.filter(pk__lt=position)[:chunk]):
-            yield found
-            position = found[-1].pk
-            if len(found) < chunk:
+        while True:
+            found = rows.filter(pk__lt=position).values_list("pk", "role", "content", "metadata")[:chunk]
+            said = [Said(*values) for values in found]
+            yield from said
+            if len(said) < chunk:
                 return
+            position = said[-1].pk
 
 
 class MessageSearchQuerySet(OwnedQuerySet):

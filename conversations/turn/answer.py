@@ -27,6 +27,7 @@ from .tooling import run_call
 
 MAX_ROUNDS = 6
 STOP_GRACE_SECONDS = 0.2
+FIRST_LOOK_SECONDS = 0.002
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _CODE = re.compile(r"```.*?(```|\Z)|`[^`\n]*`", re.DOTALL)
 
@@ -76,11 +77,13 @@ def _listen(state: State, engine: ChatEngine, *, tools_allowed: bool) -> Heard:
             if state.stop_requested():
                 _drain(state, pump, heard)
                 state.check_stop()
-            event = pump.next(state.draft.idle_seconds())
-            if event is None:
-                state.draft.tick()
-            else:
+            # Until the first words are out, the wait is short: the model's thinking time is there to be used.
+            event = pump.next(FIRST_LOOK_SECONDS if state.later else state.draft.idle_seconds())
+            if event is not None:
                 _take(state, event, heard)
+            if event is None or state.draft.first_at is not None:
+                state.write_down()
+                state.draft.tick()
     finally:
         pump.abandon()
         _note(state, engine, heard)

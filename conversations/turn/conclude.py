@@ -51,6 +51,7 @@ def remember(state: State) -> None:
 def conclude(state: State, status: AnswerStatus, *, code: str = "", text: str = "") -> None:
     """Close the answer with what was written, and tell the open pages in exactly one event."""
     state.draft.flush()
+    state.write_down()
     state.facts["status"] = status
     if code:
         state.facts["error"] = {"code": code, "text": text}

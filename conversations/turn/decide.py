@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from django.conf import settings
 from django.utils import timezone
 
 from agi_site.lib import engines
@@ -13,10 +14,10 @@ from emotions import services as emotions
 from tools.services import specs_for
 
 from ..models import Message
+from ..querysets import Said
 from .state import State
 
-CHUNK = 40
-MOST_MESSAGES = 200
+WINDOW_MESSAGES = 60
 LANGUAGE_NAMES = {"en": "English", "ko": "Korean"}
 
 INSTRUCTIONS = """\
@@ -93,29 +94,28 @@ def _fit_passages(state: State, room: int, count: Callable[[str], int]) -> int:
 def _window(state: State, room: int, count: Callable[[str], int]) -> list[ChatMessage]:
     """The newest messages that fit in `room` tokens, then the question; reads no further back than needed."""
     turns: list[list[ChatMessage]] = []
-    read, oldest = 0, None
-    history = Message.objects.history(state.conversation, before=state.question.pk, chunk=CHUNK)
-    for chunk in history:
-        for row in chunk:
-            said = _as_chat(row)
-            room -= sum(count(message.content) + 4 for message in said)
-            read += 1
-            if room < 0 or read > MOST_MESSAGES:
-                state.window_starts_at = oldest or state.question.pk
-                return _in_order(turns, state.question)
-            oldest = row.pk
-            turns.append(said)
+    most = getattr(settings, "TURN_WINDOW_MESSAGES", WINDOW_MESSAGES)
+    oldest = state.question.pk
+    history = Message.objects.history(state.conversation, before=oldest, chunk=most // 2 + 1)
+    for read, row in enumerate(history):
+        said = _as_chat(row)
+        room -= sum(count(message.content) + 4 for message in said)
+        if room < 0 or read == most:
+            state.window_starts_at = oldest
+            break
+        oldest = row.pk
+        turns.append(said)
     return _in_order(turns, state.question)
 
 
-def _as_chat(row: Message) -> list[ChatMessage]:
+def _as_chat(row: Said) -> list[ChatMessage]:
     """A stored message as the engine sees it: an answer comes with its tool calls and their results."""
     if row.role == "user":
         return [ChatMessage("user", row.content)]
-    if row.role != "assistant" or not row.content:
+    if not row.content:
         return []
     said: list[ChatMessage] = []
-    for entry in row.tools:
+    for entry in (row.metadata or {}).get("tools", []):
         call = ToolCall(entry["call_id"], entry["name"], entry["arguments"])
         said.append(ChatMessage("assistant", "", (call,)))
         said.append(ChatMessage("tool", entry.get("result", ""), tool_call_id=call.id))

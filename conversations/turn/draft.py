@@ -15,8 +15,8 @@ IDLE_SECONDS = 0.2
 class Draft:
     """Collects pieces of text. The first goes out at once, later ones at most every 30 ms.
 
-    `publish(offset, text)` returns the event's id; offsets count code points. `save()` stores
-    `text`. The owner calls `tick()` at least after `idle_seconds()`, so that nothing lies about while the engine is silent.
+    `publish(offset, text)` returns the event's id; offsets count code points. `save()` stores `text`. The
+    owner calls `tick()` at least after `idle_seconds()`: nothing may lie about while the engine is silent.
     """
 
     def __init__(self, *, publish: Callable[[int, str], str], save: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from agi_site.lib import engines
 from agi_site.lib.engines.base import Analysis, EmbeddingEngine, Vector
+from emotions import services as emotions
 
 from ..models import Entity, Intent, Message, Sentiment
 from .state import State
@@ -18,28 +19,29 @@ def perceive(state: State) -> None:
     """Analyse the question and store what was found, once per message; the vector serves recall as well."""
     with state.stage("perceive"):
         question, embedding = state.question, engines.embedding()
-        seen_before = question.embedding_model is not None
-        vector, fresh = _vector_of(question, embedding)
-        state.vector = vector
-        state.analysis = engines.language().analyse(question.content, vector)
-        with transaction.atomic():
-            if fresh:
-                question.embedding = np.asarray(vector, "<f4").tobytes()
-                question.embedding_model = embedding.name
-                question.save(update_fields=["embedding", "embedding_model"])
-            if not seen_before:
-                _store(state, question, state.analysis)
+        state.vector = vector = _vector_of(question, embedding)
+        state.analysis = found = engines.language().analyse(question.content, vector)
+        # Nobody needs the rows before the answer has begun, and a person waits for that.
+        state.later.append(lambda: _store(state, question, embedding.name, vector, found))
 
 
-def _vector_of(question: Message, embedding: EmbeddingEngine) -> tuple[Vector, bool]:
-    """The query embedding of the message, and whether it was made just now."""
+def _vector_of(question: Message, embedding: EmbeddingEngine) -> Vector:
+    """The query embedding of the message, made now unless this engine has made it before."""
     if question.embedding and question.embedding_model == embedding.name:
-        return np.frombuffer(bytes(question.embedding), "<f4").astype(np.float32), False
+        return np.frombuffer(bytes(question.embedding), "<f4").astype(np.float32)
     vector: Vector = embedding.embed_queries([question.content])[0]
-    return vector, True
+    return vector
 
 
-def _store(state: State, question: Message, found: Analysis) -> None:
+@transaction.atomic
+def _store(state: State, question: Message, engine: str, vector: Vector, found: Analysis) -> None:
+    """Write down what was found, unless an earlier answer to the same message did."""
+    seen_before = question.embedding_model is not None
+    if question.embedding_model != engine:
+        question.embedding, question.embedding_model = np.asarray(vector, "<f4").tobytes(), engine
+        question.save(update_fields=["embedding", "embedding_model"])
+    if seen_before:
+        return
     Intent.objects.bulk_create(
         Intent(message=question, name=name[:100], confidence=_four(confidence))
         for name, confidence in found.intents
@@ -58,8 +60,6 @@ def _store(state: State, question: Message, found: Analysis) -> None:
     Sentiment.objects.create(
         message=question, score=_four(found.sentiment_score), label=found.sentiment_label
     )
-    from emotions import services as emotions
-
     emotions.record(user=state.user, target_type="message", target_id=question.pk, analysis=found)
 
 

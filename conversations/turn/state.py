@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +62,8 @@ class State:
     passages: list[Passage] = field(default_factory=list)
     messages: list[ChatMessage] = field(default_factory=list)
     tools: Sequence[ToolSpec] = ()
+    # Writes that can wait until the answer has begun.
+    later: list[Callable[[], None]] = field(default_factory=list)
     # The oldest message that still fitted the window, where older ones did not.
     window_starts_at: str | None = None
 
@@ -139,6 +141,11 @@ class State:
             if not TaskQueue.objects.held(self.task.id, self.task.worker).exists() or self.task.overdue:
                 self.task.stop.set()
         return self.task.stop.is_set()
+
+    def write_down(self) -> None:
+        """Do the writes that have waited."""
+        while self.later:
+            self.later.pop(0)()
 
     def save(self) -> None:
         """Write the answer as it stands; raises LostTurn if it is no longer this worker's."""

@@ -282,7 +282,7 @@ def test_conversations_are_found_by_title_and_by_what_was_said(
     other = services.start_conversation(owner=alice, title="예산 계획")
     services.start_conversation(owner=bob, title="예산")
     found = services.search_conversations(user=alice, q="예산")
-    assert [hit.conversation for hit in found][0] == other
+    assert found[0].conversation == other
     assert {hit.conversation for hit in found} == {other, conversation}
     [said] = [hit for hit in found if hit.message is not None]
     assert ("예산", True) in said.excerpt
