@@ -173,7 +173,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0 if EMBEDDED else 1)
 
 # Without a mail server, messages (the link that resets a password) stand in the operator's log.
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="AGI Site <agi-site@localhost>")
-MAILERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+MAILERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "accounts.mail.OperatorLogBackend"}}
 if _mail_host := env.str("EMAIL_HOST", default=""):
     MAILERS["default"] = {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
@@ -266,7 +266,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "person": env.str("API_RATE", default="6000/min"),
         "visitor": env.str("API_VISITOR_RATE", default="60/min"),
-        "sign_in": env.str("SIGN_IN_RATE", default="10/min"),
     },
     "EXCEPTION_HANDLER": "agi_site.lib.api.errors.problem_handler",
     "DEFAULT_VERSIONING_CLASS": None,
