@@ -207,7 +207,7 @@ class SandboxTemplateViewSet(SharedViewSet):
 
 
 router_entries = [
-    ("sandboxs", SandboxViewSet),
+    ("sandboxes", SandboxViewSet),
     ("sandbox-workspaces", SandboxWorkspaceViewSet),
     ("sandbox-executions", SandboxExecutionViewSet),
     ("sandbox-resources", SandboxResourceViewSet),

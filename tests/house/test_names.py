@@ -49,7 +49,7 @@ def test_resources_are_plural_and_in_kebab_case() -> None:
 
     for prefix, viewset, _name in router.registry:
         table = viewset.queryset.model._meta.db_table.replace("_", "-")
-        assert prefix.startswith(table[:-1]), f"{prefix} does not say {table}"
+        assert prefix.startswith(table[:-2]), f"{prefix} does not say {table}"
         assert prefix == prefix.lower()
 
 

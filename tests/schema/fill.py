@@ -66,7 +66,7 @@ def fill_every_table() -> int:
             ):
                 continue
             if field.is_relation:
-                if not field.null:
+                if not field.null or field.name == "user":
                     values[field.name] = field.remote_field.model._base_manager.first()
             elif not field.null or not field.blank:
                 values[field.name] = value_for(field)
