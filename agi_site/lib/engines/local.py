@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -48,14 +49,19 @@ _CHOICE = (
     "clearly needed."
 )
 _SHOTS: list[tuple[str, str, str]] = [
-    ("What is 12 times 8?", "calculator", "12 * 8"),
     ("Hello, how are you?", "none", ""),
-    ("45 더하기 67은 얼마야?", "calculator", "45 + 67"),
+    ("What is 12 times 8?", "calculator", "12 * 8"),
+    ("How do I reset my password?", "none", ""),
+    ("Calculate 20 - 4", "calculator", "20 - 4"),
     ("What time is it in Seoul?", "current_time", "Asia/Seoul"),
     ("Tell me a joke", "none", ""),
+    ("45 더하기 67은 얼마야?", "calculator", "45 + 67"),
+    ("Find documents about holidays", "knowledge_search", "holidays"),
     ("지금 몇 시야?", "current_time", ""),
-    ("Search the knowledge base for the holiday policy", "knowledge_search", "holiday policy"),
-    ("How do I reset my password?", "none", ""),
+    ("Who are you?", "none", ""),
+    ("What is 100 divided by 5?", "calculator", "100 / 5"),
+    ("Thank you", "none", ""),
+    ("What is 3 plus 4?", "calculator", "3 + 4"),
 ]
 
 
@@ -207,7 +213,8 @@ class LocalChat:
         finally:
             client.close()
         tool = next((tool for tool in request.tools if tool.name == chosen.get("tool")), None)
-        return tool_call(tool, str(chosen.get("argument", ""))) if tool else None
+        argument = str(chosen.get("argument", ""))
+        return tool_call(tool, argument) if tool and is_grounded(argument, request.last_user_text) else None
 
 
 def tool_grammar(names: Sequence[str]) -> str:
@@ -223,6 +230,12 @@ def tool_call(tool: ToolSpec, argument: str) -> ToolCall | None:
     if argument.strip() and first:
         return ToolCall(f"call_{tool.name}", tool.name, {first: argument.strip()})
     return None if tool.parameters.get("required") else ToolCall(f"call_{tool.name}", tool.name, {})
+
+
+def is_grounded(argument: str, text: str) -> bool:
+    """Whether every number of the argument stands in the person's text: the model likes to repeat its examples."""
+    said = set(re.findall(r"\d+", text))
+    return all(number in said for number in re.findall(r"\d+", argument))
 
 
 def _choice_messages(text: str, names: Sequence[str]) -> Any:

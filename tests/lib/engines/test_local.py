@@ -100,3 +100,8 @@ def test_the_grammar_allows_only_the_offered_names():
 def test_a_call_without_its_required_argument_is_no_call():
     assert local.tool_call(CALCULATOR, " ") is None
     assert local.tool_call(ToolSpec("current_time", "", {"type": "object", "properties": {}}), "").arguments == {}
+
+
+def test_numbers_nobody_said_are_not_calculated():
+    assert local.is_grounded("9 * 8", "What is 9 times 8?")
+    assert not local.is_grounded("3 + 4", "How long is the probation period?")
