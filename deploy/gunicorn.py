@@ -17,3 +17,5 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH1
 accesslog = "-" if os.environ.get("ACCESS_LOG") == "1" else None
 # Only the proxy reaches this port.
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "*")
+# Nobody steers a running container from inside, and its disk is read-only.
+control_socket_disable = True
