@@ -17,7 +17,7 @@ LONGEST_MESSAGE = 8_000
 LONGEST_SENTENCE = 300
 
 _END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
-_NOT_SAID = re.compile(r"```.*?(?:```|$)|^>.*$|https?://\S+", re.DOTALL | re.MULTILINE)
+_NOT_SAID = re.compile(r"```.*?(?:```|\Z)|^>.*$|https?://\S+", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

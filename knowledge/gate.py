@@ -39,7 +39,7 @@ def check_worth(content: str) -> None:
     bare = content.strip(" .!~,…")
     if known.small_talk.match(bare):
         raise _refusal("small_talk", _("This is small talk."))
-    if len(fulltext.terms(content)) < 2:
+    if len(set(fulltext.terms(content))) < 2:
         raise _refusal("too_short", _("This is too short to mean something later."))
     if known.questions.search(bare):
         raise _refusal("question", _("This is a question, not a fact."))

@@ -178,7 +178,7 @@ def _by_meaning(
         return {}
     try:
         engine = engines.embedding()
-        if vector is None:
+        if vector is None or vector.shape != (engine.dimension,):
             vector = engine.embed_queries([query[: options.LONGEST_QUERY]])[0]
         index = vectors.index_of(
             model,
@@ -216,7 +216,7 @@ def _knowledge_hit(row: Knowledge, query: str, score: float, text: float, meanin
 
 
 def _weighted(parts: Sequence[float], weights: Sequence[float]) -> float:
-    """The weighted mean (after Park et al. 2023, "Generative Agents"); the first part if all weights are 0."""
+    """The weighted mean (after Park et al. 2023, "Generative Agents"); the first part if no weight counts."""
     total = sum(weights)
     return (
         sum(part * weight for part, weight in zip(parts, weights, strict=True)) / total if total else parts[0]

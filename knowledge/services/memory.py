@@ -213,6 +213,6 @@ def _decimal(value: float | Decimal | str, name: str) -> Decimal:
         number = Decimal(str(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)
     except ArithmeticError:
         number = Decimal(-1)
-    if not 0 <= number <= 1:
+    if not number.is_finite() or not 0 <= number <= 1:
         raise Invalid(errors={name: [_("A number from 0 to 1.")]})
     return number

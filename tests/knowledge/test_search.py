@@ -1,23 +1,33 @@
 """Hybrid search over knowledge and memory."""
 
+from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from django.utils import timezone
 
+from agi_site.lib import engines, fulltext
+from agi_site.lib.engines.base import EngineError
 from knowledge import services
-from knowledge.search import search_knowledge, search_memory
+from knowledge.models import Knowledge, Memory
+from knowledge.search import fuse, search_knowledge, search_memory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_added_knowledge_is_found_by_its_words_at_once(alice: Any) -> None:
-    row = services.add_knowledge(author=alice, title="연차", content="연차는 매년 3월에 소멸됩니다.")
+    row = services.add_knowledge(
+        author=alice, title="연차", content="연차는 매년 3월에 소멸됩니다.", source="HR"
+    )
     services.add_knowledge(author=alice, title="Coffee", content="The coffee machine is on the second floor.")
 
     assert search_knowledge(user=alice, query="연차가 언제 소멸돼?")[0].id == row.pk
     [hit] = search_knowledge(user=alice, query="소멸")
+    assert (hit.kind, hit.title, hit.source) == ("knowledge", "연차", "HR")
     assert hit.parts["text"] == 1.0
     assert ("소멸", True) in hit.highlights[0]
+    assert 0 < hit.score <= 1
 
 
 def test_the_vector_follows_by_a_task(alice: Any, run_tasks: Any) -> None:
@@ -30,9 +40,126 @@ def test_the_vector_follows_by_a_task(alice: Any, run_tasks: Any) -> None:
     assert hit.parts["vector"] > 0
 
 
+def test_a_given_vector_spares_the_embedding(
+    alice: Any, run_tasks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.add_knowledge(author=alice, title="Coffee", content="machine")
+    run_tasks()
+    vector = engines.embedding().embed_queries(["machine"])[0]
+    search_knowledge(user=alice, query="warm up")  # the background is embedded once
+    engine = engines.embedding()
+    monkeypatch.setattr(engine, "embed_queries", lambda texts: pytest.fail("was embedded again"))
+    assert search_knowledge(user=alice, query="machine", vector=vector)[0].parts["vector"] > 0
+
+
+def test_a_vector_of_another_length_is_not_used(alice: Any, run_tasks: Any) -> None:
+    services.add_knowledge(author=alice, title="Coffee", content="machine")
+    run_tasks()
+    [hit] = search_knowledge(user=alice, query="machine", vector=np.ones(7, np.float32))
+    assert hit.parts["vector"] > 0
+
+
+def test_search_goes_on_by_words_while_the_engine_is_down(
+    alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.add_knowledge(author=alice, title="Coffee", content="machine")
+
+    def down(texts: Any) -> Any:
+        raise EngineError("unreachable", "No answer.", retryable=True)
+
+    monkeypatch.setattr(engines.embedding(), "embed_queries", down)
+    [hit] = search_knowledge(user=alice, query="machine")
+    assert hit.parts == {"text": 1.0, "vector": 0.0}
+
+
+def test_tags_and_source_narrow_both_ways_of_searching(alice: Any, run_tasks: Any) -> None:
+    one = services.add_knowledge(author=alice, title="a", content="green tea", tags=["x", "y"], source="s1")
+    two = services.add_knowledge(author=alice, title="b", content="green tea", tags=["x"], source="s2")
+    run_tasks()
+    find = {"user": alice, "query": "green tea"}
+    assert {hit.id for hit in search_knowledge(**find)} == {one.pk, two.pk}
+    assert [hit.id for hit in search_knowledge(**find, tags=["x", "y"])] == [one.pk]
+    assert [hit.id for hit in search_knowledge(**find, source="s2")] == [two.pk]
+    assert search_knowledge(**find, tags=["z"]) == []
+
+
+def test_someone_without_the_permission_finds_nothing(alice: Any) -> None:
+    from accounts.models import UserRole
+
+    services.add_knowledge(author=alice, title="a", content="green tea")
+    UserRole.objects.filter(user=alice).delete()
+    nobody = type(alice).objects.get(pk=alice.pk)
+    assert search_knowledge(user=nobody, query="green tea") == []
+
+
 def test_a_person_finds_only_their_own_memories(alice: Any, bob: Any, run_tasks: Any) -> None:
     mine = services.remember(owner=alice, type="preference", content="I prefer tea in the morning")
     services.remember(owner=bob, type="preference", content="I prefer tea in the evening")
     run_tasks()
 
     assert [hit.id for hit in search_memory(user=alice, query="tea")] == [mine.pk]
+    assert search_memory(user=alice, query="tea", kind="episodic") == []
+
+
+def test_among_equally_relevant_memories_the_important_and_recent_come_first(
+    alice: Any, run_tasks: Any
+) -> None:
+    texts = ["I drink tea at home", "I drink tea at work", "I drink tea at night"]
+    plain, weighty, old = (
+        services.remember(owner=alice, type="semantic", content=text, importance=importance)
+        for text, importance in zip(texts, (0.4, 0.9, 0.4), strict=True)
+    )
+    Memory.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=300))
+    run_tasks()
+    found = search_memory(user=alice, query="drink tea")
+    assert [hit.id for hit in found] == [weighty.pk, plain.pk, old.pk]
+    assert found[0].parts["importance"] == 0.9
+    assert found[2].parts["recency"] < 0.01
+
+    services.change_memory(memory=old, by=alice, pinned=True)
+    assert search_memory(user=alice, query="drink tea")[0].parts["importance"] in (0.9, 1.0)
+
+
+def test_a_memory_names_the_message_it_was_learnt_from(alice: Any) -> None:
+    services.learn_from_message(owner=alice, text="My name is Alice.", source_message="m1")
+    [hit] = search_memory(user=alice, query="name Alice")
+    assert hit.source == "message:m1"
+
+
+@pytest.mark.parametrize("query", ["", "   ", "?!", "the of", "가" * 5_000, "\0", "'; --", "a" * 100_000])
+def test_no_query_breaks_the_search(alice: Any, run_tasks: Any, query: str) -> None:
+    services.add_knowledge(author=alice, title="Coffee", content="machine")
+    services.remember(owner=alice, type="semantic", content="I live in Busan")
+    run_tasks()
+    assert len(search_knowledge(user=alice, query=query)) <= 1
+    assert len(search_memory(user=alice, query=query)) <= 1
+
+
+def test_a_search_costs_as_many_queries_over_many_rows_as_over_few(
+    alice: Any, run_tasks: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(60):
+        services.add_knowledge(author=alice, title=f"row {number}", content="green tea", tags=["x"])
+        services.remember(owner=alice, type="semantic", content=f"I drank green tea number{number}")
+    run_tasks()
+    fulltext.forget_statistics()
+    search_knowledge(user=alice, query="green tea")
+    with django_assert_max_num_queries(6):
+        assert len(search_knowledge(user=alice, query="green tea", limit=50)) == 50
+    search_memory(user=alice, query="green tea", recalled=False)
+    with django_assert_max_num_queries(6):
+        assert len(search_memory(user=alice, query="green tea", limit=50, recalled=False)) == 50
+
+
+def test_words_have_no_say_where_hardly_any_of_them_is_found() -> None:
+    """A query whose words are not in the texts is answered by meaning alone."""
+    by_meaning = {"meant": 1.0, "other": 0.2}
+    noise = [fulltext.Match("other", 1.0, 0.02)]
+    assert next(iter(fuse(noise, by_meaning))) == "meant"
+    found = [fulltext.Match("other", 9.0, 0.6)]
+    assert next(iter(fuse(found, by_meaning))) == "other"
+
+
+def test_rows_that_answer_neither_way_are_left_out(alice: Any) -> None:
+    assert fuse([], {"far": 0.05, "near": 0.8}) == {"near": (0.8, 0.0, 0.8)}
+    assert Knowledge.objects.count() == 0

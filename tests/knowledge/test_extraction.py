@@ -1,0 +1,101 @@
+"""What a message says about its author, in Korean and English."""
+
+from decimal import Decimal
+
+import pytest
+
+from knowledge.extraction import extract
+
+SAID = [
+    # (message, type, content, reason)
+    ("My name is Alice Kim.", "semantic", "My name is Alice Kim.", "name"),
+    ("Hi, call me Sam", "semantic", "call me Sam", "name"),
+    ("내 이름은 김민수야.", "semantic", "내 이름은 김민수야.", "name"),
+    ("제 이름은 박지영입니다", "semantic", "제 이름은 박지영입니다", "name"),
+    ("저는 이수진이라고 합니다", "semantic", "저는 이수진이라고 합니다", "name"),
+    ("My birthday is on 3 May", "semantic", "My birthday is on 3 May", "birthday"),
+    ("내 생일은 5월 3일이야", "semantic", "내 생일은 5월 3일이야", "birthday"),
+    ("I live in Busan", "semantic", "I live in Busan", "home"),
+    ("나는 서울에 살아", "semantic", "나는 서울에 살아", "home"),
+    ("I'm a backend developer at a bank", "semantic", "I'm a backend developer at a bank", "role"),
+    ("I work in the data team", "semantic", "I work in the data team", "role"),
+    ("My manager is Jane", "semantic", "My manager is Jane", "role"),
+    ("저는 데이터팀에서 일해요", "semantic", "저는 데이터팀에서 일해요", "role"),
+    ("나는 백엔드 개발자야", "semantic", "나는 백엔드 개발자야", "role"),
+    ("우리 팀장은 최영호 님이야", "semantic", "우리 팀장은 최영호 님이야", "role"),
+    ("We're building a search engine", "semantic", "We're building a search engine", "project"),
+    ("저는 쿠버네티스를 공부하고 있어요", "semantic", "저는 쿠버네티스를 공부하고 있어요", "project"),
+    ("My dog is called Bori", "semantic", "My dog is called Bori", "relation"),
+    ("I have two daughters", "semantic", "I have two daughters", "relation"),
+    ("내 동생은 간호사야", "semantic", "내 동생은 간호사야", "relation"),
+    ("I'm allergic to peanuts", "semantic", "I'm allergic to peanuts", "health"),
+    ("나는 땅콩 알레르기가 있어", "semantic", "나는 땅콩 알레르기가 있어", "health"),
+    ("From now on, answer in Korean.", "procedural", "From now on, answer in Korean.", "instruction"),
+    ("Always show the code first", "procedural", "Always show the code first", "instruction"),
+    ("앞으로 존댓말로 대답해 줘", "procedural", "앞으로 존댓말로 대답해 줘", "instruction"),
+    ("항상 짧게 답해주세요", "procedural", "항상 짧게 답해주세요", "instruction"),
+    ("I prefer tea to coffee", "preference", "I prefer tea to coffee", "preference"),
+    ("I don't like long meetings", "preference", "I don't like long meetings", "preference"),
+    ("My favourite colour is green", "preference", "My favourite colour is green", "preference"),
+    ("나는 매운 음식을 좋아해", "preference", "나는 매운 음식을 좋아해", "preference"),
+    ("저는 아침 회의를 싫어해요", "preference", "저는 아침 회의를 싫어해요", "preference"),
+    ("난 커피가 더 좋아", "preference", "난 커피가 더 좋아", "preference"),
+    ("커피보다 차를 더 좋아해요", "preference", "커피보다 차를 더 좋아해요", "preference"),
+    ("Remember that the demo is on Friday", "semantic", "the demo is on Friday", "asked"),
+    ("Please remember: I prefer tabs", "preference", "I prefer tabs", "asked"),
+    ("내 사물함 번호는 402라는 걸 기억해 줘", "semantic", "내 사물함 번호는 402", "asked"),
+    ("기억해 줘: 회의는 목요일 10시야", "semantic", "회의는 목요일 10시야", "asked"),
+    ("Yesterday I moved to a new office", "episodic", "Yesterday I moved to a new office", "event"),
+    ("다음 주에 제주도로 출장을 갑니다", "episodic", "다음 주에 제주도로 출장을 갑니다", "event"),
+]
+
+NOT_SAID = [
+    "What is my name?",
+    "내 이름이 뭐야?",
+    "내 생일이 언제인지 알아?",
+    "Do you remember that I like tea?",
+    "I'd like to know how backups work",
+    "I like it",
+    "Thanks, that's great!",
+    "고마워요",
+    "안녕하세요",
+    "How do I restore the database?",
+    "데이터베이스는 어떻게 복구하나요?",
+    "Write a poem about my hometown",
+    "이 문서를 요약해 줘",
+    "The server restarts every night at two.",
+    "서버는 매일 새벽 2시에 재시작된다.",
+    "> I prefer tea\n",
+    "```\nmy name is bash\n```",
+    "",
+    "?",
+]
+
+
+@pytest.mark.parametrize(("message", "kind", "content", "reason"), SAID)
+def test_what_people_say_about_themselves_becomes_a_candidate(
+    message: str, kind: str, content: str, reason: str
+) -> None:
+    [candidate] = extract(message)
+    assert (candidate.type, candidate.content, candidate.reason) == (kind, content, reason)
+    assert Decimal(0) < candidate.importance <= 1
+    assert 0 < candidate.confidence <= 1
+
+
+@pytest.mark.parametrize("message", NOT_SAID)
+def test_what_says_nothing_about_the_person_yields_nothing(message: str) -> None:
+    assert extract(message) == []
+
+
+def test_each_sentence_of_a_message_may_say_something() -> None:
+    message = "Hello! My name is Bob. I work at a hospital. What can you do?\n나는 고양이를 좋아해."
+    assert [candidate.reason for candidate in extract(message)] == ["name", "role", "preference"]
+
+
+def test_the_same_sentence_twice_is_one_candidate() -> None:
+    assert len(extract("I prefer tea.\nI prefer tea.")) == 1
+
+
+def test_a_very_long_message_is_read_in_bounded_time() -> None:
+    assert extract("나는 " + "가" * 50_000) == []
+    assert extract("I like " * 20_000) == []

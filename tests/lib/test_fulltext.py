@@ -1,0 +1,167 @@
+"""Text search: the same rows in the same order on every engine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from agi_site.lib import fulltext
+from knowledge import services
+from knowledge.models import Knowledge, KnowledgeSearch
+
+PASSAGES = {
+    "leave": "연차는 매년 3월 31일에 소멸됩니다. 남은 연차는 이월되지 않습니다.",
+    "database": "데이터베이스 백업은 매일 새벽 2시에 실행됩니다. 데이터베이스를 복구하려면 운영자에게 알리세요.",
+    "learning": "강화학습은 보상을 통해 정책을 학습하는 방법이다.",
+    "vacation": "Unused vacation days expire at the end of March and are not carried over.",
+    "backup": "Database backups run every night at two; restoring databases needs an operator.",
+    "café": "The café on the ground floor opens at eight. Ｆｕｌｌ width letters are folded.",
+    "mixed": "Kubernetes 클러스터에 Redis를 설치했다. привет 漢字 テスト",
+    "words": "the who and what of it about where an with",
+}
+
+
+@pytest.fixture
+def passages(transactional_db: None) -> None:
+    """The corpus; InnoDB's full text sees committed rows only."""
+    for name, content in PASSAGES.items():
+        _add(name, content)
+    fulltext.forget_statistics()
+
+
+def _add(name: str, content: str) -> Knowledge:
+    return services.add_knowledge(author=None, title="-", content=content, source=name)
+
+
+def _names(query: str, **options: Any) -> list[str]:
+    found = fulltext.match(KnowledgeSearch.objects.all(), query, key="knowledge__source", limit=10, **options)
+    return [match.key for match in found]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("데이터베이스", ["database"]),
+        ("데이터베이스를", ["database"]),
+        ("베이스", ["database"]),
+        ("학습", ["learning"]),
+        ("강화학습의 보상", ["learning"]),
+        ("연차 소멸", ["leave"]),
+        ("연차가 언제 소멸되나요?", ["leave"]),
+        ("databases", ["backup"]),
+        ("restore the database", ["backup"]),
+        ("vacation expiring", ["vacation"]),
+        ("cafe", ["café"]),
+        ("FULL", ["café"]),
+        ("kubernetes", ["mixed"]),
+        ("Redis 설치", ["mixed"]),
+        ("привет", ["mixed"]),
+        ("漢字", ["mixed"]),
+        ("night operator march", ["backup", "vacation"]),
+        ("nothing fits zebra", []),
+        ("the who and what", []),
+        ('"; DROP TABLE +-*~<>()@ "', []),
+        ("", []),
+    ],
+)
+def test_a_query_finds_the_same_rows_in_the_same_order_on_every_engine(
+    passages: None, query: str, expected: Sequence[str]
+) -> None:
+    assert _names(query) == expected
+
+
+def test_one_syllable_finds_a_word_of_one_syllable(transactional_db: None) -> None:
+    _add("벡", "벡 과 콩")
+    assert _names("콩") == ["벡"]
+
+
+def test_half_a_word_finds_the_word_while_it_is_typed(passages: None) -> None:
+    assert _names("kuberne") == []
+    assert _names("kuberne", prefix=True) == ["mixed"]
+    assert _names("opens at vacat", prefix=True)[0] in ("vacation", "café")
+
+
+def test_a_changed_text_is_found_by_its_new_words_only(passages: None, admin_user: Any) -> None:
+    row = Knowledge.objects.get(source="learning")
+    services.change_knowledge(knowledge=row, by=admin_user, content="Zebras run.")
+
+    assert _names("강화학습") == []
+    assert _names("zebra") == ["learning"]
+
+
+def test_a_row_deleted_by_the_database_leaves_no_trace(passages: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM knowledge WHERE source = 'leave'")
+
+    assert _names("연차") == []
+    assert KnowledgeSearch.objects.count() == len(PASSAGES) - 1
+
+
+@pytest.mark.on_sqlite
+def test_a_cascade_empties_the_index_of_sqlite(passages: None) -> None:
+    Knowledge.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM knowledge_search_fts_docsize")
+        assert cursor.fetchone() == (0,)
+        cursor.execute("INSERT INTO knowledge_search_fts(knowledge_search_fts) VALUES ('integrity-check')")
+
+
+def test_common_terms_still_find_rows_when_more_rows_hold_them_than_are_read(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fulltext.ranking, "MOST_CANDIDATES", 5)
+    for number in range(12):
+        _add(f"row {number}", "apple pie")
+    _add("rare", "apple quince")
+    fulltext.forget_statistics()
+
+    assert _names("apple quince") == ["rare"]
+    assert len(_names("apple pie")) == 5
+
+
+def test_a_long_query_costs_a_bounded_number_of_terms(passages: None) -> None:
+    assert _names(" ".join(f"word{number}" for number in range(5_000)) + " 강화학습") in ([], ["learning"])
+
+
+def test_the_share_says_how_much_of_the_query_was_found(passages: None) -> None:
+    [whole] = fulltext.match(KnowledgeSearch.objects.all(), "vacation days expire", key="pk", limit=5)
+    [part] = fulltext.match(KnowledgeSearch.objects.all(), "vacation zebra unicorn", key="pk", limit=5)
+    assert 0 < part.share < 0.4 < whole.share <= 1
+
+
+def test_terms_are_plain_enough_for_every_tokeniser() -> None:
+    text = "Ünïcödé 데이터베이스를 𠮷野家 x_y 3.14 don't " + "long" * 100 + " " + "가" * 300
+    for term in fulltext.terms(text):
+        assert term.endswith("_")
+        assert 3 <= len(term) <= 84
+        assert all(letter in "abcdefghijklmnopqrstuvwxyz0123456789_" or letter >= "぀" for letter in term)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("databases", "database"),
+        ("connecting", "connected"),
+        ("stopped", "stopping"),
+        ("cities", "city"),
+        ("classes", "class"),
+        ("데이터베이스는", "데이터베이스에서"),
+        ("CAFÉ", "cafe"),
+    ],
+)
+def test_forms_of_a_word_share_a_term(one: str, other: str) -> None:
+    assert set(fulltext.terms(one)) & set(fulltext.terms(other))
+
+
+def test_highlights_mark_the_words_of_the_query_in_any_form() -> None:
+    [pieces] = fulltext.highlights("We are connecting 데이터베이스를 today.", "connected 데이터베이스")
+    assert [text for text, marked in pieces if marked] == ["connecting", "데이터베이스"]
+    assert "".join(text for text, _marked in pieces) == "We are connecting 데이터베이스를 today."
+
+
+def test_highlights_of_a_long_text_are_a_few_short_excerpts() -> None:
+    excerpts = fulltext.highlights("needle " + "hay " * 500 + "needle " + "hay " * 500 + "needle", "needle")
+    assert len(excerpts) == 3
+    assert all(len("".join(text for text, _marked in pieces)) < 140 for pieces in excerpts)
+    assert fulltext.highlights("anything", "the of") == []
