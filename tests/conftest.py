@@ -165,7 +165,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         load_roles()
 
 
-def _person(name: str, role: str) -> Any:
+def person(name: str, role: str) -> Any:
     from accounts.models import Role, User, UserRole
 
     if not Role.objects.exists():  # a test with transactions of its own has emptied all tables before
@@ -180,31 +180,31 @@ def _person(name: str, role: str) -> Any:
 @pytest.fixture
 def alice(db: None) -> Any:
     """A person with the role `user`; every person's password here is "correct horse battery"."""
-    return _person("Alice", "user")
+    return person("Alice", "user")
 
 
 @pytest.fixture
 def bob(db: None) -> Any:
     """Another person with the role `user`, who must not see what is Alice's."""
-    return _person("Bob", "user")
+    return person("Bob", "user")
 
 
 @pytest.fixture
 def operator(db: None) -> Any:
     """A person who runs the site."""
-    return _person("Olga", "operator")
+    return person("Olga", "operator")
 
 
 @pytest.fixture
 def auditor(db: None) -> Any:
     """A person who may read everything and change nothing."""
-    return _person("Anders", "auditor")
+    return person("Anders", "auditor")
 
 
 @pytest.fixture
 def admin_user(db: None) -> Any:
     """A person who may do everything."""
-    return _person("Ada", "admin")
+    return person("Ada", "admin")
 
 
 @pytest.fixture

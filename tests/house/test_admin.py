@@ -8,8 +8,6 @@ from django.contrib import admin
 from django.db import models
 from django.urls import reverse
 
-from tests.schema.fill import fill_every_table
-
 from .test_ownership import OURS
 
 
@@ -17,14 +15,9 @@ def url(model: type[models.Model], page: str, *args: Any) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-@pytest.fixture
-def filled(admin_user: Any) -> None:
-    fill_every_table()
-
-
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_a_table_can_be_listed_searched_and_opened(
-    model: type[models.Model], filled: None, admin_user: Any, client_of: Callable[[Any], Any]
+    model: type[models.Model], admin_user: Any, client_of: Callable[[Any], Any]
 ) -> None:
     client = client_of(admin_user)
     row = model._default_manager.first()
@@ -37,7 +30,7 @@ def test_a_table_can_be_listed_searched_and_opened(
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_an_auditor_reads_and_changes_nothing(
-    model: type[models.Model], filled: None, auditor: Any, client_of: Callable[[Any], Any]
+    model: type[models.Model], auditor: Any, client_of: Callable[[Any], Any]
 ) -> None:
     client = client_of(auditor)
     row = model._default_manager.first()
@@ -51,7 +44,6 @@ def test_an_auditor_reads_and_changes_nothing(
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_a_list_takes_few_queries_and_counts_only_so_far(
     model: type[models.Model],
-    filled: None,
     admin_user: Any,
     client_of: Callable[[Any], Any],
     django_assert_max_num_queries: Any,

@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports and foreign keys point down, and apps are heard from above in four ways only."""
+"""The house keeps its shape: imports and foreign keys point down, and no app talks through signals."""
 
 import ast
 from collections.abc import Iterator

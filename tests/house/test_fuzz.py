@@ -1,4 +1,4 @@
-"""The whole OpenAPI document, fuzzed: no request gets a 5xx, and every answer is one that the document names."""
+"""The whole OpenAPI document, fuzzed: no request gets a 5xx, and every answer is documented."""
 
 from typing import Any
 

@@ -8,7 +8,6 @@ from django.test import Client
 
 from agi_site.api_urls import router
 from agi_site.lib.owned import OwnedModel, SharedModel
-from tests.schema.fill import fill_every_table
 
 RESOURCES = {prefix: viewset for prefix, viewset, _name in router.registry}
 OWNED = sorted(p for p, v in RESOURCES.items() if issubclass(v.queryset.model, OwnedModel))
@@ -17,12 +16,6 @@ SHARED = sorted(p for p, v in RESOURCES.items() if issubclass(v.queryset.model, 
 
 def listing(prefix: str) -> str:
     return f"/api/v1/{prefix}/"
-
-
-@pytest.fixture
-def rows_of_alice(alice: Any) -> None:
-    """One row in each table; Alice, the first person, owns those that have an owner."""
-    fill_every_table()
 
 
 @pytest.mark.parametrize("prefix", sorted(RESOURCES))
@@ -36,7 +29,7 @@ def test_a_visitor_is_asked_to_sign_in(prefix: str) -> None:
 
 @pytest.mark.parametrize("prefix", OWNED)
 def test_a_person_lists_and_reads_their_own_rows(
-    prefix: str, rows_of_alice: None, alice: Any, api_of: Callable[[Any], Any]
+    prefix: str, alice: Any, api_of: Callable[[Any], Any]
 ) -> None:
     model = RESOURCES[prefix].queryset.model
     rows = api_of(alice).get(listing(prefix)).json()["results"]
@@ -49,7 +42,7 @@ def test_a_person_lists_and_reads_their_own_rows(
 
 @pytest.mark.parametrize("prefix", OWNED)
 def test_someone_elses_rows_do_not_exist(
-    prefix: str, rows_of_alice: None, alice: Any, bob: Any, api_of: Callable[[Any], Any]
+    prefix: str, alice: Any, bob: Any, api_of: Callable[[Any], Any]
 ) -> None:
     rows_of = RESOURCES[prefix].queryset.model.objects.for_user
     key = rows_of(alice).first().pk
@@ -63,9 +56,7 @@ def test_someone_elses_rows_do_not_exist(
 
 
 @pytest.mark.parametrize("prefix", SHARED)
-def test_shared_rows_want_a_permission(
-    prefix: str, rows_of_alice: None, auditor: Any, api_of: Callable[[Any], Any]
-) -> None:
+def test_shared_rows_want_a_permission(prefix: str, auditor: Any, api_of: Callable[[Any], Any]) -> None:
     from accounts.models import User
 
     stranger = User.objects.create_user("stranger", "stranger@example.com", "correct horse battery")
@@ -77,7 +68,6 @@ def test_shared_rows_want_a_permission(
 @pytest.mark.parametrize("prefix", sorted(RESOURCES))
 def test_a_list_takes_few_queries(
     prefix: str,
-    rows_of_alice: None,
     admin_user: Any,
     api_of: Callable[[Any], Any],
     django_assert_max_num_queries: Any,
@@ -89,7 +79,7 @@ def test_a_list_takes_few_queries(
 
 @pytest.mark.parametrize("prefix", sorted(RESOURCES))
 def test_every_ordering_and_a_bad_cursor_are_understood(
-    prefix: str, rows_of_alice: None, admin_user: Any, api_of: Callable[[Any], Any]
+    prefix: str, admin_user: Any, api_of: Callable[[Any], Any]
 ) -> None:
     client = api_of(admin_user)
     for field in RESOURCES[prefix].ordering_fields:

@@ -1,4 +1,4 @@
-"""Every door has a lock: pages want sign-in, resources want a permission, and the open ones are listed here."""
+"""Every door has a lock: pages want sign-in, resources a permission; the open ones are listed here."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,6 @@ OPEN_PAGES = {
     "system:healthz": "is asked by load balancers; says up or down and nothing else",
     "set_theme": "is a choice visitors make before they sign in",
     "events:conversation": "asks for itself: a stream cannot follow a redirect to a page",
-    "set_theme": "is a choice visitors make before they sign in",
     "accounts:sign_in": "is where people sign in",
     "accounts:sign_up": "is where people join",
     "accounts:set_language": "is a choice visitors make before they sign in",
