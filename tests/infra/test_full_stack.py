@@ -29,7 +29,7 @@ def stack(mariadb_url: str, redis_url: str, caddy: str, tmp_path: Path) -> Itera
     )
     log = tmp_path / "log"
     with running(["scripts/full-stack"], env, log) as process:
-        wait_until(lambda: "answers at" in log.read_text() or process.poll() is not None, 120)
+        wait_until(lambda: "answers at" in log.read_text() or process.poll() is not None, 240)
         assert process.poll() is None, log.read_text()
         yield env, process, log
         if process.poll() is None:
