@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from agi_site.lib.admin import HistoryAdmin, RowInline, TableAdmin, link_to
 from agi_site.lib.problems import Problem
@@ -61,6 +63,13 @@ class AddUserForm(UserCreationForm):
 
 
 class ChangeUserForm(UserChangeForm):
+    language = forms.ChoiceField(
+        label=_("language"),
+        required=False,
+        choices=[("", _("As the browser wishes")), *settings.LANGUAGES],
+        widget=UnfoldAdminSelectWidget,
+    )
+
     class Meta:
         model = User
         fields = ("username", "password", "email", "nickname", "language", "is_active")
@@ -75,6 +84,7 @@ class LinkInline(RowInline):
 
 class RolesInline(LinkInline):
     model = UserRole
+    show_title = False
     fields = ["role", "assigned_at"]
     readonly_fields = ["assigned_at"]
     ordering = ["pk"]

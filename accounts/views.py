@@ -33,6 +33,8 @@ form_page = require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Ask for name and password, then go on to where the person was heading."""
     if request.method != "POST":
+        if request.user.is_authenticated and not _next(request, default=""):
+            return redirect(settings.LOGIN_REDIRECT_URL)
         return _sign_in_page(request, forms.SignInForm())
     form = forms.SignInForm(request.POST)
     if not form.is_valid():
@@ -289,6 +291,8 @@ def _after_revoking(request: HttpRequest, said: Any) -> HttpResponse:
 def _profile_saved(request: HttpRequest) -> HttpResponse:
     response = redirect("accounts:profile")
     cookies.set_language_cookie(response, request.user.language)
+    if not request.user.language:
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
     with translation.override(request.user.language or translation.get_language()):
         messages.success(request, _("Your profile is saved."))
     return response

@@ -131,6 +131,8 @@ def _prove(*, username: str, password: str, address: str) -> User:
     per_account.count(account)
     user = authenticate(username=username, password=password)
     if user is None:
+        # Without the name: people type their password there by mistake.
+        audit(f"sign-in refused to {address or 'an unknown address'}", by=None)
         raise Invalid(
             _("The name or the password is wrong. Check both and try again."), code="wrong_credentials"
         )

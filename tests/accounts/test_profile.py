@@ -23,6 +23,13 @@ def test_a_person_changes_their_profile(alice: User, client_of: Any) -> None:
     assert '<html lang="ko"' in client.get(PROFILE).content.decode()
 
 
+def test_a_person_may_leave_the_language_to_the_browser(alice: User, client_of: Any) -> None:
+    client = client_of(alice)
+    client.post(PROFILE, GIVEN)
+    client.post(PROFILE, GIVEN | {"language": ""})
+    assert '<html lang="en"' in client.get(PROFILE).content.decode()
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

@@ -1,8 +1,10 @@
 """Roles and permissions: who may do what, and who may decide that."""
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from accounts import services
@@ -135,6 +137,31 @@ def test_an_administrator_who_is_kept_out_is_no_administrator_left(admin_user: U
     services.deactivate_user(user=alice, by=admin_user)
     with pytest.raises(Conflict, match="last administrator"):
         services.revoke_role(user=admin_user, role=role("admin"), by=admin_user)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_administrators_cannot_leave_at_the_same_moment(admin_user: User, alice: User) -> None:
+    services.grant_role(user=alice, role=role("admin"), by=admin_user)
+    start = threading.Barrier(2)
+    refused: list[str] = []
+
+    def leave(user: User) -> None:
+        person = fresh(user)
+        start.wait()
+        try:
+            services.revoke_role(user=person, role=role("admin"), by=person)
+        except Conflict as problem:
+            refused.append(problem.code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=leave, args=[user]) for user in (admin_user, alice)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["last_admin"]
+    assert User.objects.filter(roles__name="admin").count() == 1
 
 
 def test_the_role_admin_keeps_its_name_and_its_place(admin_user: User, operator: User) -> None:

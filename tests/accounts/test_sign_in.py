@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from accounts.models import Session, User
+from system.models import Log
 
 PASSWORD = "correct horse battery"
 SIGN_IN = "/accounts/sign-in/"
@@ -42,6 +43,13 @@ def test_a_visitor_who_was_heading_somewhere_is_taken_there(alice: User) -> None
     assert sign_in(client, next="/accounts/sessions/").url == "/accounts/sessions/"
 
 
+def test_who_is_signed_in_already_goes_home_or_may_change_accounts(alice: User, client_of: Any) -> None:
+    client = client_of(alice)
+    assert client.get(SIGN_IN).url == reverse("home")
+    text = client.get(SIGN_IN, {"next": "/admin/"}).content.decode()
+    assert "You are signed in as alice." in text
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -71,6 +79,14 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(
     assert response.status_code == 400
     assert "The name or the password is wrong. Check both and try again." in response.content.decode()
     assert not Session.objects.exists()
+
+
+def test_a_refused_sign_in_leaves_an_audit_line_without_what_was_typed(alice: User) -> None:
+    Log.objects.all().delete()
+    sign_in(Client(REMOTE_ADDR="192.0.2.9"), "my secret password", "my secret password")
+    line = Log.objects.get(component="accounts")
+    assert "192.0.2.9" in line.message
+    assert "secret" not in line.message
 
 
 def test_a_deactivated_person_gets_that_answer_too(alice: User) -> None:
