@@ -20,6 +20,8 @@ _RATING = {"rating": {"min_value": 1, "max_value": 5, "help_text": "1 to 5; a th
 
 
 class FeedbackSerializer(RowSerializer):
+    target = ("entity_type", "entity_id")
+
     class Meta:
         model = Feedback
         fields = ["id", "user", "entity_type", "entity_id", "rating", "comment", "created_at"]

@@ -48,7 +48,8 @@ def test_feedback_of_someone_else_does_not_exist(alice: Any, bob: Any, api_of: A
 
 
 def test_a_row_one_may_not_see_gets_no_feedback(bob: Any, api_of: Any, execution: Any) -> None:
-    assert api_of(bob).post("/api/v1/feedback/", about(execution, rating=5)).status_code in (400, 404)
+    refused = api_of(bob).post("/api/v1/feedback/", about(execution, rating=5))
+    assert (refused.status_code, set(refused.json()["errors"])) == (400, {"entity_id"})
     assert not Feedback.objects.exists()
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 from agi_site.lib import plain_json
@@ -32,3 +33,19 @@ class JSONObjectField(PlainJSONField):
         if not isinstance(value, dict):
             self.fail("not_an_object")
         return value
+
+
+class AnyJSON(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Documents every JSON field by the types it may have.
+
+    Left to itself the generator says "anything, or else null" of a nullable one, which refuses null: it is
+    both.
+    """
+
+    target_class = "rest_framework.serializers.JSONField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        if isinstance(self.target, JSONObjectField):
+            return {"type": "object", "additionalProperties": {}}
+        return {"type": ["object", "array", "string", "number", "boolean"]}
