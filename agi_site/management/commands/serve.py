@@ -1,12 +1,14 @@
 """`manage.py serve`: the whole program in one process, ready to use."""
 
+from threading import Thread
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agi_site import embedded
+from agi_site.lib import engines
 
 
 class Command(BaseCommand):
@@ -35,9 +37,13 @@ class Command(BaseCommand):
                 f"port {port} on {host} cannot be used ({error}): PORT={port + 1} make run"
             ) from error
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is missing
+        if not (settings.DATA_DIR / "models").exists():
+            self.stdout.write(
+                "The first start prepares the database and the language analysis: a minute or so."
+            )
+            self.stdout.flush()
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-        if "starter" in get_commands():
-            call_command("starter", stdout=self.stdout, stderr=self.stderr)
+        call_command("starter", stdout=self.stdout, stderr=self.stderr)
         from agi_site.celery import app
 
         shown = "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104
@@ -49,6 +55,8 @@ class Command(BaseCommand):
             ) from error
 
     def _announce(self, address: str) -> None:
+        # The embedding model is read while the first page is looked at, not when the first message waits.
+        Thread(target=lambda: engines.embedding().embed_queries(["ready"]), daemon=True).start()
         self.stdout.write(self.style.SUCCESS(f"AGI Site answers at {address}"))
         self.stdout.write("Ctrl-C ends it.")
         self.stdout.flush()
