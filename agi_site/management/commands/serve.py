@@ -38,9 +38,7 @@ class Command(BaseCommand):
             ) from error
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is missing
         if not (settings.DATA_DIR / "models").exists():
-            self.stdout.write(
-                "The first start prepares the database and the language analysis: a minute or so."
-            )
+            self.stdout.write("The first start prepares the database and the analysis: a minute or so.")
             self.stdout.flush()
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
         call_command("starter", stdout=self.stdout, stderr=self.stderr)
