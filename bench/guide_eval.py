@@ -4,8 +4,9 @@
     python bench/guide_eval.py --misses   # and prints every miss
     python bench/guide_eval.py --fit      # prints new weights for guide/evidence.py, fitted on the even half
 
-An answer is right when it holds the expected words and cites the expected passage. A question without an answer is
-refused when the reply cites nothing. Passages are recalled by embedding alone, the six nearest of the knowledge base.
+An answer is right when it holds the expected words and cites the expected passage. A question without an
+answer is refused when the reply cites nothing. Passages are recalled by embedding alone, the six nearest of
+the knowledge base.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ class Bench:
         nearest = np.argsort(-(self.vectors @ vector))[:RECALLED]
         rows = [self.rows[at] for at in nearest]
         return [
-            Passage(n, "knowledge", row["id"], row["title"], row["content"], 0.0) for n, row in enumerate(rows, 1)
+            Passage(n, "knowledge", row["id"], row["title"], row["content"], 0.0)
+            for n, row in enumerate(rows, 1)
         ], vector
 
     def ask(self, question: Question) -> Outcome:

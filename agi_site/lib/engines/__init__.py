@@ -1,7 +1,7 @@
 """The configured engines: `chat()`, `embedding()`, `language()`.
 
-Each is built once per process at its first use, under a lock, and forgotten when a setting it depends on changes
-(`override_settings` in tests, `reset()` elsewhere).
+Each is built once per process at its first use, under a lock, and forgotten when a setting it depends on
+changes (`override_settings` in tests, `reset()` elsewhere).
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def language() -> LanguageEngine:
 
 
 def prepare() -> None:
-    """Load the embedding model and train the language heads if they are missing: for set-up, takes up to half a minute."""
+    """Load the embedding model and train the language heads if they are missing: for set-up, takes up to
+    half a minute.
+    """
     engine = language()
     if callable(make_ready := getattr(engine, "prepare", None)):
         make_ready()

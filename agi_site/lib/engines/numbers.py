@@ -1,4 +1,7 @@
-"""Numbers as people write them, in English and Korean: digits, words, and the mixtures (3만 5천, 2.5 million)."""
+# ruff: noqa: E501 - patterns and sentences are read whole, line by line
+"""Numbers as people write them, in English and Korean: digits, words, and the mixtures (3만 5천, 2.5
+million).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,33 @@ from decimal import Decimal
 _ONES = {
     name: value
     for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
 _TENS = {
     name: (at + 2) * 10
-    for at, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
+    for at, name in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
 }
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _WORD = "|".join(sorted([*_ONES, *_TENS, *_SCALES], key=len, reverse=True))
@@ -50,7 +73,9 @@ class Number:
 
 
 def find_numbers(text: str) -> Iterator[Number]:
-    """All numbers of a text in order; a lone Korean digit syllable (일, 이, 사) is a word more often, so not taken."""
+    """All numbers of a text in order; a lone Korean digit syllable (일, 이, 사) is a word more often, so not
+    taken.
+    """
     for match in _PATTERN.finditer(text):
         kind = match.lastgroup if match.lastgroup != "scale" else "digits"
         raw = match.group(kind or "digits")

@@ -1,8 +1,8 @@
 """Chat through any server that speaks OpenAI's /v1/chat/completions: vLLM, Ollama, llama.cpp, hosted ones.
 
-One thread reads the server, the caller's generator takes from a queue. So the caller can stop at any moment, even
-while the server is silent or the connection is still being made; the socket is then shut down, which tells the
-server to stop generating.
+One thread reads the server, the caller's generator takes from a queue. So the caller can stop at any
+moment, even while the server is silent or the connection is still being made; the socket is then shut down,
+which tells the server to stop generating.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LONGEST_RETRY_WAIT = 10.0
 class OpenAIChat:
     """A chat engine behind an OpenAI-compatible address.
 
-    `timeout` is the longest silence in seconds between two chunks; making the connection may take five. Failures
-    before the first piece of text are tried again up to three times when trying again can help.
+    `timeout` is the longest silence in seconds between two chunks; making the connection may take five.
+    Failures before the first piece of text are tried again up to three times when trying again can help.
     """
 
     name = "openai"
@@ -81,7 +81,9 @@ class OpenAIChat:
         self._wires.close()
 
     def stream(self, request: ChatRequest) -> Iterator[ChatEvent]:
-        """Yield TextDelta, at most one ToolCalls, then Done; raises EngineError. Stopping ends it with Done."""
+        """Yield TextDelta, at most one ToolCalls, then Done; raises EngineError. Stopping ends it with
+        Done.
+        """
         reader = _Reader(self, request)
         started = time.monotonic()
         reader.start()

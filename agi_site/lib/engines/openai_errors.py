@@ -1,4 +1,6 @@
-"""Turns the `openai` client's exceptions into EngineError: what happened, and what a person can do about it."""
+"""Turns the `openai` client's exceptions into EngineError: what happened, and what a person can do about
+it.
+"""
 
 from __future__ import annotations
 
@@ -67,12 +69,16 @@ def _status_error(error: openai.APIStatusError) -> EngineError:
 
 
 def is_context_error(error: Exception) -> bool:
-    """Whether a server's refusal means that the prompt is too long (servers disagree on the code they use)."""
+    """Whether a server's refusal means that the prompt is too long (servers disagree on the code they
+    use).
+    """
     text = error_text(error)
     return any(sign in text for sign in _CONTEXT_SIGNS)
 
 
 def error_text(error: Exception) -> str:
-    """The server's own words, lower case, for matching only: they may quote the request and must not be shown."""
+    """The server's own words, lower case, for matching only: they may quote the request and must not be
+    shown.
+    """
     body: Any = getattr(error, "body", None)
     return f"{getattr(error, 'message', error)} {body if body is not None else ''}".lower()

@@ -10,8 +10,8 @@ _WORD = re.compile(r"[A-Za-z]+|\d{1,3}|[^\sA-Za-z\d]")
 def estimate_tokens(text: str) -> int:
     """Tokens a usual byte-pair vocabulary would need, estimated to the safe (high) side.
 
-    A Hangul syllable or ideograph counts as one token; an English word as one per started six letters; a group of up
-    to three digits and a mark as one each.
+    A Hangul syllable or ideograph counts as one token; an English word as one per started six letters; a
+    group of up to three digits and a mark as one each.
     """
     wide = len(_WIDE.findall(text))
     rest = _WIDE.sub(" ", text)

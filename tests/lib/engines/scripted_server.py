@@ -17,9 +17,9 @@ from typing import Any
 class Reply:
     """One answer to /v1/chat/completions.
 
-    `pieces` are chunks' `delta` dicts or plain texts; `delay` seconds pass before each; `first_delay` before the
-    headers. `then`: "finish" ends well, "break" drops the connection, "stall" goes silent, "silent_end" closes
-    cleanly without a finish reason, "error_event" sends an error inside the stream.
+    `pieces` are chunks' `delta` dicts or plain texts; `delay` seconds pass before each; `first_delay`
+    before the headers. `then`: "finish" ends well, "break" drops the connection, "stall" goes silent,
+    "silent_end" closes cleanly without a finish reason, "error_event" sends an error inside the stream.
     """
 
     pieces: list[Any] = field(default_factory=list)
@@ -41,15 +41,17 @@ def error_reply(status: int, message: str = "no", code: str = "", **options: Any
     return Reply(status=status, error={"message": message, "code": code, "type": "error"}, **options)
 
 
-def call_fragment(index: int | None, *, name: str = "", arguments: str = "", id: str = "") -> dict[str, Any]:
+def call_fragment(
+    index: int | None, *, name: str = "", arguments: str = "", call_id: str = ""
+) -> dict[str, Any]:
     function: dict[str, str] = {"arguments": arguments}
     if name:
         function["name"] = name
     call: dict[str, Any] = {"type": "function", "function": function}
     if index is not None:
         call["index"] = index
-    if id:
-        call["id"] = id
+    if call_id:
+        call["id"] = call_id
     return {"tool_calls": [call]}
 
 

@@ -18,7 +18,9 @@ NOW = dt.date(2026, 3, 4)  # a Wednesday
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize(
-    ("head", "least"), [("intents", 0.9), ("sentiment", 0.85), ("emotions", 0.85)], ids=lambda value: str(value)
+    ("head", "least"),
+    [("intents", 0.9), ("sentiment", 0.85), ("emotions", 0.85)],
+    ids=str,
 )
 def test_the_heads_are_right_on_sentences_they_have_not_seen(offline_language, head, least, language):
     best = {
@@ -56,7 +58,11 @@ def test_strong_words_weigh_more(offline_language):
 
 def test_nothing_said_is_neutral(tmp_path):
     analysis = OfflineLanguage(embedding=FakeEmbedding(32), directory=tmp_path).analyse("   ")
-    assert (analysis.language, analysis.sentiment_label, analysis.dominant_emotion) == ("und", "neutral", "neutral")
+    assert (analysis.language, analysis.sentiment_label, analysis.dominant_emotion) == (
+        "und",
+        "neutral",
+        "neutral",
+    )
     assert analysis.intents == []
 
 
@@ -135,6 +141,8 @@ def test_entities_are_found_with_their_place_and_normal_form(text, kind, name, v
     assert text[found[0].start : found[0].end] == name
 
 
-@pytest.mark.parametrize("text", ["I'm tired and at home", "이 사람은 누구야 일이 많아", "Nothing to see here", ""])
+@pytest.mark.parametrize(
+    "text", ["I'm tired and at home", "이 사람은 누구야 일이 많아", "Nothing to see here", ""]
+)
 def test_ordinary_words_are_no_entities(text):
     assert find_entities(text, today=NOW) == []

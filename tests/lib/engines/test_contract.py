@@ -60,7 +60,9 @@ def test_only_numbers_of_given_passages_are_cited(engine, ask):
 
 def test_the_fake_plays_its_script(ask):
     call = ToolCall("1", "current_time", {})
-    fake = FakeChat([Script(calls=[call]), Script(tokens=["half"], error=EngineError("broken_stream", "broke"))])
+    fake = FakeChat(
+        [Script(calls=[call]), Script(tokens=["half"], error=EngineError("broken_stream", "broke"))]
+    )
     fake.say("and then this")
     first = list(fake.stream(ask()))
     assert first[0] == ToolCalls((call,))

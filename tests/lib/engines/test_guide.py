@@ -7,18 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from agi_site.lib.engines.base import ChatMessage, ChatRequest, Done, Passage, TextDelta, ToolCall, ToolCalls, ToolSpec
+from agi_site.lib.engines.base import (
+    ChatMessage,
+    ChatRequest,
+    Done,
+    Passage,
+    TextDelta,
+    ToolCall,
+    ToolCalls,
+    ToolSpec,
+)
 from agi_site.lib.engines.guide import Guide
 from agi_site.lib.engines.guide.arithmetic import expression_of
 from agi_site.lib.engines.guide.routing import query_of
 from agi_site.lib.engines.guide.words import content_words, sentences
 from agi_site.lib.engines.guide.zones import zone_of
 
-TOOLS = [ToolSpec(name, name, {"type": "object"}) for name in ("calculator", "current_time", "knowledge_search")]
-LEAVE = Passage(1, "knowledge", "a", "Annual leave", "Everyone has 18 days of paid leave a year. Ask your lead.", 0.9)
-PARKING = Passage(2, "knowledge", "b", "Parking", "Cars are parked on level B2. Visitors register at reception.", 0.5)
+TOOLS = [
+    ToolSpec(name, name, {"type": "object"}) for name in ("calculator", "current_time", "knowledge_search")
+]
+LEAVE = Passage(
+    1, "knowledge", "a", "Annual leave", "Everyone has 18 days of paid leave a year. Ask your lead.", 0.9
+)
+PARKING = Passage(
+    2, "knowledge", "b", "Parking", "Cars are parked on level B2. Visitors register at reception.", 0.5
+)
 TEA = Passage(3, "memory", "c", "", "My favourite drink is green tea.", 0.7)
-KOREAN = Passage(4, "knowledge", "d", "재택근무", "재택근무는 일주일에 이틀까지 가능합니다. 목요일은 출근일입니다.", 0.8)
+KOREAN = Passage(
+    4, "knowledge", "d", "재택근무", "재택근무는 일주일에 이틀까지 가능합니다. 목요일은 출근일입니다.", 0.8
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +73,13 @@ def test_a_request_for_a_tool_becomes_a_call_with_its_arguments(guide, text, nam
 
 
 @pytest.mark.parametrize(
-    "text", ["How many days of leave do I get?", "Remember that 12 people come", "안녕하세요", "When is the office open?"]
+    "text",
+    [
+        "How many days of leave do I get?",
+        "Remember that 12 people come",
+        "안녕하세요",
+        "When is the office open?",
+    ],
 )
 def test_other_requests_call_no_tool(guide, text):
     _, done, _ = answer(guide, text, tools=TOOLS)
@@ -71,8 +94,18 @@ def test_a_tool_that_is_not_offered_is_not_called(guide):
 @pytest.mark.parametrize(
     ("question", "call", "content", "expected"),
     [
-        ("12 곱하기 8은?", ToolCall("1", "calculator", {"expression": "12 * 8"}), '{"result": 96}', "12 * 8 = 96"),
-        ("What is 1/3?", ToolCall("1", "calculator", {"expression": "1/3"}), '{"error": "division"}', "did not work"),
+        (
+            "12 곱하기 8은?",
+            ToolCall("1", "calculator", {"expression": "12 * 8"}),
+            '{"result": 96}',
+            "12 * 8 = 96",
+        ),
+        (
+            "What is 1/3?",
+            ToolCall("1", "calculator", {"expression": "1/3"}),
+            '{"error": "division"}',
+            "did not work",
+        ),
         (
             "서울 지금 몇 시야?",
             ToolCall("1", "current_time", {"timezone": "Asia/Seoul"}),
@@ -126,14 +159,17 @@ def test_knowledge_does_not_answer_for_the_person(guide):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("Who won the world cup?", "I don't find that"), ("몽골의 수도는 어디야?", "찾지 못했습니다")]
+    ("text", "words"),
+    [("Who won the world cup?", "I don't find that"), ("몽골의 수도는 어디야?", "찾지 못했습니다")],
 )
 def test_without_support_it_says_so_and_tells_once_how_to_connect_a_model(guide, text, words):
     first, done, _ = answer(guide, text, [LEAVE, PARKING])
     assert words in first
     assert "CHAT_BASE_URL" in first
     assert done.cited == ()
-    again, _, _ = answer(guide, text, [LEAVE], before=[ChatMessage("user", "x"), ChatMessage("assistant", first)])
+    again, _, _ = answer(
+        guide, text, [LEAVE], before=[ChatMessage("user", "x"), ChatMessage("assistant", first)]
+    )
     assert words in again
     assert "CHAT_BASE_URL" not in again
 
@@ -222,7 +258,11 @@ def test_a_search_keeps_only_what_to_search_for():
 
 
 def test_sentences_end_where_they_end():
-    assert sentences("Dr. Kim came. He left at 3.5 pm. Why?") == ["Dr. Kim came.", "He left at 3.5 pm.", "Why?"]
+    assert sentences("Dr. Kim came. He left at 3.5 pm. Why?") == [
+        "Dr. Kim came.",
+        "He left at 3.5 pm.",
+        "Why?",
+    ]
     assert sentences("연차는 16일입니다. 3일 전에 신청하세요.\n- 첫째\n- 둘째") == [
         "연차는 16일입니다.",
         "3일 전에 신청하세요.",

@@ -7,7 +7,15 @@ import time
 import pytest
 
 from agi_site.lib.engines import local
-from agi_site.lib.engines.base import ChatMessage, ChatRequest, Done, EngineError, TextDelta, ToolCalls, ToolSpec
+from agi_site.lib.engines.base import (
+    ChatMessage,
+    ChatRequest,
+    Done,
+    EngineError,
+    TextDelta,
+    ToolCalls,
+    ToolSpec,
+)
 
 pytestmark = pytest.mark.local_model
 CALCULATOR = ToolSpec(
@@ -99,7 +107,10 @@ def test_the_grammar_allows_only_the_offered_names():
 
 def test_a_call_without_its_required_argument_is_no_call():
     assert local.tool_call(CALCULATOR, " ") is None
-    assert local.tool_call(ToolSpec("current_time", "", {"type": "object", "properties": {}}), "").arguments == {}
+    assert (
+        local.tool_call(ToolSpec("current_time", "", {"type": "object", "properties": {}}), "").arguments
+        == {}
+    )
 
 
 def test_numbers_nobody_said_are_not_calculated():

@@ -15,8 +15,9 @@ from agi_site.lib.engines.base import (
     Passage,
     TextDelta,
     ToolCall,
+    ToolCalls,
+    ToolSpec,
 )
-from agi_site.lib.engines.base import ToolCalls, ToolSpec
 from tests.lib.engines.scripted_server import Reply, call_fragment, error_reply, text_reply
 
 CLOCK = ToolSpec(
@@ -58,9 +59,9 @@ def test_fragments_of_two_tool_calls_become_two_calls(server, openai_chat, ask):
     server.script(
         Reply(
             pieces=[
-                call_fragment(0, name="current_time", id="a", arguments='{"time'),
+                call_fragment(0, name="current_time", call_id="a", arguments='{"time'),
                 call_fragment(0, arguments='zone": "Asia/Seoul"}'),
-                call_fragment(1, name="current_time", id="b", arguments="{}"),
+                call_fragment(1, name="current_time", call_id="b", arguments="{}"),
             ],
             finish_reason="tool_calls",
         )
@@ -96,7 +97,7 @@ def test_calls_without_index_or_id_are_still_told_apart(server, openai_chat, ask
     ],
 )
 def test_broken_arguments_are_repaired_or_emptied_and_said(server, openai_chat, ask, raw, arguments, broken):
-    server.script(Reply(pieces=[call_fragment(0, name="current_time", id="a", arguments=raw)]))
+    server.script(Reply(pieces=[call_fragment(0, name="current_time", call_id="a", arguments=raw)]))
     _, done, events = run(openai_chat, ask(tools=[CLOCK]))
     assert events[0].calls[0].arguments == arguments
     assert done.notes.get("broken_arguments", []) == (["current_time"] if broken else [])
@@ -160,11 +161,10 @@ def test_a_stream_that_breaks_in_the_middle_keeps_what_came_and_is_not_repeated(
     server, openai_chat, ask, then
 ):
     server.script(text_reply("half an", then=then))
-    heard = []
+    stream = openai_chat.stream(ask())
+    assert next(stream) == TextDelta("half an")
     with pytest.raises(EngineError) as caught:
-        for event in openai_chat.stream(ask()):
-            heard.append(event)
-    assert heard == [TextDelta("half an")]
+        next(stream)
     assert caught.value.kind == "broken_stream"
     assert len(server.requests) == 1
 

@@ -1,4 +1,6 @@
-"""The offline language engine: linear heads for intent, sentiment and emotion, rules for language and entities."""
+"""The offline language engine: linear heads for intent, sentiment and emotion, rules for language and
+entities.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ READ_CHARACTERS = 2_000
 
 
 def language_of(text: str) -> str:
-    """"ko" when at least a fifth of the letters are Hangul (a Hangul syllable says more than a Latin letter), "en" for
-    other Latin text, "und" when there is too little of either."""
+    """ "ko" when at least a fifth of the letters are Hangul (a Hangul syllable says more than a Latin
+    letter), "en" for other Latin text, "und" when there is too little of either."""
     hangul, latin = len(_HANGUL.findall(text)), len(_LATIN.findall(text))
     if hangul and hangul * 4 >= latin:
         return "ko"
@@ -64,11 +66,15 @@ class OfflineLanguage:
         felt = 1.0 - emotions["neutral"]
         return Analysis(
             language=language_of(text),
-            intents=[(name, round(score, 4)) for name, score in heads.intents.probabilities(features).items()][:5],
+            intents=[
+                (name, round(score, 4)) for name, score in heads.intents.probabilities(features).items()
+            ][:5],
             entities=find_entities(text),
             sentiment_score=round(sentiment["positive"] - sentiment["negative"], 4),
             sentiment_label=next(iter(sentiment)),
             emotions={name: round(score, 4) for name, score in emotions.items()},
             dominant_emotion=dominant,
-            intensity=round(min(1.0, felt * (0.7 + loud)), 4) if dominant != "neutral" else round(felt * 0.3, 4),
+            intensity=round(min(1.0, felt * (0.7 + loud)), 4)
+            if dominant != "neutral"
+            else round(felt * 0.3, 4),
         )

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns and sentences are read whole, line by line
 """Entities by rules, Korean and English: precise rather than complete, no lists of names."""
 
 from __future__ import annotations
@@ -12,30 +13,46 @@ from agi_site.lib.engines.analysis import names
 from agi_site.lib.engines.base import Entity
 from agi_site.lib.engines.numbers import NATIVE, find_numbers, written
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _MONTH = "|".join([*_MONTHS, *(m[:3] + r"\b\.?" for m in _MONTHS), r"sept\b\.?"])
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _KO_WEEKDAYS = "월화수목금토일"
-_AMOUNT = (
-    r"(?:\d[\d,]*(?:\.\d+)?(?:\s?[십백천만억조]+(?:\s?\d*[십백천만억조]+)*)?|[일이삼사오육칠팔구]?[십백천만억]+)"
-)
+_AMOUNT = r"(?:\d[\d,]*(?:\.\d+)?(?:\s?[십백천만억조]+(?:\s?\d*[십백천만억조]+)*)?|[일이삼사오육칠팔구]?[십백천만억]+)"
 _NATIVE = "|".join(sorted(NATIVE, key=len, reverse=True))
 
-URL = re.compile(r"https?://[^\s<>\"'가-힣]+[^\s<>\"'.,;:!?)\]가-힣]|\bwww\.[\w.-]+\.[a-z]{2,}(?:/[\w./?=&%-]*)?", re.I)
+URL = re.compile(
+    r"https?://[^\s<>\"'가-힣]+[^\s<>\"'.,;:!?)\]가-힣]|\bwww\.[\w.-]+\.[a-z]{2,}(?:/[\w./?=&%-]*)?",
+    re.IGNORECASE,
+)
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 PHONE = re.compile(
     r"(?<![\d-])(?:\+\d{1,3}[\s-]?(?:\(?\d{1,4}\)?[\s-]?){2,4}\d{3,4}|0\d{1,2}-\d{3,4}-\d{4}|\(\d{3}\)\s?\d{3}-\d{4}"
     r"|\d{3}-\d{3}-\d{4}|1[56]\d{2}-\d{4}|010\d{8})(?![\d-])"
 )
-QUOTED = re.compile(r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|「([^」\n]{1,200})」|『([^』\n]{1,200})』|‘([^’\n]{1,200})’")
+QUOTED = re.compile(
+    r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|「([^」\n]{1,200})」|『([^』\n]{1,200})』|‘([^’\n]{1,200})’"
+)
 MONEY = re.compile(
     rf"(?:[$€£¥₩]|\b(?:USD|EUR|GBP|JPY|KRW)\s)\s?\d[\d,]*(?:\.\d+)?(?:\s?(?:thousand|million|billion|[kmb]\b))?"
     rf"|{_AMOUNT}\s?(?:원|달러|유로|엔|위안|파운드)(?![가-힣]?[장점래본])"
     rf"|(?:\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty)(?:\s(?:hundred|thousand|million))?"
     rf"|\d[\d,]*(?:\.\d+)?)\s(?:thousand\s|million\s|billion\s)?(?:dollars?|euros?|pounds?|won|yen|cents?|USD|EUR|KRW)\b",
-    re.I,
+    re.IGNORECASE,
 )
-PERCENT = re.compile(r"\d[\d,]*(?:\.\d+)?\s?(?:%|퍼센트|프로(?![가-힣])|percent\b|per cent\b)", re.I)
+PERCENT = re.compile(r"\d[\d,]*(?:\.\d+)?\s?(?:%|퍼센트|프로(?![가-힣])|percent\b|per cent\b)", re.IGNORECASE)
 DATE = re.compile(
     rf"(?P<iso>\b\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}\b)"
     rf"|(?:(?P<ky>\d{{2,4}})년\s?)?(?P<km>\d{{1,2}})월\s?(?P<kd>\d{{1,2}})일"
@@ -45,21 +62,21 @@ DATE = re.compile(
     rf"|\b(?P<rel>today|tomorrow|yesterday|day after tomorrow)\b|(?<![가-힣])(?P<krel>오늘|내일|모레|어제|그저께)"
     rf"|\b(?P<wd>(?:(?:this|next|last|on)\s)?(?:{'|'.join(_WEEKDAYS)})s?)\b"
     rf"|(?P<kwd>(?:(?:이번|다음|지난)\s?주\s?)?(?<![가-힣])[{_KO_WEEKDAYS}]요일|(?:이번|다음|지난)\s?주\s?[{_KO_WEEKDAYS}]요일)",
-    re.I,
+    re.IGNORECASE,
 )
 TIME = re.compile(
     rf"(?P<ampm>오전|오후|새벽|아침|저녁|밤|정오)?\s?(?:(?P<kh>\d{{1,2}})|(?P<knh>{_NATIVE}))\s?시(?![간도작험설])"
     rf"(?:\s?(?P<kmin>\d{{1,2}})분|\s?(?P<half>반)(?=에|부터|까지|[\s,.?!]|$))?"
     rf"|\b(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?::[0-5]\d)?\s?(?P<ap>[ap]\.?m\b\.?)?"
     rf"|\b(?P<h2>1[0-2]|[1-9])\s?(?P<ap2>[ap]\.?m\b\.?)|\b(?P<noon>noon|midnight)\b",
-    re.I,
+    re.IGNORECASE,
 )
 _UNIT_EN = "seconds?|minutes?|hours?|days?|weeks?|months?|years?|business days?|working days?"
 DURATION = re.compile(
     rf"(?:\b(?:\d[\d,]*(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half an?)[\s-](?:{_UNIT_EN})\b)"
     rf"|(?:\d[\d,]*(?:\.\d+)?\s?(?:영업일|시간|개월|주일|주(?![가-힣])|주간|일간|분간|초간|년간|분(?![가-힣])|초(?![가-힣])))"
     rf"|(?:\d+일(?=\s|$|[,.]|동안|이내|간|까지|전|후|입니다|이에요|예요|이고|이며|이야|만))|(?:{_NATIVE})\s?(?:시간|달|주일)",
-    re.I,
+    re.IGNORECASE,
 )
 QUANTITY = re.compile(
     rf"\b\d[\d,]*(?:\.\d+)?\s?(?:km/h|km|cm|mm|kg|mg|ml|GB|MB|KB|TB|GHz|MHz|kWh|kW|°C|℃|m²|㎡|meters?|metres?|kilometers?"
@@ -178,7 +195,9 @@ _RELATIVE = {
 
 
 def _date(match: re.Match[str], today: dt.date) -> str:
-    """ISO date; --MM-DD without a year, YYYY or YYYY-MM for less than a day; the next such weekday for a weekday."""
+    """ISO date; --MM-DD without a year, YYYY or YYYY-MM for less than a day; the next such weekday for a
+    weekday.
+    """
     got = {name: value for name, value in match.groupdict().items() if value}
     if "iso" in got:
         year, month, day = (int(part) for part in re.split(r"[-/.]", got["iso"]))
@@ -187,10 +206,10 @@ def _date(match: re.Match[str], today: dt.date) -> str:
         return _iso(_year(got.get("ky")), int(got["km"]), int(got["kd"]))
     if "yonly" in got:
         return got["yonly"] + (f"-{int(got['ymonth']):02d}" if "ymonth" in got else "")
-    for month, day, year in (("em", "ed", "ey"), ("em2", "ed2", "ey2")):
-        if month in got:
-            number = next(at for at, name in enumerate(_MONTHS, 1) if name[:3] == got[month].lower()[:3])
-            return _iso(_year(got.get(year)), number, int(got[day]))
+    for named, date, of in (("em", "ed", "ey"), ("em2", "ed2", "ey2")):
+        if named in got:
+            number = next(at for at, name in enumerate(_MONTHS, 1) if name[:3] == got[named].lower()[:3])
+            return _iso(_year(got.get(of)), number, int(got[date]))
     relative = got.get("rel", got.get("krel", "")).lower()
     if relative:
         return (today + dt.timedelta(days=_RELATIVE[relative])).isoformat()

@@ -26,11 +26,14 @@ HEADS = ("intents", "sentiment", "emotions")
 VERSION = "2"  # raise it when the features or the recipe below change
 
 _FEELING = {
-    "joy": "positive", "love": "positive", "sadness": "negative", "anger": "negative", "fear": "negative",
-    "disgust": "negative", "neutral": "neutral", "praise": "positive", "thanks": "positive", "complaint": "negative",
+    "joy": "positive", "love": "positive",
+    "sadness": "negative", "anger": "negative", "fear": "negative",
+    "disgust": "negative", "neutral": "neutral",
+    "praise": "positive", "thanks": "positive", "complaint": "negative",
 }  # fmt: skip
 _PLAIN_INTENTS = {
-    "question", "search_knowledge", "calculate", "ask_time", "recall_memory", "create_plan", "run_code", "create_work",
+    "question", "search_knowledge", "calculate", "ask_time", "recall_memory", "create_plan", "run_code",
+    "create_work",
     "set_preference", "ask_capabilities", "ask_help", "greeting", "goodbye",
 }  # fmt: skip
 
@@ -62,10 +65,11 @@ class Head:
 
 
 class Features:
-    """A sentence vector, centred and scaled on the training sentences, beside hashed letter n-grams of the text.
+    """A sentence vector, centred and scaled on the training sentences, beside hashed letter n-grams of the
+    text.
 
-    E5's vectors all point much the same way; without centring, a linear head learns mostly that direction. The
-    n-grams add what the vector blurs: endings, function words, exclamations.
+    E5's vectors all point much the same way; without centring, a linear head learns mostly that direction.
+    The n-grams add what the vector blurs: endings, function words, exclamations.
     """
 
     def __init__(self, mean: Vector, scale: float) -> None:
@@ -140,7 +144,9 @@ def _fit(features: Matrix, labels: Sequence[str]) -> Head:
     model = LogisticRegression(C=1.0, max_iter=500, class_weight="balanced")
     model.fit(features, list(labels))
     weights: npt.NDArray[np.float64] = model.coef_.T
-    return Head(tuple(str(label) for label in model.classes_), weights.astype("f4"), model.intercept_.astype("f4"))
+    return Head(
+        tuple(str(label) for label in model.classes_), weights.astype("f4"), model.intercept_.astype("f4")
+    )
 
 
 def save(heads: Heads, path: Path) -> None:
@@ -151,7 +157,11 @@ def save(heads: Heads, path: Path) -> None:
     }
     for name in HEADS:
         head: Head = getattr(heads, name)
-        arrays |= {f"{name}_labels": np.array(head.labels), f"{name}_weights": head.weights, f"{name}_bias": head.bias}
+        arrays |= {
+            f"{name}_labels": np.array(head.labels),
+            f"{name}_weights": head.weights,
+            f"{name}_bias": head.bias,
+        }
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     with os.fdopen(handle, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -159,7 +169,9 @@ def save(heads: Heads, path: Path) -> None:
 
 
 def load(path: Path) -> Heads:
-    """Read heads written by `save`; raises OSError, ValueError or KeyError when the file is not such a one."""
+    """Read heads written by `save`; raises OSError, ValueError or KeyError when the file is not such a
+    one.
+    """
     with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         heads = {
             name: Head(tuple(map(str, file[f"{name}_labels"])), file[f"{name}_weights"], file[f"{name}_bias"])
@@ -172,7 +184,9 @@ _lock = threading.Lock()
 
 
 def load_or_train(embedding: EmbeddingEngine, directory: Path) -> Heads:
-    """The heads for this embedding engine from `directory`, trained and stored there when missing or damaged."""
+    """The heads for this embedding engine from `directory`, trained and stored there when missing or
+    damaged.
+    """
     path = directory / f"language-{fingerprint(embedding.name)}.npz"
     with _lock:
         try:

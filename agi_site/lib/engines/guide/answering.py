@@ -15,13 +15,17 @@ _LEANING = re.compile(
     r"^(?:It|They|He|She|This|These|Those|Its|Their|Then|Above that|Below that|After that|In that case)\b"
     r"|^(?:이는|이것은|그는|그녀는|그다음|그 다음|그 뒤|이때|이 경우|또한|다만|단)\b"
 )
-_GOES_ON = re.compile(r"^(?:Then|After that|Next|Finally|Choose|If)\b|^(?:그다음|그 다음|그런 다음|이어서|마지막으로)")
+_GOES_ON = re.compile(
+    r"^(?:Then|After that|Next|Finally|Choose|If)\b|^(?:그다음|그 다음|그런 다음|이어서|마지막으로)"
+)
 CLOSE = 0.12
 CLOSE_READINGS = 0.25
 
 
 def compose(question: str, language: str, found: Sequence[Evidence]) -> str:
-    """The best sentence, with what it needs beside it, and a second one when it is as good; each cited [n]."""
+    """The best sentence, with what it needs beside it, and a second one when it is as good; each cited
+    [n].
+    """
     best = found[0]
     parts = [_stretch(question, best)]
     for other in found[1:3]:
@@ -33,7 +37,9 @@ def compose(question: str, language: str, found: Sequence[Evidence]) -> str:
 
 
 def _stretch(question: str, item: Evidence) -> str:
-    """The sentence, with the one before it when it leans on that, or the next when that goes on with the steps."""
+    """The sentence, with the one before it when it leans on that, or the next when that goes on with the
+    steps.
+    """
     whole = sentences(item.passage.content)
     chosen = [item.sentence]
     if item.place > 0 and _LEANING.search(item.sentence):

@@ -14,8 +14,14 @@ _UNIT = r"(?:\s?(?:원|달러|개|명|시간|유로|dollars?|euros?|won|hours?|p
 _SHAPES: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern, re.IGNORECASE), form)
     for pattern, form in (
-        (rf"{_N}\s?(?:%|percent|per cent)\s?(?:off|discount on)\s?(?:of\s)?[$€£₩]?{_N}", "{1} * (100 - {0}) / 100"),
-        (rf"{_N}{_UNIT}{_J}(?:에서)?\s?{_N}\s?(?:%|퍼센트|프로)\s?(?:할인|세일|깎)", "{0} * (100 - {1}) / 100"),
+        (
+            rf"{_N}\s?(?:%|percent|per cent)\s?(?:off|discount on)\s?(?:of\s)?[$€£₩]?{_N}",
+            "{1} * (100 - {0}) / 100",
+        ),
+        (
+            rf"{_N}{_UNIT}{_J}(?:에서)?\s?{_N}\s?(?:%|퍼센트|프로)\s?(?:할인|세일|깎)",
+            "{0} * (100 - {1}) / 100",
+        ),
         (rf"{_N}\s?(?:%|percent|per cent)\s(?:of|tip on)\s[$€£₩]?{_N}", "{1} * {0} / 100"),
         (rf"{_N}{_UNIT}\s?(?:의|에서)\s?{_N}\s?(?:%|퍼센트|프로)", "{0} * {1} / 100"),
         (rf"(?:square root of|sqrt\s?\(?)\s?{_N}", "{0} ** 0.5"),
@@ -49,7 +55,9 @@ _PURE = re.compile(r"(?<![\w.])\(*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/%])\s*\(*
 
 
 def expression_of(text: str) -> str | None:
-    """The sum of the text as an expression of digits, + - * / ** and brackets; None when there is none to see."""
+    """The sum of the text as an expression of digits, + - * / ** and brackets; None when there is none to
+    see.
+    """
     digits = _in_digits(text)
     for shape, form in _SHAPES:
         if match := shape.search(digits):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns and sentences are read whole, line by line
 """What kind of answer a question wants, and whether a sentence can give it."""
 
 from __future__ import annotations
@@ -10,104 +11,135 @@ from agi_site.lib.engines.analysis.names import find_names
 # First match wins; each kind names what the answering sentence must hold (see _HOLDS).
 _ASKS = r"(?:^|[,:;]\s|\b(?:know|tell me|say|and|until|by|since|to|with|from|for|of)\s)"
 _KINDS: list[tuple[str, re.Pattern[str]]] = [
-    ("email", re.compile(r"e-?mail address|이메일 주소|메일 주소", re.I)),
-    ("phone", re.compile(r"(?:tele)?phone number|전화번호|연락처|내선 ?번호", re.I)),
-    ("contact", re.compile(r"where (?:\w+ ){1,3}(?:report|contact|complain)|어디(?:로|에) ?(?:연락|문의|신고|알려)", re.I)),
-    ("url", re.compile(r"\burl\b|web ?(?:site|address)|링크|홈페이지|사이트 주소", re.I)),
-    ("address", re.compile(r"\baddress\b|주소", re.I)),
+    ("email", re.compile(r"e-?mail address|이메일 주소|메일 주소", re.IGNORECASE)),
+    ("phone", re.compile(r"(?:tele)?phone number|전화번호|연락처|내선 ?번호", re.IGNORECASE)),
+    ("contact", re.compile(r"where (?:\w+ ){1,3}(?:report|contact|complain)|어디(?:로|에) ?(?:연락|문의|신고|알려)", re.IGNORECASE)),
+    ("url", re.compile(r"\burl\b|web ?(?:site|address)|링크|홈페이지|사이트 주소", re.IGNORECASE)),
+    ("address", re.compile(r"\baddress\b|주소", re.IGNORECASE)),
     ("secret", re.compile(r"what(?:'s| is) (?:the |our )?[^?]{0,30}\b(?<!length of a )(?<!length of the )password\b"
-                          r"|(?:비밀번호|암호)[가는]? ?(?:이 )?(?:뭐|무엇|알려)", re.I)),
-    ("percent", re.compile(r"what (?:percent|discount|share)|percentage|how many percent|몇 ?(?:퍼센트|%|프로)|할인율|비율", re.I)),
-    ("time", re.compile(r"며칠(?:에|날)|월급날", re.I)),
+                          r"|(?:비밀번호|암호)[가는]? ?(?:이 )?(?:뭐|무엇|알려)", re.IGNORECASE)),
+    ("percent", re.compile(r"what (?:percent|discount|share)|percentage|how many percent|몇 ?(?:퍼센트|%|프로)|할인율|비율", re.IGNORECASE)),
+    ("time", re.compile(r"며칠(?:에|날)|월급날", re.IGNORECASE)),
     ("weekday", re.compile(r"\b(?:which|what) (?:weekday|day of the week)\b|\b(?:which|what) day (?:is|are|do|does|must|should|will)\b"
-                           r"|(?:무슨|어느|어떤) 요일|요일[은이]", re.I)),
-    ("clock", re.compile(r"what time|at which hour|몇 시(?!간)", re.I)),
-    ("year", re.compile(r"(?:what|which) year|몇 년도|어느 해|[한된] 해[는가]", re.I)),
-    ("port", re.compile(r"(?:which|what) port|몇 번 포트", re.I)),
+                           r"|(?:무슨|어느|어떤) 요일|요일[은이]", re.IGNORECASE)),
+    ("clock", re.compile(r"what time|at which hour|몇 시(?!간)", re.IGNORECASE)),
+    ("year", re.compile(r"(?:what|which) year|몇 년도|어느 해|[한된] 해[는가]", re.IGNORECASE)),
+    ("port", re.compile(r"(?:which|what) port|몇 번 포트", re.IGNORECASE)),
     ("money", re.compile(
         r"how much (?:do|does|did|is|are|will|would|can|should|may|money)\b|what(?:'s| is| was| are| were)[^?]{0,25}\b(?:prices?|costs?|fees?|revenue)\b"
-        r"|what (?:do|does|did|will)\b.*\b(?:costs?|earn|pay)\b|how expensive|얼마(?!나|\s?동안)|(?:[값가]격|비용|요금|매출|연봉)[이은] (?:어떻게|뭐|얼마)", re.I)),
+        r"|what (?:do|does|did|will)\b.*\b(?:costs?|earn|pay)\b|how expensive|얼마(?!나|\s?동안)|(?:[값가]격|비용|요금|매출|연봉)[이은] (?:어떻게|뭐|얼마)", re.IGNORECASE)),
     ("duration", re.compile(r"how long|how quickly|how soon|how far in advance|for how many (?:days|weeks|months|years|hours)|(?:within|after|in) how many|notice period"
-                            r"|얼마 ?동안|얼마나 걸|며칠|몇 (?:시간|달|주|개월|분|년)|기간[은이]|얼마나 되나", re.I)),
-    ("often", re.compile(r"how often|how frequently|얼마나 자주", re.I)),
-    ("count", re.compile(r"how many|how much|how heavy|how large|how big|how tall|what number|몇 ?[가-힣]", re.I)),
-    ("person", re.compile(rf"{_ASKS}who(?:m|se)?\b|누가|누구|책임자[는가]|담당자[는가]", re.I)),
-    ("time", re.compile(rf"{_ASKS}when\b|what date|on what day|언제|날짜|월급날", re.I)),
-    ("place", re.compile(rf"{_ASKS}where\b|어디|장소[는가]", re.I)),
+                            r"|얼마 ?동안|얼마나 걸|며칠|몇 (?:시간|달|주|개월|분|년)|기간[은이]|얼마나 되나", re.IGNORECASE)),
+    ("often", re.compile(r"how often|how frequently|얼마나 자주", re.IGNORECASE)),
+    ("count", re.compile(r"how many|how much|how heavy|how large|how big|how tall|what number|몇 ?[가-힣]", re.IGNORECASE)),
+    ("person", re.compile(rf"{_ASKS}who(?:m|se)?\b|누가|누구|책임자[는가]|담당자[는가]", re.IGNORECASE)),
+    ("time", re.compile(rf"{_ASKS}when\b|what date|on what day|언제|날짜|월급날", re.IGNORECASE)),
+    ("place", re.compile(rf"{_ASKS}where\b|어디|장소[는가]", re.IGNORECASE)),
     ("named", re.compile(
         r"\b(?:which|what) (?:\w+ )?(?:company|brand|app(?:lication)?|program|software|language|database|client|tool|platform|vendor|manufacturer"
-        r"|gateway|city|country|framework)\b", re.I)),
-    ("reason", re.compile(rf"{_ASKS}why\b|왜 |이유", re.I)),
-    ("manner", re.compile(r"\bhow (?:do|can|to|should|does)\b|what should i do|what happens|어떻게|방법", re.I)),
+        r"|gateway|city|country|framework)\b", re.IGNORECASE)),
+    ("reason", re.compile(rf"{_ASKS}why\b|왜 |이유", re.IGNORECASE)),
+    ("manner", re.compile(r"\bhow (?:do|can|to|should|does)\b|what should i do|what happens|어떻게|방법", re.IGNORECASE)),
 ]  # fmt: skip
 
 _NUMBER_WORD = (
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|hundred|thousand|half|"
     r"first|second|third|fourth|fifth)\b|(?:한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|석|넉) ?(?:명|개|달|주|시간|번|가지|대|잔|권|장)|하루|이틀|사흘|나흘|닷새|보름"
 )
-_NUMBER = re.compile(rf"\d|{_NUMBER_WORD}|[일이삼사오육칠팔구십백천만]+ ?(?:원|명|개|회|건)", re.I)
+_NUMBER = re.compile(rf"\d|{_NUMBER_WORD}|[일이삼사오육칠팔구십백천만]+ ?(?:원|명|개|회|건)", re.IGNORECASE)
 _SPAN = re.compile(
     r"(?:\d+|\b(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half|working|business)\b)[\s-]?(?:\w+ )?(?:second|minute|hour|day|week|month|quarter|"
     r"year)s?|\d+ ?(?:영업일|일|시간|개월|달|주|분|초|년)|(?:한|두|세|네|석|넉|다섯|여섯) ?(?:시간|달|주)|하루|이틀|사흘|나흘|닷새|보름|반년"
     r"|\d{1,2} ?월 ?(?:말|초)|\b(?:on|by|until) \d{1,2} [A-Z]|월 말|[월일]까지",
-    re.I,
+    re.IGNORECASE,
 )
 _WHEN = re.compile(
     r"\d{1,2}:\d\d|\d{1,2} ?시|\d{4}|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|[월화수목금토일]요일|\d{1,2}월|\d{1,2}일|\b\d{1,2}(?:st|nd|rd|th)\b"
     r"|\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|working day|daily|every|"
     r"매일|매주|매달|격주|오전|오후|새벽|내일|급여일|다음 달|월 말|noon|midnight|morning|evening|\d+ (?:days|hours|weeks|months)|[가-힣] 뒤",
-    re.I,
+    re.IGNORECASE,
 )
-_WEEKDAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|[월화수목금토일]요일", re.I)
-_CLOCK = re.compile(r"\d{1,2}:\d\d|\d{1,2} ?(?:am|pm|o'clock)|(?:\d{1,2}|한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|열한|열두) ?시|noon|midnight|정오|자정", re.I)
+_WEEKDAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|[월화수목금토일]요일", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"\d{1,2}:\d\d|\d{1,2} ?(?:am|pm|o'clock)|(?:\d{1,2}|한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|열한|열두) ?시|noon|midnight|정오|자정",
+    re.IGNORECASE,
+)
 _MONEY = re.compile(
     r"[$€£₩]\s?\d|\d[\d,.]*\s?(?:dollars?|euros?|pounds?|won|USD|EUR|KRW)|\d[\d,]*\s?[만천백]*\s?[만천백]?\s?원|[만천백]\s?원|달러|유로|free\b|무료|공짜",
-    re.I,
+    re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"\d+\s[A-Z]\w+ (?:street|road|avenue)|\b(?:rua|street|road|avenue|strasse|straße|platz)\b[^.]*\d|[가-힣]+(?:로|길|구|동)\s?\d|[가-힣]+구 ", re.I)
+_ADDRESS = re.compile(
+    r"\d+\s[A-Z]\w+ (?:street|road|avenue)|\b(?:rua|street|road|avenue|strasse|straße|platz)\b[^.]*\d|[가-힣]+(?:로|길|구|동)\s?\d|[가-힣]+구 ",
+    re.IGNORECASE,
+)
 _PLACE = re.compile(
     r"\b(?:at|in|on|from|to|under|below|beside|near|through|into)\s(?:the\s)?\w|[가-힣](?:에서|에 |으로|로 |에$)|층|역|센터|지하|spaces?|floor",
-    re.I,
+    re.IGNORECASE,
 )
 _PERSON = re.compile(
     r"\b[A-Z][\w'-]+\s[A-Z][\w'-]+|\b(?:manager|lead|head|team|director|officer|desk|resources|department|engineer|boss|"
     r"approval|reviewers?)\b|[가-힣]{2,4} ?(?:팀장|파트장|대리|과장|차장|부장|사원|선임|책임|이사|대표|소장|매니저|교수|님|씨)|팀[이은는에의]|본부장|담당|[가-힣]{3}(?:과|와) [가-힣]{3}"
 )
-_NAME_AFTER = re.compile(r"\b(?:with|by|to|is|manager|lead|named|called|and|contact|register with)\s[A-Z][a-z]+\b|(?<![가-힣])[김이박최정강조윤장임한서신권황안송홍전고문양손배백허유남심노하][가-힣]{2}(?:이|가|입니다|에게)(?![가-힣])")
-_REASON = re.compile(r"because|since|so that|due to|in order|if |when |때문|위해|므로|하므로|면 |해서|니까", re.I)
+_NAME_AFTER = re.compile(
+    r"\b(?:with|by|to|is|manager|lead|named|called|and|contact|register with)\s[A-Z][a-z]+\b|(?<![가-힣])[김이박최정강조윤장임한서신권황안송홍전고문양손배백허유남심노하][가-힣]{2}(?:이|가|입니다|에게)(?![가-힣])"
+)
+_REASON = re.compile(
+    r"because|since|so that|due to|in order|if |when |때문|위해|므로|하므로|면 |해서|니까", re.IGNORECASE
+)
 
 _HOLDS: dict[str, re.Pattern[str]] = {
     "address": _ADDRESS,
-    "secret": re.compile(r"(?:password|비밀번호|암호)\S*\s?(?:is|:|=|는|은)\s?[\"'“‘]?\S*\d", re.I),
-    "percent": re.compile(r"\d\s?(?:%|percent|퍼센트|프로)", re.I),
+    "secret": re.compile(r"(?:password|비밀번호|암호)\S*\s?(?:is|:|=|는|은)\s?[\"'“‘]?\S*\d", re.IGNORECASE),
+    "percent": re.compile(r"\d\s?(?:%|percent|퍼센트|프로)", re.IGNORECASE),
     "weekday": _WEEKDAY,
     "clock": _CLOCK,
-    "year": re.compile(r"\b(?:19|20)\d\d\b|\d{4}년", re.I),
-    "port": re.compile(r"(?:port|포트)\D{0,12}\d{2,5}|\d{2,5}번? 포트", re.I),
+    "year": re.compile(r"\b(?:19|20)\d\d\b|\d{4}년", re.IGNORECASE),
+    "port": re.compile(r"(?:port|포트)\D{0,12}\d{2,5}|\d{2,5}번? 포트", re.IGNORECASE),
     "money": _MONEY,
     "duration": _SPAN,
-    "often": re.compile(rf"every|each|once|twice|daily|weekly|monthly|마다|매일|매주|매달|한 번|격주|{_SPAN.pattern}", re.I),
+    "often": re.compile(
+        rf"every|each|once|twice|daily|weekly|monthly|마다|매일|매주|매달|한 번|격주|{_SPAN.pattern}",
+        re.IGNORECASE,
+    ),
     "count": _NUMBER,
     "person": re.compile(f"{_PERSON.pattern}|{_NAME_AFTER.pattern}"),
-    "time": re.compile(f"{_WHEN.pattern}|{_SPAN.pattern}", re.I),
+    "time": re.compile(f"{_WHEN.pattern}|{_SPAN.pattern}", re.IGNORECASE),
     "place": _PLACE,
     "reason": _REASON,
 }
-HARD = frozenset({"email", "phone", "url", "address", "secret", "percent", "clock", "weekday", "year", "port", "money", "duration", "count"})
+HARD = frozenset(
+    {
+        "email",
+        "phone",
+        "url",
+        "address",
+        "secret",
+        "percent",
+        "clock",
+        "weekday",
+        "year",
+        "port",
+        "money",
+        "duration",
+        "count",
+    }
+)
 _COUNTER = re.compile(r"몇 ?(명|층|개|회|번|대|쪽|장|면|잔|글자|자|kg|킬로|퍼센트)")
 _SAME_COUNTER = {"글자": "자", "번": "[회번]", "킬로": "(?:kg|킬로)", "면": "[면대]", "대": "[대면]"}
 
 
-_MANY = re.compile(r"how many (?:[\w'-]+ ){0,2}?(\w+s|people|staff|feet|money)\b", re.I)
+_MANY = re.compile(r"how many (?:[\w'-]+ ){0,2}?(\w+s|people|staff|feet|money)\b", re.IGNORECASE)
 _TIME_UNITS = {"day", "hour", "minute", "week", "month", "year", "second"}
 _COUNTED = re.compile(
     rf"(?:\d[\d,.]*|{_NUMBER_WORD})(?:th|st|nd|rd)?[\s-]+((?!(?:and|or|by|is|are|was|to|in|on|at|for|from|until|as)\b)[a-z]+)[\s-]?([a-z]*)[\s-]?([a-z]*)",
-    re.I,
+    re.IGNORECASE,
 )
 
 
 def _counts(unit: str, sentence: str) -> bool:
-    """Whether a number stands before the asked unit; any noun that is no unit of time will do for other units."""
+    """Whether a number stands before the asked unit; any noun that is no unit of time will do for other
+    units.
+    """
     wanted = unit.rstrip("s")
     for match in _COUNTED.finditer(sentence):
         words = [word.lower().rstrip("s") for word in match.groups() if word]
@@ -136,7 +168,11 @@ def fit(question: str, kind: str, sentence: str) -> float:
         return 1.0 if _counts(many.group(1).lower(), sentence) else -1.0
     if kind == "contact":
         reached = {entity.type for entity in find_entities(sentence)} & {"email", "phone", "url"}
-        return 1.0 if reached or re.search(r"내선|extension|\bdesk\b|\bcall\b", sentence, re.I) else -1.0
+        return (
+            1.0
+            if reached or re.search(r"내선|extension|\bdesk\b|\bcall\b", sentence, re.IGNORECASE)
+            else -1.0
+        )
     if kind == "named" and re.search("[A-Za-z]", sentence):
         fresh = re.findall(r"(?<!^)(?<![.?!] )\b(?!IT\b|HR\b)[A-Z][A-Za-z+#.0-9]*", sentence)
         return 1.0 if any(name.lower() not in question.lower() for name in fresh) else -1.0
@@ -161,15 +197,21 @@ _RIVALS: list[tuple[str, ...]] = [
     ("first quarter|1분기", "second quarter|2분기", "third quarter|3분기", "fourth quarter|4분기"),
 ]  # fmt: skip
 # Of these a passage must speak itself before it can answer a question that does.
-_TELLING = ("breakfast|아침", "lunch|점심", "dinner|supper|저녁", "unpaid|무급", "parental|maternity|paternity|육아|출산")
+_TELLING = (
+    "breakfast|아침",
+    "lunch|점심",
+    "dinner|supper|저녁",
+    "unpaid|무급",
+    "parental|maternity|paternity|육아|출산",
+)
 _MOVING = re.compile(
     r"tomorrow|yesterday|last (?:year|month|week)|right now|내일|어제|작년|지난해|지난 ?(?:달|주|해)",
-    re.I,
+    re.IGNORECASE,
 )
 _PERSONAL = re.compile(
     r"\b(?:who|what|when|where|which)(?:'s| is| was| are| were) my\b|\bdo you (?:remember|know) my\b|\bwhat (?:do|did|have) (?:i|you)\b.*\b(?:like|prefer|tell|told|about me)\b"
     r"|(?:^|\s)(?:내|나의|제) [가-힣\s]{1,20}(?:뭐|누구|언제|어디|무엇|몇|얼마)|(?:내가|나는|제가|저는) .*(?:좋아|싫어|선호|말했|했지|했더라|살)",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -179,7 +221,8 @@ def is_personal(question: str) -> bool:
 
 
 def contradicts(question: str, sentence: str, context: str) -> bool:
-    """Whether the sentence speaks of a rival of what was asked, or of none of the names, years or days asked for.
+    """Whether the sentence speaks of a rival of what was asked, or of none of the names, years or days
+    asked for.
 
     `context` is the whole passage with its title. Names are compared only within one script.
     """
@@ -204,7 +247,12 @@ def _other_place(question: str, sentence: str) -> bool:
     """Whether the question names places or names and the sentence names only others."""
     asked = {entity.name for entity in find_names(question) if entity.type == "place"}
     told = {entity.name for entity in find_names(sentence) if entity.type == "place"}
-    if asked and told and not asked & told and bool(re.search("[가-힣]", question)) == bool(re.search("[가-힣]", sentence)):
+    if (
+        asked
+        and told
+        and not asked & told
+        and bool(re.search("[가-힣]", question)) == bool(re.search("[가-힣]", sentence))
+    ):
         return True
     names = _names(question)
     if not names or any(name.lower() in sentence.lower() for name in names):
@@ -214,9 +262,12 @@ def _other_place(question: str, sentence: str) -> bool:
 
 
 def _whole(words: str, text: str) -> re.Match[str] | None:
-    latin, hangul = [w for w in words.split("|") if w.isascii()], [w for w in words.split("|") if not w.isascii()]
+    latin, hangul = (
+        [w for w in words.split("|") if w.isascii()],
+        [w for w in words.split("|") if not w.isascii()],
+    )
     parts = ([rf"\b(?:{'|'.join(latin)})\b"] if latin else []) + hangul
-    return re.search("|".join(parts), text, re.I)
+    return re.search("|".join(parts), text, re.IGNORECASE)
 
 
 _GENERIC = {"api", "it", "hr", "ok", "id", "faq", "i", "pc", "db", "gdpr", "vpn", "ceo", "cto"}
@@ -224,5 +275,11 @@ _GENERIC = {"api", "it", "hr", "ok", "id", "faq", "i", "pc", "db", "gdpr", "vpn"
 
 def _names(question: str) -> list[str]:
     """Names and long numbers of a question: capitals that do not open it, years, Latin words with a digit."""
-    found = re.findall(r"(?<!^)(?<![.?!:] )\b(?:[A-Z][\w-]{2,}|[A-Z]\d\w*)\b|\b(?:19|20)\d\d\b", question.strip())
-    return [n for n in found if n.lower() not in _GENERIC and not re.search(r"(?:ese|ish|ian|ean|can|nch|tch)$", n)]
+    found = re.findall(
+        r"(?<!^)(?<![.?!:] )\b(?:[A-Z][\w-]{2,}|[A-Z]\d\w*)\b|\b(?:19|20)\d\d\b", question.strip()
+    )
+    return [
+        n
+        for n in found
+        if n.lower() not in _GENERIC and not re.search(r"(?:ese|ish|ian|ean|can|nch|tch)$", n)
+    ]

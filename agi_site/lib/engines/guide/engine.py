@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns and sentences are read whole, line by line
 """The guide: answers from what is recalled, uses simple tools, never invents."""
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ class Guide:
     def _vector(self, text: str, given: Vector | None) -> Vector:
         if given is not None and given.shape == (self._embedding.dimension,):
             return given
-        return self._embedding.embed_queries([text])[0]
+        row: Vector = self._embedding.embed_queries([text])[0]
+        return row
 
     def _early(self, text: str, language: str, analysis: Analysis) -> tuple[str, str] | None:
         """Requests that need no passages and cannot be mistaken for a question about them."""
@@ -144,7 +146,10 @@ class Guide:
         if intent in _SOCIAL and sure >= 0.6 and not (found and found[0].support >= 0.75):
             return _Reply(say(language, _SOCIAL[intent]), {**notes, "kind": intent})
         if is_vague(text, found):
-            first, second = found[0].passage, next(e.passage for e in found if e.passage.id != found[0].passage.id)
+            first, second = (
+                found[0].passage,
+                next(e.passage for e in found if e.passage.id != found[0].passage.id),
+            )
             asked = say(language, "ask_back", first=first.title, second=second.title)
             return _Reply(asked, {**notes, "kind": "ask_back"})
         if found and found[0].support >= SUPPORTED:

@@ -21,7 +21,9 @@ MOST_SENTENCES = 80
 
 
 class RowCache:
-    """Document vectors by text, the newest 6,000 (about 9 MB), so that a passage recalled again costs nothing."""
+    """Document vectors by text, the newest 6,000 (about 9 MB), so that a passage recalled again costs
+    nothing.
+    """
 
     def __init__(self, embedding: EmbeddingEngine) -> None:
         self._embedding = embedding
@@ -49,10 +51,11 @@ class RowCache:
 class Evidence:
     """One sentence as an answer to a question, with what speaks for it.
 
-    `rank` orders sentences; `support` is the probability that it answers. `near` is the similarity to the question,
-    `words` the share of the question's words spelled in it, `fit` whether it holds the kind of thing asked for, `lead` how far it
-    is ahead of the next. `gain` and `drift`: most and mean nearness won by leaving one word of the question out; a gain
-    means that the sentence does not speak of that word. `across`: question and sentence are in two languages.
+    `rank` orders sentences; `support` is the probability that it answers. `near` is the similarity to the
+    question, `words` the share of the question's words spelled in it, `fit` whether it holds the kind of
+    thing asked for, `lead` how far it is ahead of the next. `gain` and `drift`: most and mean nearness won
+    by leaving one word of the question out; a gain means that the sentence does not speak of that word.
+    `across`: question and sentence are in two languages.
     """
 
     passage: Passage
@@ -81,7 +84,9 @@ class Finder:
 
     def find(self, question: str, vector: Vector, passages: Sequence[Passage]) -> list[Evidence]:
         """Evidence for the question, best first; empty when there are no passages."""
-        places = [(p, at, text) for p in passages for at, text in enumerate(sentences(p.content))][:MOST_SENTENCES]
+        places = [(p, at, text) for p in passages for at, text in enumerate(sentences(p.content))][
+            :MOST_SENTENCES
+        ]
         if not places:
             return []
         kind = asking.kind_of(question)
@@ -95,7 +100,9 @@ class Finder:
             own = content_words(f"{passage.title} {text}")
             found.append(
                 Evidence(
-                    passage, text, at,
+                    passage,
+                    text,
+                    at,
                     near=float(similarity),
                     passage_near=float(whole_near[passage.number]),
                     words=_share(asked, own),
@@ -111,7 +118,9 @@ class Finder:
         return [self._probed(question, best), *ranked[1:]]
 
     def _probed(self, question: str, item: Evidence) -> Evidence:
-        """Leave each content word out of the question in turn: a word the sentence answers to costs nearness."""
+        """Leave each content word out of the question in turn: a word the sentence answers to costs
+        nearness.
+        """
         tokens = question.split()
         chosen = [at for at, token in enumerate(tokens) if content_words(token)][:8]
         if len(chosen) < 2:
@@ -139,7 +148,9 @@ def _share(asked: Sequence[str], held: Sequence[str]) -> float:
 
 
 def _rank(item: Evidence) -> float:
-    """The order of sentences: nearness first, then shared words and whether the kind of thing asked for is there."""
+    """The order of sentences: nearness first, then shared words and whether the kind of thing asked for is
+    there.
+    """
     near = 10 * item.near + 4 * item.passage_near + (14 * _ACROSS if item.across else 0)
     return near + item.words + 0.3 * item.passage_words + 0.6 * item.fit
 
@@ -153,22 +164,24 @@ def features(item: Evidence) -> Vector:
     return np.array([*near, *words, full, min(item.lead, 1.5), item.gain, item.drift], np.float32)
 
 
-# Logistic regression on `features`, fitted by bench/guide_eval.py --fit on the even-numbered development questions and
-# the same questions with their answering sentence taken away.
+# Logistic regression on `features`, fitted by bench/guide_eval.py --fit on the even-numbered development
+# questions and the same questions with their answering sentence taken away.
 _MEAN = np.array([0.8535, 0.8535, 0.4042, 0.4232, 0.0560, 0.5445, 0.0091, -0.0084])
 _SCALE = np.array([0.0314, 0.0306, 0.2577, 0.2589, 0.2299, 0.4685, 0.0116, 0.0105])
 _WEIGHTS = np.array([2.5143, -0.2791, 0.3120, 0.2525, 0.8750, 0.5650, -0.0861, -0.3773])
 _BIAS = -0.2044
 # The knee of right answers against refusals on the same half.
 SUPPORTED = 0.4
-# E5 puts texts of two languages further apart than texts of one that say the same; measured on bench/guide_questions.
+# E5 puts texts of two languages further apart than texts of one that say the same; measured on
+# bench/guide_questions.
 _ACROSS = 0.05
 
 
 def _support(item: Evidence, *, e5: bool) -> float:
     """Probability that the sentence answers the question; 0 when it lacks the kind of thing asked for.
 
-    The fitted weights hold for E5's similarities alone; with another embedding engine only shared words decide.
+    The fitted weights hold for E5's similarities alone; with another embedding engine only shared words
+    decide.
     """
     if item.fit < 0:
         return 0.0

@@ -1,7 +1,8 @@
+# ruff: noqa: E501 - patterns and sentences are read whole, line by line
 """What the guide says, in both languages.
 
-These are answers in the language of the person's message, not of the page, so they stand here side by side and not in
-the page's message catalogue.
+These are answers in the language of the person's message, not of the page, so they stand here side by side
+and not in the page's message catalogue.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ _TEXTS: dict[str, dict[str, str]] = {
     },
 }
 DAYS = {
-    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     "ko": [f"{day}요일" for day in "월화수목금토일"],
 }
 

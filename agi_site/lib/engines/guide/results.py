@@ -73,7 +73,7 @@ def _time(value: Any, content: str, language: str) -> str | None:
     match = _ISO.search(content)
     if match is None:
         return None
-    moment = dt.datetime.fromisoformat(match.group().replace("Z", "+00:00"))
+    moment = dt.datetime.fromisoformat(match.group())
     zone = _pick(value, "timezone", "time_zone", "zone") if isinstance(value, dict) else ""
     named = zone if isinstance(zone, str) and "/" in zone else moment.strftime("%Z") or "UTC"
     return say(

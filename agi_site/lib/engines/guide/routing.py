@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns and sentences are read whole, line by line
 """Chooses a tool for a request and fills its arguments, by intent and rules."""
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ _SEARCH_KO_END = re.compile(
     r"\s?(?:에 대한|에 관한|에 대해|관련)?\s?(?:자료|문서|내용|정보|글|메모|노트|기록|항목|페이지|부분)?(?:이 있는지|가 있는지| 있는지|를|을|가|이)?\s?(?:모두|좀|한번|다시)?\s?"
     r"(?:검색해|찾아|조회해|뒤져|꺼내|가져와|보여|확인해|검색)\s?(?:봐|보아)?\s?(?:줘|주세요|줄래|줄 수 있어|볼래|봐)?(?:요)?[.!?]*$"
 )
-_SEARCH_KO_START = re.compile(r"^(?:우리|사내|내부)?\s?(?:지식 ?베이스|위키|문서|편람|보관함|자료실|자료)(?:에서|에|:)\s?")
+_SEARCH_KO_START = re.compile(
+    r"^(?:우리|사내|내부)?\s?(?:지식 ?베이스|위키|문서|편람|보관함|자료실|자료)(?:에서|에|:)\s?"
+)
 
 
 def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall | None:
@@ -43,7 +46,12 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
     if "current_time" in offered and _wants_time(text, intent, sure):
         zone = zone_of(text)
         return _call("current_time", **({"timezone": zone} if zone else {}))
-    if "knowledge_search" in offered and intent == "search_knowledge" and sure >= 0.5 and (query := query_of(text)):
+    if (
+        "knowledge_search" in offered
+        and intent == "search_knowledge"
+        and sure >= 0.5
+        and (query := query_of(text))
+    ):
         return _call("knowledge_search", query=query)
     return None
 
@@ -59,8 +67,17 @@ def _wants_time(text: str, intent: str, sure: float) -> bool:
     asked = bool(_TIME.search(text))
     if intent == "ask_time":
         short = sure >= 0.7 and len(text) < 30
-        return short or (sure >= 0.5 and (asked or bool(_NOW.search(text)) or zone_of(text) is not None)) or (asked and sure >= 0.3)
-    return asked and bool(_NOW.search(text)) and len(text) < 60 and intent not in {"remember_this", "recall_memory"}
+        return (
+            short
+            or (sure >= 0.5 and (asked or bool(_NOW.search(text)) or zone_of(text) is not None))
+            or (asked and sure >= 0.3)
+        )
+    return (
+        asked
+        and bool(_NOW.search(text))
+        and len(text) < 60
+        and intent not in {"remember_this", "recall_memory"}
+    )
 
 
 def query_of(text: str) -> str:
@@ -71,7 +88,12 @@ def query_of(text: str) -> str:
         bare = _SEARCH_KO_END.sub("", _SEARCH_KO_START.sub("", text.strip()))
         bare = re.sub(r"(?:을|를|에 대해|에 대한|에 관한|관련)$", "", bare.strip())
     else:
-        bare = re.sub(r"(?:\s(?:please|in the knowledge base|in our docs|in the wiki))+[.?!]*$", "", text.strip(), flags=re.I)
+        bare = re.sub(
+            r"(?:\s(?:please|in the knowledge base|in our docs|in the wiki))+[.?!]*$",
+            "",
+            text.strip(),
+            flags=re.IGNORECASE,
+        )
         bare = _SEARCH_EN.sub("", bare, count=1)
     bare = bare.strip(" .?!:,")
     return bare or text.strip()

@@ -6,21 +6,203 @@ import re
 from collections.abc import Iterable
 
 _BOUNDARY = re.compile(r"(?<=[.!?。])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z가-힣0-9])|\n+")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|prof|st|inc|ltd|approx)|\b[A-Z])\.$", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|prof|st|inc|ltd|approx)|\b[A-Z])\.$", re.IGNORECASE
+)
 _MARKUP = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|#{1,6})\s+")
 LONGEST_SENTENCE = 600
 
-_STOP_EN = set(
-    "a an the of to in on at for from by with as and or but if is are was were be been being am do does did done have has "
-    "had i you he she it we they me my our your his her its their this that these those there here what which who whom "
-    "whose when where why how many much long often can could should would will shall may might must not no so than then "
-    "please tell show know want need get got give any some all about into out up us also just only ever now right "
-    "someone anybody somebody everybody one let".split()
+_STOP_EN = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "for",
+        "from",
+        "by",
+        "with",
+        "as",
+        "and",
+        "or",
+        "but",
+        "if",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "am",
+        "do",
+        "does",
+        "did",
+        "done",
+        "have",
+        "has",
+        "had",
+        "i",
+        "you",
+        "he",
+        "she",
+        "it",
+        "we",
+        "they",
+        "me",
+        "my",
+        "our",
+        "your",
+        "his",
+        "her",
+        "its",
+        "their",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "here",
+        "what",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "when",
+        "where",
+        "why",
+        "how",
+        "many",
+        "much",
+        "long",
+        "often",
+        "can",
+        "could",
+        "should",
+        "would",
+        "will",
+        "shall",
+        "may",
+        "might",
+        "must",
+        "not",
+        "no",
+        "so",
+        "than",
+        "then",
+        "please",
+        "tell",
+        "show",
+        "know",
+        "want",
+        "need",
+        "get",
+        "got",
+        "give",
+        "any",
+        "some",
+        "all",
+        "about",
+        "into",
+        "out",
+        "up",
+        "us",
+        "also",
+        "just",
+        "only",
+        "ever",
+        "now",
+        "right",
+        "someone",
+        "anybody",
+        "somebody",
+        "everybody",
+        "one",
+        "let",
+    ]
 )
-_STOP_KO = set(
-    "무엇 뭐 뭐가 뭘 누가 누구 언제 어디 어디서 어떻게 왜 얼마 얼마나 몇 며칠 어떤 어느 무슨 알려 알려줘 줘 주세요 좀 이 그 저 것 수 때 "
-    "등 및 또는 그리고 하 되 돼 있 없 해 해야 하면 되나 할 한 하는 나 내 저 제 우리 너 네 지금 대해 대한 관해 관련 가능 됩 인가 되는 "
-    "보 주 가 이 다 뒤 안 후 전 경우 정도 최소 최대 모두".split()
+_STOP_KO = frozenset(
+    [
+        "무엇",
+        "뭐",
+        "뭐가",
+        "뭘",
+        "누가",
+        "누구",
+        "언제",
+        "어디",
+        "어디서",
+        "어떻게",
+        "왜",
+        "얼마",
+        "얼마나",
+        "몇",
+        "며칠",
+        "어떤",
+        "어느",
+        "무슨",
+        "알려",
+        "알려줘",
+        "줘",
+        "주세요",
+        "좀",
+        "이",
+        "그",
+        "저",
+        "것",
+        "수",
+        "때",
+        "등",
+        "및",
+        "또는",
+        "그리고",
+        "하",
+        "되",
+        "돼",
+        "있",
+        "없",
+        "해",
+        "해야",
+        "하면",
+        "되나",
+        "할",
+        "한",
+        "하는",
+        "나",
+        "내",
+        "저",
+        "제",
+        "우리",
+        "너",
+        "네",
+        "지금",
+        "대해",
+        "대한",
+        "관해",
+        "관련",
+        "가능",
+        "됩",
+        "인가",
+        "되는",
+        "보",
+        "주",
+        "가",
+        "이",
+        "다",
+        "뒤",
+        "안",
+        "후",
+        "전",
+        "경우",
+        "정도",
+        "최소",
+        "최대",
+        "모두",
+    ]
 )
 _JOSA = re.compile(
     r"(?:에서는|에서의|에게서|으로는|으로써|으로서|이라고|이라는|까지는|부터는|에서|에게|한테|께서|으로|까지|부터|이나|이랑|처럼|마다|보다|조차|밖에|라고|라는|에는|와의|과의|은|는|이|가|을|를|의|에|로|와|과|도|만|나|랑|께|야)$"
@@ -30,20 +212,36 @@ _ENDING = re.compile(
     r"습니까|습니다|ㅂ니다|나요|아요|어요|여요|세요|니까|으면|려면|는지|을까|ㄹ까|었어|았어|있어|있나요|없어요|주세요|줘요|줘|지요|죠|요|야)$"
 )
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9'+#-]*|\d[\d,.:]*\d|\d|[가-힣]+")
-_SUFFIXES = ("ements", "ement", "ations", "ation", "ings", "ing", "ies", "ied", "edly", "ed", "ers", "er", "es", "ly", "s", "e", "y")
+_SUFFIXES = (
+    "ements",
+    "ement",
+    "ations",
+    "ation",
+    "ings",
+    "ing",
+    "ies",
+    "ied",
+    "edly",
+    "ed",
+    "ers",
+    "er",
+    "es",
+    "ly",
+    "s",
+    "e",
+    "y",
+)
 
 
 def sentences(text: str) -> list[str]:
     """The sentences and list items of a text, in order; one that has no end within 600 characters is cut."""
     parts: list[str] = []
     for piece in _BOUNDARY.split(text):
-        piece = _MARKUP.sub("", piece).strip()
-        if not piece:
-            continue
-        if parts and _ABBREVIATION.search(parts[-1]):
-            parts[-1] = f"{parts[-1]} {piece}"
-        else:
-            parts.append(piece)
+        bare = _MARKUP.sub("", piece).strip()
+        if bare and parts and _ABBREVIATION.search(parts[-1]):
+            parts[-1] = f"{parts[-1]} {bare}"
+        elif bare:
+            parts.append(bare)
     return [part if len(part) <= LONGEST_SENTENCE else part[: LONGEST_SENTENCE - 1] + "…" for part in parts]
 
 
@@ -93,7 +291,9 @@ def surface_words(text: str) -> list[str]:
 
 
 def overlap(word: str, words: Iterable[str]) -> float:
-    """How well `word` is spelled among `words`: 1 for the same or one inside the other, else shared bigrams, 0 to 1."""
+    """How well `word` is spelled among `words`: 1 for the same or one inside the other, else shared
+    bigrams, 0 to 1.
+    """
     best = 0.0
     for other in words:
         if word == other:

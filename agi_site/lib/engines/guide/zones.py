@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns and sentences are read whole, line by line
 """The time zone a text names, by city, country or IANA name, Korean and English."""
 
 from __future__ import annotations
