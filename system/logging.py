@@ -82,14 +82,15 @@ class TableHandler(logging.Handler):
 
         from .models import Log, LogLevel
 
-        if self._dropped:
-            text = f"{self._dropped} lines of the log were dropped"
-            batch.append({"level": LogLevel.WARN, "component": __name__, "message": text})
-            self._dropped = 0
+        dropped, self._dropped = self._dropped, 0
+        lines = [Log(**line) for line in batch]
+        if dropped:
+            text = f"{dropped} lines of the log were dropped"
+            lines.append(Log(level=LogLevel.WARN, component=__name__, message=text))
         try:
-            Log.objects.bulk_create([Log(**line) for line in batch])
+            Log.objects.bulk_create(lines)
         except Exception:  # the database is away: the console has the lines
-            self._dropped += len(batch)
+            self._dropped += dropped + len(batch)
         finally:
             connection.close()
 

@@ -76,6 +76,17 @@ def test_a_full_queue_drops_lines_without_waiting_and_counts_them(handler, monke
     assert handler._dropped == 990
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_writing_thread_outlives_dropped_lines(handler):
+    handler._dropped = 3
+    for text in ("before", "after"):
+        handler.handle(record(text))
+        handler.flush(10)
+    lines = Log.objects.recent(timedelta(minutes=1)).filter(component="some.part")
+    assert set(lines.values_list("message", flat=True)) == {"before", "after"}
+    assert handler._writer.is_alive()
+
+
 @pytest.mark.django_db
 def test_dropped_lines_are_told_of(handler, monkeypatch):
     from django.db import connection
