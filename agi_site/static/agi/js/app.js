@@ -5,3 +5,4 @@ import "./dialogs.js";
 import "./toasts.js";
 import "./copy.js";
 import "./drafts.js";
+import "./times.js";

@@ -2,6 +2,7 @@
 import { GrowingMarkdown } from "./markdown.js";
 import { elementsOf, getHtml } from "./fetching.js";
 import { length, skip } from "./text.js";
+import { localize } from "../times.js";
 
 const ENDS = new Set(["message.done", "turn.failed", "turn.stopped"]);
 const ANNOUNCE_STAGE_AFTER_MS = 1500;
@@ -62,6 +63,7 @@ export class Answers {
   add(html) {
     const fresh = elementsOf(html);
     for (const row of fresh.querySelectorAll("[data-message]")) document.getElementById(row.id)?.remove();
+    localize(fresh);
     const rows = [...fresh.children];
     this.list.append(...rows);
     for (const row of rows) window.htmx?.process(row);
@@ -159,7 +161,8 @@ export class Answers {
   // --- Ends -------------------------------------------------------------------
   async #finish(row) {
     if (row.dataset.status !== "streaming" && row.dataset.status !== "") return;
-    row.dataset.status = "finishing";
+    row.dataset.status = "finishing"; // the row is final, so the next message may be sent already
+    this.#showState();
     const fresh = await this.#replace(row);
     if (fresh) this.#announce(fresh.querySelector("[data-body]").innerText || fresh.innerText);
   }
@@ -181,6 +184,7 @@ export class Answers {
       if (same) same.open = true;
     }
     row.replaceWith(fresh);
+    localize(fresh);
     window.htmx?.process(fresh);
     this.takeStock();
     this.scroller.follow();
@@ -204,6 +208,7 @@ export class Answers {
       return;
     }
     this.list.replaceChildren(elementsOf(html));
+    localize(this.list);
     window.htmx?.process(this.list);
     this.takeStock(true);
     this.scroller.follow();

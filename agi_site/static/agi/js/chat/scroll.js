@@ -1,4 +1,5 @@
 /** Scrolling: stay at the end while an answer grows, unless the reader went up; load older messages at the top. */
+import { localize } from "../times.js";
 import { elementsOf, getHtml } from "./fetching.js";
 
 const NEAR_PX = 140;
@@ -72,7 +73,9 @@ export class Older {
     try {
       const html = await getHtml(place.dataset.older, "messages");
       await this.scroller.keep(() => {
-        const rows = [...elementsOf(html).children];
+        const fresh = elementsOf(html);
+        localize(fresh);
+        const rows = [...fresh.children];
         place.replaceWith(...rows);
         for (const row of rows) window.htmx?.process(row);
       });
