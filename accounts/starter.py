@@ -85,11 +85,11 @@ def load_roles() -> None:
     rows = list(Permission.objects.all())
     for role_name, (description, includes) in ROLES.items():
         role, created = Role.objects.get_or_create(name=role_name, defaults={"description": description})
-        # A role that was made in passing, with nothing to it, is filled as if new.
-        fresh = created or not role.description
+        held = set(role.role_permissions.values_list("permission_id", flat=True))
+        # A role that was made in passing (by createsuperuser, or a sign-up) is filled as if new.
+        fresh = created or not (role.description or held)
         if fresh and not created:
             Role.objects.filter(pk=role.pk).update(description=description)
-        held = set(role.role_permissions.values_list("permission_id", flat=True))
         RolePermission.objects.bulk_create(
             RolePermission(role=role, permission=row)
             for row in rows

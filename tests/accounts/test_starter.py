@@ -93,6 +93,20 @@ def test_what_an_operator_took_from_a_role_stays_away(db: None) -> None:
     assert "tools.view_tool" not in names("user")
 
 
+def test_a_role_made_in_passing_is_filled(empty: None) -> None:
+    Role.objects.create(name="user")
+    starter.load()
+    assert "knowledge.add_knowledge" in names("user")
+    assert Role.objects.get(name="user").description
+
+
+def test_a_role_whose_description_was_cleared_is_not_filled_again(db: None) -> None:
+    Role.objects.filter(name="user").update(description="")
+    RolePermission.objects.filter(role__name="user", permission__name="tools.view_tool").delete()
+    starter.load()
+    assert "tools.view_tool" not in names("user")
+
+
 def test_a_permission_that_is_new_goes_to_the_roles_it_is_meant_for(db: None) -> None:
     Permission.objects.filter(name="tools.view_tool").delete()
     starter.load()
