@@ -224,7 +224,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 TASK_LEASE_SECONDS = env.int("TASK_LEASE_SECONDS", default=30)
 TASK_SWEEP_SECONDS = env.int("TASK_SWEEP_SECONDS", default=5)
 TASK_RETRY_SECONDS = env.float("TASK_RETRY_SECONDS", default=2.0)  # before the first retry; then it doubles
-TASK_RESEND_SECONDS = env.float("TASK_RESEND_SECONDS", default=20.0)  # a wake-up unanswered for so long is lost
+TASK_RESEND_SECONDS = env.float("TASK_RESEND_SECONDS", default=20.0)  # then a wake-up is lost
 
 # --- Engines ----------------------------------------------------------------------------------------------
 CHAT_BASE_URL = env.str("CHAT_BASE_URL", default="")

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+class Problem(Exception):
     """Something that stops a request, said so that its reader knows what to do.
 
     `code` is a slug for programs, `message` a sentence for people, `errors` maps a field to its faults.
