@@ -34,7 +34,7 @@ def index(row: Searchable) -> None:
 
     An old vector goes with the old text. The row itself is saved by the caller, before.
     """
-    _index_terms(row)
+    index_terms(row)
     if row.embedding_model is not None:
         type(row)._base_manager.filter(pk=row.pk).update(embedding=None, embedding_model=None)
         row.embedding = row.embedding_model = None
@@ -49,7 +49,8 @@ def embed_later(model: type[Searchable], keys: Sequence[str]) -> None:
         queue.enqueue(task_type="knowledge.embed", payload=payload, priority=1 if len(keys) == 1 else -1)
 
 
-def _index_terms(row: Searchable) -> None:
+def index_terms(row: Searchable) -> None:
+    """Store the terms of a row's text."""
     found = fulltext.terms(text_of(row))
     model, key = SEARCH_ROWS[type(row)]
     values = {"grams": " ".join(found), "length": len(found)}

@@ -12,7 +12,7 @@ from knowledge.models import Knowledge, KnowledgeSearch
 
 PASSAGES = {
     "leave": "연차는 매년 3월 31일에 소멸됩니다. 남은 연차는 이월되지 않습니다.",
-    "database": "데이터베이스 백업은 매일 새벽 2시에 실행됩니다. 데이터베이스를 복구하려면 운영자에게 알리세요.",
+    "database": "데이터베이스 백업은 매일 새벽 2시에 실행됩니다. 데이터베이스 복구는 운영자가 합니다.",
     "learning": "강화학습은 보상을 통해 정책을 학습하는 방법이다.",
     "vacation": "Unused vacation days expire at the end of March and are not carried over.",
     "backup": "Database backups run every night at two; restoring databases needs an operator.",

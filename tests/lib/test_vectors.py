@@ -144,9 +144,9 @@ def test_certain_rows_can_be_compared(index: vectors.VectorIndex) -> None:
 def test_a_best_row_that_is_hardly_unusual_has_a_low_share(index: vectors.VectorIndex) -> None:
     _add("unrelated", 1, 1, 1, 1, 1, 1, 1, 1)
     background = np.stack([_vector(*np.roll([1, 1, 1, 0, 0, 0, 0, 0], at)) for at in range(8)])
-    far = index.compare(_vector(1), background=background).best(1)
-    near = index.compare(_vector(1, 1, 1, 1, 1, 1, 1, 1), background=background).best(1)
-    assert [*far.values()][0] < 0.3 < 0.9 < [*near.values()][0]
+    [far] = index.compare(_vector(1), background=background).best(1).values()
+    [near] = index.compare(_vector(1, 1, 1, 1, 1, 1, 1, 1), background=background).best(1).values()
+    assert far < 0.3 < 0.9 < near
 
 
 def test_memory_is_bounded_by_dropping_what_was_not_used_for_longest(

@@ -1,8 +1,9 @@
 """How a text is cut into index terms, in Korean, English and other languages.
 
 Hangul words give their bigrams and, as one term more, the whole word without its particle; Han and kana give
-bigrams; other words are lower-cased, freed of accents and of plural, -ing and -ed, and English function words
-are left out. Each term ends in "_", which lifts it over InnoDB's shortest token (3) and past its stop words.
+bigrams; other words are lower-cased, freed of accents and of plural, -ing and -ed; function words of English
+and Korean are left out. Each term ends in "_", which lifts it over InnoDB's shortest token (3) and past its
+stop words.
 """
 
 import re
@@ -19,6 +20,16 @@ FUNCTION_WORDS = frozenset([
     "their", "them", "then", "there", "these", "they", "this", "those", "to", "was", "we", "were",
     "what", "when", "where", "which", "who", "why", "will", "with", "would", "you", "your",
 ])
+KOREAN_FUNCTION_WORDS = frozenset([
+    "어떻게", "어떤", "어느", "무엇", "무엇을", "무엇이", "무엇인가", "무엇인가요",
+    "무슨", "뭐", "뭐야", "뭔가요", "왜", "언제", "어디", "어디서",
+    "어디에", "어디에서", "누구", "누가", "얼마나", "얼마", "몇", "그",
+    "이", "저", "것", "수", "등", "및", "또는", "그리고",
+    "하나요", "하려면", "하면", "해야", "할", "하는", "한", "된",
+    "되나요", "됩니까", "인가", "인가요", "있나요", "있어요", "있어", "있는",
+    "있다", "있습니다", "있습니까", "알려줘", "알려주세요", "알려", "줘", "주세요",
+    "해줘", "대해", "대한", "대하여", "위해", "위한",
+])
 _PARTICLES = [  # longest first
     "이라는", "에서는", "으로는", "이었다", "되었다", "에서", "에게", "으로", "까지", "부터", "라는", "라고",
     "하는", "했다", "하여", "에는", "이다", "였다", "하다", "되는", "들은", "들이", "들의", "들을",
@@ -32,6 +43,8 @@ def terms(text: str) -> list[str]:
     """The index terms of `text`, in order and with repeats; only letters a-z, digits, "_" and CJK in them."""
     found: list[str] = []
     for word in WORD.findall(unicodedata.normalize("NFKC", text).lower()):
+        if word in FUNCTION_WORDS or word in KOREAN_FUNCTION_WORDS:
+            continue
         if "가" <= word[0] <= "힣":
             found += _bigrams(word)
             stem = without_particle(word)
@@ -39,7 +52,7 @@ def terms(text: str) -> list[str]:
                 found.append(f"{stem[: LONGEST_TERM - 2]}__")
         elif "぀" <= word[0] <= "鿿":
             found += _bigrams(word)
-        elif word not in FUNCTION_WORDS:
+        else:
             found.append(_term(english_stem(_plain(word))))
     return found
 

@@ -19,11 +19,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("tables", nargs="*", choices=[*indexing.TABLES, []], help="default: all")
         parser.add_argument("--all", action="store_true", help="also rows that have such a vector already")
+        parser.add_argument("--terms", action="store_true", help="cut every text into its terms anew, too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         engine = engines.embedding()
         for table in options["tables"] or indexing.TABLES:
             model = indexing.TABLES[table]
+            if options["terms"]:
+                for row in model._base_manager.defer("embedding").iterator(CHUNK):
+                    indexing.index_terms(row)
             if options["all"]:
                 model._base_manager.update(embedding_model=None)
             left = indexing.waiting(model, engine).count()

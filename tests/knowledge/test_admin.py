@@ -1,0 +1,53 @@
+"""The admin of knowledge: what is saved there is found by search."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from knowledge import services
+from knowledge.models import Knowledge, Memory
+from knowledge.search import search_knowledge
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_what_an_operator_writes_in_the_admin_is_indexed(
+    operator: Any, client_of: Any, run_tasks: Any
+) -> None:
+    client = client_of(operator)
+    inline = {"tags-TOTAL_FORMS": 1, "tags-INITIAL_FORMS": 0, "tags-0-tag": "hr"}
+    given = {"title": "Leave", "content": "Vacation expires in March.", "metadata": "null"} | inline
+    response = client.post(reverse("admin:knowledge_knowledge_add"), given)
+    assert response.status_code == 302
+    row = Knowledge.objects.get()
+    assert (row.created_by, row.tag_names) == (operator, ["hr"])
+    assert [hit.id for hit in search_knowledge(user=operator, query="vacation")] == [row.pk]
+
+
+def test_chosen_rows_are_indexed_again(operator: Any, client_of: Any, run_tasks: Any) -> None:
+    row = Knowledge.objects.create(title="Restored", content="From a copy", created_by=operator)
+    given = {"action": "index_again", "_selected_action": [row.pk]}
+    client_of(operator).post(reverse("admin:knowledge_knowledge_changelist"), given)
+    run_tasks()
+    row.refresh_from_db()
+    assert row.search_row.length > 0
+    assert row.embedding_model
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["knowledge", "knowledgetag", "memory", "memoryrelation", "context", "knowledgesearch", "memorysearch"],
+)
+def test_every_table_has_a_list_that_costs_few_queries(
+    model: str, alice: Any, admin_user: Any, client_of: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(5):
+        services.add_knowledge(author=alice, title=f"row {number}", content="text", tags=["x"])
+        services.remember(owner=alice, type="semantic", content=f"I have {number} coins number{number}")
+    one, two = Memory.objects.all()[:2]
+    services.relate_memories(source=one, target=two, by=alice, relation_type="causes")
+    client = client_of(admin_user)
+    client.get(reverse(f"admin:knowledge_{model}_changelist"))
+    with django_assert_max_num_queries(12):
+        assert client.get(reverse(f"admin:knowledge_{model}_changelist")).status_code == 200
