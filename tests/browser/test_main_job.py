@@ -70,14 +70,14 @@ def test_a_new_person_gets_a_grounded_answer_uses_a_tool_and_rates_it(
     assert words.fact in answer.locator("[data-body]").inner_text()
     citation = answer.locator(f'a.citation[href="/knowledge/{knowledge_id}/"]').first
     citation.click()
-    page.locator("#source-popover:popover-open").get_by_text(words.title).wait_for()
+    page.locator("#source-popover:popover-open").get_by_role("heading", name=words.title).wait_for()
     save_screenshot(page, f"source-{language}")
     page.keyboard.press("Escape")
 
     tool_answer = ask(page, words.sum)
     tool_answer.locator(".tool-completed summary").click()
     assert_matches(words.result, tool_answer.inner_text())
-    save_screenshot(page, f"tool-{language}")
+    save_screenshot(page, f"chat-{language}")
 
     rate(tool_answer)
     tool_answer.locator("[data-why]").click()
