@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.utils.translation import gettext_lazy as _
@@ -219,7 +220,18 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "polling_interval": 0.05} if EMBEDDED else {}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"polling_interval": 0.05}
+if not EMBEDDED:
+    # Whoever stores a task does not wait for a broker that is away: the sweep sends the wake-up later.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
+        "connect_retries_timeout": 2,
+    }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 TASK_LEASE_SECONDS = env.int("TASK_LEASE_SECONDS", default=30)
 TASK_SWEEP_SECONDS = env.int("TASK_SWEEP_SECONDS", default=5)

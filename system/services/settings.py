@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,17 +127,25 @@ def reveal_setting(*, category: str, key: str, by: Any) -> str:
 def _stored(category: str, key: str) -> str:
     """The stored text, `_ABSENT`, or `_MASKED`: neither cache nor caller gets to see a secret."""
     name = _cache_key(category, key)
-    text = cache.get(name)
+    try:
+        text = cache.get(name)
+    except Exception:  # a cache that is away must not take the settings with it
+        return _read(category, key)
     if text is None:
-        row = Setting.objects.filter(category=category, key=key).values_list("value", "is_encrypted").first()
-        text = _ABSENT if row is None else _MASKED if row[1] else row[0]
+        text = _read(category, key)
         cache.set(name, text, CACHED_SECONDS)
     return str(text)
 
 
+def _read(category: str, key: str) -> str:
+    row = Setting.objects.filter(category=category, key=key).values_list("value", "is_encrypted").first()
+    return _ABSENT if row is None else _MASKED if row[1] else str(row[0])
+
+
 def _forget(category: str, key: str) -> None:
     name = _cache_key(category, key)
-    cache.delete(name)
+    with suppress(Exception):  # where the cache is away, its entry is as old as CACHED_SECONDS at most
+        cache.delete(name)
     transaction.on_commit(lambda: cache.delete(name), robust=True)
 
 

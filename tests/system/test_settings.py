@@ -92,3 +92,13 @@ def test_the_starter_rows_name_every_declared_setting_and_leave_changed_ones_alo
     assert Setting.objects.count() == len(settings_service.declared())
     assert services.get_setting(category="retention", key="log_days") == 10
     assert Setting.objects.get(key="failed_task_days").description
+
+
+def test_a_cache_that_is_away_does_not_take_the_settings_with_it(operator, monkeypatch):
+    class Away:
+        def __getattr__(self, name):
+            raise ConnectionError
+
+    monkeypatch.setattr(settings_service, "cache", Away())
+    services.set_setting(category="test", key="k", value=7, by=operator)
+    assert services.get_setting(category="test", key="k", default=0) == 7
