@@ -3,12 +3,13 @@
 from importlib import import_module
 
 from django.conf import settings
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.utils.module_loading import module_has_submodule
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from accounts.api_urls import urlpatterns as auth_urlpatterns
+from agi_site.problem_pages import no_resource
 
 router = SimpleRouter()
 for label in settings.INSTALLED_APPS:
@@ -22,4 +23,5 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/auth/", include(auth_urlpatterns)),
     path("v1/", include(router.urls)),
+    re_path(r"^", no_resource),
 ]

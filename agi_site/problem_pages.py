@@ -2,11 +2,16 @@
 
 from urllib.parse import quote
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import resolve
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 
-from agi_site.lib.problems import Problem, TooMany
+from agi_site.lib.api.errors import problem_response
+from agi_site.lib.problems import NotFound, Problem, TooMany
 
 TEMPLATES = {400: "400.html", 403: "403.html", 404: "404.html"}
 
@@ -43,3 +48,17 @@ class ProblemPages(MiddlewareMixin):
         faults = [fault for found in problem.errors.values() for fault in found]
         context = {"message": " ".join(map(str, faults)) or problem.message, "status": problem.status}
         return render(request, template, context, status=problem.status)
+
+
+@csrf_exempt
+@login_not_required
+def no_resource(request: HttpRequest) -> HttpResponse:
+    """What answers below /api/ where no resource stands: a problem document, whatever the method.
+
+    A reader who forgot the slash at the end is sent on, as everywhere on the site.
+    """
+    whole = f"{request.path_info}/"
+    if request.method in ("GET", "HEAD") and resolve(whole).func is not no_resource:
+        return HttpResponseRedirect(request.get_full_path(force_append_slash=True))
+    message = _("There is no such address here. See /api/docs/ for those there are; each ends with a slash.")
+    return problem_response(request, NotFound(message))
