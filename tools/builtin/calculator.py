@@ -69,6 +69,7 @@ def told(value: Decimal) -> str:
     "calculator",
     category="math",
     description=gettext_lazy(
+        # xgettext:no-python-format
         "Calculate an arithmetic expression exactly: + - * / // % **, brackets, percentages (15% of 200), "
         "sqrt, abs, round, floor, ceil, min, max, sum, mean, log (base 10), ln, exp, sin, cos, tan, "
         "factorial, pi, e."
@@ -77,6 +78,7 @@ def told(value: Decimal) -> str:
         Parameter(
             "expression",
             "string",
+            # xgettext:no-python-format
             gettext_lazy("The expression, such as 2 * (3 + 4), 15% of 200 or 3만 5천의 10%."),
             required=True,
             schema={"minLength": 1, "maxLength": calculator_text.MAX_CHARACTERS},
@@ -111,6 +113,7 @@ def _value(node: ast.expr, numbers: dict[str, Decimal]) -> Decimal:
             return _binary(left, operator, right, numbers)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
             return _call(name, [_value(argument, numbers) for argument in arguments])
+    # xgettext:no-python-format
     raise ToolFailure(_("Only numbers, + - * / // % **, brackets and known functions can be calculated."))
 
 
