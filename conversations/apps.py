@@ -13,3 +13,8 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         targets.register("conversation", lambda: self.get_model("Conversation"))
         targets.register("message", lambda: self.get_model("Message"))
+        from learning.registry import example_of
+
+        from .examples import example_of_answer
+
+        example_of("message")(example_of_answer)

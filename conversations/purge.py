@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from agi_site.lib import events
 from system import queue
 
@@ -22,8 +24,9 @@ def purge(*, conversation_id: str) -> int:
     deleted = 0
     rows = Message.objects.of(conversation).order_by("pk")
     while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
-        queue.announce("messages.deleted", {"target_type": "message", "target_ids": ids})
-        Message.objects.filter(pk__in=ids).delete()
+        with transaction.atomic():
+            queue.announce("messages.deleted", {"target_type": "message", "target_ids": ids})
+            Message.objects.filter(pk__in=ids).delete()
         deleted += len(ids)
     conversation.delete()
     events.publish(channel_of(conversation_id), "conversation.changed", {})

@@ -60,3 +60,12 @@ def _example(feedback: Feedback) -> registry.Example | None:
     except Problem:
         return None
     return registry.make(feedback.entity_type, row)
+
+
+@queue.on_event("messages.deleted")
+def forget_feedback(task: queue.TaskRun, *, target_type: str, target_ids: list[str]) -> None:
+    """Feedback on rows that are gone, and the examples made of it, go with them."""
+    rows = Feedback.objects.filter(entity_type=target_type, entity_id__in=target_ids)
+    ids = list(rows.values_list("pk", flat=True))
+    LearningData.objects.filter(pk__in=ids).delete()
+    rows.delete()

@@ -10,7 +10,9 @@ from agi_site.lib.engines.fake import FakeChat, Script
 from agi_site.lib.problems import Conflict, Invalid, NotFound
 from conversations import services
 from conversations.models import Conversation, Message, MessageSearch
-from learning.models import Feedback
+from emotions.models import EmotionAnalysis
+from explanations.models import Explanation, ExplanationFeature
+from learning.models import Feedback, LearningData
 from system.models import TaskQueue
 
 from .conftest import fill, fresh, seen
@@ -262,6 +264,26 @@ def test_a_thumb_becomes_feedback_and_shows_on_the_page(
     assert Message.objects.page_of(conversation).rows[-1].rating == "up"
     with pytest.raises(NotFound):
         services.rate_message(message=answer, by=bob, thumb="up")
+
+
+def test_a_rated_answer_becomes_an_example(alice: Any, ask: Ask, run_tasks: Callable[..., None]) -> None:
+    answer = ask("What is a dolmen?")
+    services.rate_message(message=answer, by=alice, thumb="up")
+    run_tasks()
+    example = LearningData.objects.get(type="conversation")
+    assert example.input_data == {"message": "What is a dolmen?"}
+    assert example.output_data == {"answer": answer.content}
+
+
+def test_what_others_keep_about_a_message_goes_with_it(
+    alice: Any, conversation: Conversation, ask: Ask, run_tasks: Callable[..., None]
+) -> None:
+    answer = ask("Hello")
+    services.rate_message(message=answer, by=alice, thumb="up")
+    services.delete_conversation(conversation=conversation, by=alice)
+    run_tasks()
+    for left in (Feedback, LearningData, Explanation, ExplanationFeature, EmotionAnalysis):
+        assert not left.objects.exists(), left
 
 
 def test_only_answers_are_rated_with_a_thumb(alice: Any, ask: Ask) -> None:
