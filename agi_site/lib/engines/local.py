@@ -7,6 +7,7 @@ tests.
 
 from __future__ import annotations
 
+import atexit
 import importlib.metadata
 import json
 import logging
@@ -97,7 +98,7 @@ class ServerHandle:
         self.model = MODEL_NAME
 
     def close(self) -> None:
-        """Stop the server and free the model."""
+        """Stop the server and free the model. Close its clients first: they wait for each other."""
         self._server = None
 
     def __enter__(self) -> Self:
@@ -167,6 +168,7 @@ class LocalChat:
             if self._http is not None:
                 self._http.close()
             if self._owned and self._server is not None:
+                atexit.unregister(self.close)
                 self._server.close()
                 self._server = None
             self._http = None
@@ -175,9 +177,12 @@ class LocalChat:
         """Choose a tool first, when there are some; else stream the model's words. `notes` says
         demonstration.
         """
-        http = self._connected()
         notes = {"demonstration": True}
-        if request.tools and request.messages and request.messages[-1].role == "user" and not request.stopped:
+        if request.stopped:
+            yield Done("stopped", None, 0, self.model, notes=notes)
+            return
+        http = self._connected()
+        if request.tools and request.messages and request.messages[-1].role == "user":
             call = self._choose(request)
             if call is not None:
                 yield ToolCalls((call,))
@@ -190,6 +195,7 @@ class LocalChat:
         with self._lock:
             if self._server is None:
                 self._server = start_server()
+                atexit.register(self.close)  # at exit, too, the client has to go before its server
             if self._http is None:
                 self._http = OpenAIChat(
                     base_url=self._server.base_url, model=self.model, context_window=CONTEXT, timeout=120.0

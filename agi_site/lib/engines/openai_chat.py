@@ -12,6 +12,7 @@ import queue
 import re
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 3
 STOP_POLL_SECONDS = 0.1
 LONGEST_RETRY_WAIT = 10.0
+JOIN_SECONDS = 2.0
 
 
 class OpenAIChat:
@@ -56,6 +58,7 @@ class OpenAIChat:
         self._wires = WirePool(base_url=base_url, api_key=api_key, timeout=timeout)
         self._refused: set[str] = set()  # request fields this server has refused; learnt, then left out
         self._model_lock = threading.Lock()
+        self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
 
     @classmethod
     def from_settings(cls) -> OpenAIChat:
@@ -77,14 +80,20 @@ class OpenAIChat:
         return estimate_tokens(text)
 
     def close(self) -> None:
-        """Let go of the idle connections."""
+        """End the answers that are still being read, and let go of all connections."""
+        for reader in list(self._readers):
+            reader.cut(wait=JOIN_SECONDS)
         self._wires.close()
 
     def stream(self, request: ChatRequest) -> Iterator[ChatEvent]:
         """Yield TextDelta, at most one ToolCalls, then Done; raises EngineError. Stopping ends it with
         Done.
         """
+        if request.stopped:
+            yield Done("stopped", None, 0, self.model)
+            return
         reader = _Reader(self, request)
+        self._readers.add(reader)
         started = time.monotonic()
         reader.start()
         try:
@@ -161,13 +170,14 @@ class _Reader:
     def start(self) -> None:
         self._thread.start()
 
-    def cut(self) -> None:
-        """Close the connection if the stream is still going on; safe to call twice."""
-        if self._finished:
-            return
-        self._cut.set()
-        if self._wire is not None:
-            self._wire.sever()
+    def cut(self, *, wait: float = 0.0) -> None:
+        """Close the connection if the stream is still going on, and wait up to `wait` seconds for its end."""
+        if not self._finished:
+            self._cut.set()
+            if self._wire is not None:
+                self._wire.sever()
+        if wait:
+            self._thread.join(wait)
 
     def events(self) -> Iterator[ChatEvent]:
         """What arrives, until Done; ends with Done("stopped") soon after the person stops."""

@@ -93,6 +93,16 @@ def test_the_local_engine_answers_in_words_after_a_tool(running):
     assert isinstance(events[-1], Done)
 
 
+def test_closing_in_the_middle_of_an_answer_ends_it_and_the_server(smollm2, ask):
+    engine = local.LocalChat()
+    stream = engine.stream(ask("Count from one to five hundred in words.", max_tokens=250))
+    next(stream)
+    started = time.monotonic()
+    engine.close()
+    assert time.monotonic() - started < 3
+    stream.close()
+
+
 def test_a_missing_model_says_how_to_get_it(settings, tmp_path):
     settings.LOCAL_MODEL_PATH = str(tmp_path / "none.gguf")
     with pytest.raises(EngineError, match="MODEL=local"):
