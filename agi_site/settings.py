@@ -235,6 +235,8 @@ if not EMBEDDED:
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 TASK_LEASE_SECONDS = env.int("TASK_LEASE_SECONDS", default=30)
 TASK_SWEEP_SECONDS = env.int("TASK_SWEEP_SECONDS", default=5)
+TURN_MAX_ROUNDS = env.int("TURN_MAX_ROUNDS", default=6)
+TURN_WINDOW_MESSAGES = env.int("TURN_WINDOW_MESSAGES", default=60)
 TASK_RETRY_SECONDS = env.float("TASK_RETRY_SECONDS", default=2.0)  # before the first retry; then it doubles
 TASK_RESEND_SECONDS = env.float("TASK_RESEND_SECONDS", default=20.0)  # then a wake-up is lost
 

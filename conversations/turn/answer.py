@@ -25,7 +25,6 @@ from .pump import Pump
 from .state import State
 from .tooling import run_call
 
-MAX_ROUNDS = 6
 STOP_GRACE_SECONDS = 0.2
 FIRST_LOOK_SECONDS = 0.002
 _CITED = re.compile(r"\[(\d{1,3})\]")
@@ -48,7 +47,7 @@ def answer(state: State) -> None:
     """
     engine = engines.chat()
     with state.stage("answer"):
-        rounds = getattr(settings, "TURN_MAX_ROUNDS", MAX_ROUNDS)
+        rounds = settings.TURN_MAX_ROUNDS
         for number in range(rounds + 1):
             heard = _listen(state, engine, tools_allowed=number < rounds)
             if not heard.calls:

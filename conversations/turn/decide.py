@@ -17,7 +17,6 @@ from ..models import Message
 from ..querysets import Said
 from .state import State
 
-WINDOW_MESSAGES = 60
 LANGUAGE_NAMES = {"en": "English", "ko": "Korean"}
 
 INSTRUCTIONS = """\
@@ -94,7 +93,7 @@ def _fit_passages(state: State, room: int, count: Callable[[str], int]) -> int:
 def _window(state: State, room: int, count: Callable[[str], int]) -> list[ChatMessage]:
     """The newest messages that fit in `room` tokens, then the question; reads no further back than needed."""
     turns: list[list[ChatMessage]] = []
-    most = getattr(settings, "TURN_WINDOW_MESSAGES", WINDOW_MESSAGES)
+    most = settings.TURN_WINDOW_MESSAGES
     oldest = state.question.pk
     history = Message.objects.history(state.conversation, before=oldest, chunk=most // 2 + 1)
     for read, row in enumerate(history):
