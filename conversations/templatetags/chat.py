@@ -1,5 +1,6 @@
 """Tags of the chat page: `{% load chat %}`."""
 
+import json
 from typing import Any
 
 from django import template
@@ -9,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from agi_site.lib import markdown
 
 from ..models import Message
+from ..wording import TOOLS, words_for
 
 register = template.Library()
 
@@ -23,10 +25,15 @@ def message_html(message: Message) -> SafeString:
 
 
 @register.filter
-def tool_label(name: str) -> str:
-    """A tool's name as words: `knowledge_search` → `Knowledge search`."""
-    words = str(name).replace("_", " ").replace(".", " ").strip()
-    return words[:1].upper() + words[1:]
+def as_words(name: str) -> str:
+    """The name of a tool, intent, feature or entity as people read it."""
+    return words_for(name)
+
+
+@register.simple_tag
+def tool_names() -> str:
+    """The known tools' names as JSON, for cards that the page's script makes."""
+    return json.dumps({name: str(label) for name, label in TOOLS.items()}, ensure_ascii=False)
 
 
 @register.filter

@@ -40,7 +40,8 @@ document.addEventListener("click", (event) => {
 for (const name of ["htmx:afterSettle", "htmx:oobAfterSwap"]) {
   document.body.addEventListener(name, (event) => {
     const panel = event.detail.target?.closest?.(".message-panel") ?? event.target.closest?.(".message-panel");
-    panel?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    panel?.scrollIntoView({ block: "nearest", behavior: still ? "instant" : "smooth" });
   });
 }
 

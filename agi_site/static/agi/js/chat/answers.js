@@ -291,6 +291,8 @@ function later(one, other) {
 const numbers = (id) => (id || "0-0").split("-").map(Number);
 
 const words = (name) => {
+  const known = JSON.parse(document.getElementById("tool-template").dataset.names || "{}");
+  if (known[name]) return known[name];
   const text = name.replaceAll(/[_.]/g, " ").trim();
   return text.charAt(0).toUpperCase() + text.slice(1);
 };

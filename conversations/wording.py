@@ -1,0 +1,68 @@
+"""What people read for the names that programs use: tools, intents, features of an explanation, entities."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+TOOLS: dict[str, Any] = {
+    "calculator": _("Calculator"),
+    "current_time": _("Current time"),
+    "knowledge_search": _("Knowledge search"),
+}
+_NAMES: dict[str, Any] = TOOLS | {
+    # what weighs in an explanation
+    "intent": _("Intent"),
+    "knowledge": _("Knowledge"),
+    "memory": _("Memory"),
+    "tool": _("Tool"),
+    "emotion": _("Emotion"),
+    # intents
+    "ask_capabilities": _("Asking what the assistant can do"),
+    "ask_help": _("Asking for help"),
+    "ask_time": _("Asking the time"),
+    "calculate": _("Calculating"),
+    "complaint": _("Complaint"),
+    "create_plan": _("Making a plan"),
+    "create_work": _("Creating something"),
+    "goodbye": _("Goodbye"),
+    "greeting": _("Greeting"),
+    "out_of_scope": _("Something else"),
+    "praise": _("Praise"),
+    "question": _("Question"),
+    "recall_memory": _("Asking what is remembered"),
+    "remember_this": _("Something to remember"),
+    "run_code": _("Running code"),
+    "search_knowledge": _("Searching knowledge"),
+    "set_preference": _("A preference"),
+    "small_talk": _("Small talk"),
+    "thanks": _("Thanks"),
+    # emotions
+    "anger": _("Anger"),
+    "disgust": _("Disgust"),
+    "fear": _("Fear"),
+    "joy": _("Joy"),
+    "love": _("Love"),
+    "neutral": _("Neutral"),
+    "sadness": _("Sadness"),
+    "surprise": _("Surprise"),
+    # entities
+    "date": _("Date"),
+    "duration": _("Duration"),
+    "email": _("E-mail"),
+    "money": _("Money"),
+    "number": _("Number"),
+    "percent": _("Percentage"),
+    "phone": _("Telephone"),
+    "quantity": _("Quantity"),
+    "quoted": _("Quotation"),
+    "time": _("Time"),
+    "url": _("Address"),
+}
+
+
+def words_for(name: str) -> str:
+    """The name as people read it; one that is not known here, as words: `send_mail` → `Send mail`."""
+    if name in _NAMES:
+        return str(_NAMES[name])
+    words = str(name).replace("_", " ").replace(".", " ").strip()
+    return words[:1].upper() + words[1:]
