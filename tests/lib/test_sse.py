@@ -2,9 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
+import threading
+import time
 
 import pytest
+import uvicorn
+from django.core.handlers.asgi import ASGIHandler
 from django.test import RequestFactory
+from django.urls import path
 
 from agi_site.lib import events, sse
 
@@ -103,3 +109,40 @@ def test_a_transport_that_goes_away_ends_the_stream(settings):
 def test_a_line_break_in_the_data_does_not_break_the_frame():
     text = sse.encode([events.Event("1-0", "token", {"text": "a\n\nb\r"})]).decode()
     assert text == 'id: 1-0\nevent: token\ndata: {"text": "a\\n\\nb\\r"}\n\n'
+
+
+@pytest.fixture
+def server(settings):
+    """The address of a real server with one page: the stream of channel `c`."""
+
+    async def page(request):
+        return sse.sse_response(request, "c")
+
+    settings.MIDDLEWARE, settings.ROOT_URLCONF = [], (path("", page),)
+    listener = socket.create_server(("127.0.0.1", 0))
+    program = uvicorn.Server(uvicorn.Config(ASGIHandler(), lifespan="off", log_config=None))
+    thread = threading.Thread(target=program.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield listener.getsockname()
+    program.should_exit = program.force_exit = True
+    thread.join(5)
+    listener.close()
+
+
+def test_a_real_server_passes_events_on_and_lets_a_reader_go_that_went_away(server):
+    with socket.create_connection(server, timeout=5) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        text = b""
+        while b"retry:" not in text:
+            text += client.recv(4096)
+        begun = time.monotonic()
+        events.publish("c", "token", {"n": 7})
+        while b'"n": 7' not in text:
+            text += client.recv(4096)
+        assert time.monotonic() - begun < 1
+        assert len(events.transport()._channels["c"].readers) == 1
+    deadline = time.monotonic() + 5
+    while events.transport()._channels["c"].readers and time.monotonic() < deadline:
+        events.publish("c", "token", {})
+        time.sleep(0.05)
+    assert not events.transport()._channels["c"].readers
