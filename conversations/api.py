@@ -102,7 +102,7 @@ class StoppedSerializer(serializers.Serializer[Any]):
     )
 
 
-class FoundSerializer(serializers.Serializer[Any]):
+class FoundConversationSerializer(serializers.Serializer[Any]):
     """A conversation that answers a search."""
 
     conversation = ConversationSerializer()
@@ -219,14 +219,14 @@ class ConversationViewSet(OwnedViewSet):
 
     @extend_schema(
         parameters=[OpenApiParameter("q", OpenApiTypes.STR, required=True, description="What to look for.")],
-        responses=FoundSerializer(many=True),
+        responses=FoundConversationSerializer(many=True),
         filters=False,
     )
     @action(detail=False, methods=["get"], pagination_class=None)
     def search(self, request: Request) -> Response:
         """The conversations whose title or messages fit, best first, at most 30."""
         found = services.search_conversations(user=request.user, q=request.query_params.get("q", ""))
-        return Response(FoundSerializer(found, many=True).data)
+        return Response(FoundConversationSerializer(found, many=True).data)
 
 
 class MessageViewSet(OwnedReadOnlyViewSet):
