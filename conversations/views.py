@@ -23,6 +23,7 @@ from .querysets import attach_ratings
 
 LIST_SIZE = 30
 SIDEBAR_SIZE = 25
+SHOWN_AFTER_FOUND = 9
 CHAT = "conversations/chat.html"
 
 
@@ -76,7 +77,8 @@ def chat(request: HttpRequest, pk: Any) -> HttpResponse:
     if request.method == "POST":
         return _send(request, conversation)
     before = request.GET.get("before")
-    stretch = Message.objects.page_of(conversation, before=before)
+    found = None if before else _around(conversation, request.GET.get("at"))
+    stretch = Message.objects.page_of(conversation, before=before or found)
     partial = "messages" if before or request.headers.get("HX-Target") == "messages" else "stream"
     return page(
         request,
@@ -85,9 +87,19 @@ def chat(request: HttpRequest, pk: Any) -> HttpResponse:
         conversation=conversation,
         stretch=stretch,
         running=any(row.is_running for row in stretch.rows),
+        is_past=bool(before or found),
         form=MessageForm(initial={"key": uuid7()}),
         sidebar=None if request.htmx else sidebar_of(request.user),
     )
+
+
+def _around(conversation: Conversation, message_pk: str | None) -> str | None:
+    """The cursor of the stretch in which a found message stands; None if that is the newest one."""
+    if not message_pk:
+        return None
+    later = Message.objects.of(conversation).visible().light().filter(pk__gt=message_pk).order_by("pk")
+    rows = list(later[SHOWN_AFTER_FOUND : SHOWN_AFTER_FOUND + 1])
+    return keyset.cursor_at(rows[0], order=["-pk"]) if rows else None
 
 
 def _send(request: HttpRequest, conversation: Conversation) -> HttpResponse:

@@ -52,6 +52,11 @@ def paginate(
     )
 
 
+def cursor_at(row: Model, *, order: Sequence[str]) -> str:
+    """The cursor of the page that begins right after `row` in `order`, whose last name is the primary key."""
+    return _encode(row, order, backwards=False)
+
+
 def _pk_like(order: Sequence[str]) -> str:
     return "-pk" if order and order[0].startswith("-") else "pk"
 

@@ -145,6 +145,20 @@ def test_a_long_conversation_shows_its_end_and_the_way_back(web: Client, convers
     assert "message number 39" in web.get(older[1]).content.decode()
 
 
+def test_a_found_message_is_shown_in_its_place_with_the_way_to_the_end(
+    web: Client, conversation: Conversation
+) -> None:
+    fill(conversation, 100)
+    found = conversation.messages.order_by("pk")[20]
+    page = web.get(f"{address(conversation)}?at={found.pk}").content.decode()
+    assert f'id="message-{found.pk}"' in page
+    assert "message number 29" in page
+    assert "message number 30" not in page
+    assert "This is an earlier part" in page
+    newest = conversation.messages.order_by("pk").last()
+    assert "earlier part" not in web.get(f"{address(conversation)}?at={newest.pk}").content.decode()
+
+
 @pytest.mark.parametrize("count", [10, 1000])
 def test_the_chat_page_costs_the_same_however_long_it_is(
     web: Client, conversation: Conversation, count: int, django_assert_max_num_queries: DjangoAssertNumQueries

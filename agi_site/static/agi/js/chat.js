@@ -27,11 +27,17 @@ if (chat.dataset.events) {
     onEvent: (name, data, id) => answers.take(name, data, id),
   });
   answers.onReload = (eventId) => live.restart(eventId);
+}
+if (chat.dataset.address) {
   new Older({ list, scroller });
   scroller.start();
 }
 
 // Panels below an answer (why, rating, versions): close, toggle, and come into view when they open.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") event.target.closest?.(".message-edit")?.querySelector("a.button").click();
+});
+
 document.addEventListener("click", (event) => {
   const closer = event.target.closest("[data-close-panel]");
   if (closer) closer.closest(".message-panel")?.replaceChildren();

@@ -28,8 +28,8 @@ document.addEventListener("htmx:responseError", (event) => {
   const { xhr } = event.detail;
   let text = xhr.getResponseHeader("X-Problem") || "";
   if (text) text = decodeURIComponent(text);
-  toast(text || document.body.dataset.failed || `${xhr.status}`, "error");
+  toast(text || document.body.dataset.failed, "error");
 });
-document.addEventListener("htmx:sendError", () => toast(document.body.dataset.offline || "…", "error"));
+document.addEventListener("htmx:sendError", () => toast(document.body.dataset.offline, "error"));
 
 for (const shown of document.querySelectorAll("[data-toast]")) leaveLater(shown);

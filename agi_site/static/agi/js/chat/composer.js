@@ -80,7 +80,7 @@ export class Composer {
     } catch (error) {
       // The text comes back, with the same key: sending again cannot make it twice.
       if (this.isEmpty) this.box.value = written;
-      this.fault.textContent = error.status ? error.message : this.form.dataset.offline || error.message;
+      this.fault.textContent = error.status ? error.message : document.body.dataset.offline;
     } finally {
       this.busy = false;
       this.#changed();
@@ -101,7 +101,7 @@ export class Composer {
     try {
       await postForm(event.target);
     } catch (error) {
-      this.fault.textContent = error.message;
+      this.fault.textContent = error.status ? error.message : document.body.dataset.offline;
     }
   }
 

@@ -54,6 +54,7 @@ function blocks(text) {
       made.push(inline(element(line.match(/^#+/)[0].length <= 2 ? "h3" : "h4"), line.replace(/^#+\s*/, "")));
       at += 1;
     } else if (LIST.test(line)) at = list(lines, at, made);
+    else if (isTable(lines, at)) at = table(lines, at, made);
     else if (/^\s*>/.test(line)) {
       const quote = [];
       while (at < lines.length && /^\s*>/.test(lines[at])) quote.push(lines[at++].replace(/^\s*>\s?/, ""));
@@ -101,6 +102,26 @@ function list(lines, start, made) {
     at += 1;
   }
   made.push(box);
+  return at;
+}
+
+const isTable = (lines, at) => lines[at].includes("|") && /^\s*\|?\s*:?-+:?\s*(\||$)/.test(lines[at + 1] ?? "");
+
+function table(lines, start, made) {
+  const box = element("table");
+  let at = start;
+  while (at < lines.length && lines[at].includes("|")) {
+    if (at !== start + 1) {
+      const row = box.insertRow();
+      const cells = lines[at].trim().replace(/^\||\|$/g, "").split("|");
+      for (const cell of cells) row.append(inline(element(at === start ? "th" : "td"), cell.trim()));
+    }
+    at += 1;
+  }
+  const scroll = element("div");
+  scroll.className = "table-scroll";
+  scroll.append(box);
+  made.push(scroll);
   return at;
 }
 
