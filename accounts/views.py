@@ -73,7 +73,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         given = form.cleaned_data
         address, user_agent = address_of(request), user_agent_of(request)
         try:
-            user = services.sign_up(**given, address=address)
+            user = services.sign_up(**given, address=address, language=translation.get_language() or "")
             signed_in = services.open_session(
                 user=user, address=address, user_agent=user_agent, seconds=settings.SESSION_COOKIE_AGE
             )

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, Forbidden, Invalid
@@ -19,8 +18,13 @@ from .sessions import revoke_all_sessions
 from .trail import audit
 
 
-def sign_up(*, username: str, email: str, password: str, nickname: str = "", address: str = "") -> User:
-    """Store a new person with the role `user`; raises Forbidden (sign-up is closed), Invalid or TooMany."""
+def sign_up(
+    *, username: str, email: str, password: str, nickname: str = "", address: str = "", language: str = ""
+) -> User:
+    """Store a new person with the role `user`; raises Forbidden (sign-up is closed), Invalid or TooMany.
+
+    `language` is that of their pages and mail; left empty, their browser decides.
+    """
     if not settings.SIGN_UP_OPEN:
         message = _("Sign-up is closed here. Ask an administrator for an account.")
         raise Forbidden(message, code="sign_up_closed")
@@ -29,7 +33,7 @@ def sign_up(*, username: str, email: str, password: str, nickname: str = "", add
         username=User.normalize_username(username.strip()),
         email=email.strip().lower(),
         nickname=nickname.strip() or username.strip()[:50],
-        language=translation.get_language() or "",
+        language=language,
     )
     check_new_password(user=user, new=password)
     user.set_password(password)
