@@ -17,14 +17,15 @@ import pytest
 import redis
 
 from tests import parts
-from tests.infra.processes import ROOT, environment, running, wait_until
+from tests.infra.processes import ROOT, environment, free_ports, running, wait_until
 
 pytestmark = [pytest.mark.redis, pytest.mark.mariadb, pytest.mark.slow]
 
 
 def service(verb, folder, *names):
-    """The real parts as scripts/services starts them, in a folder of this test's own."""
-    env = os.environ | {"SERVICES_DIR": str(folder), "MARIADB_PORT": "18301", "REDIS_PORT": "18302"}
+    """The real parts as scripts/services starts them, in a folder and on ports of this test's own."""
+    first = free_ports(2)
+    env = os.environ | {"SERVICES_DIR": str(folder), "MARIADB_PORT": str(first), "REDIS_PORT": str(first + 1)}
     out = subprocess.run(
         ["scripts/services", verb, *names],
         cwd=ROOT,
