@@ -2,32 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.people import Site
-from tests.infra.processes import ROOT, environment, free_ports, serve, status_of, wait_until
+from tests.browser.people import Site, started
+from tests.infra.processes import ROOT
 from tests.lib.engines.scripted_server import ScriptedServer, scripted_server
 
 SCREENSHOTS = ROOT / "docs" / "screenshots"
-STARTED_WITHIN = 180  # seconds; a first start trains the language heads
-
-
-def started(data_dir: Path, **settings: str) -> Iterator[Site]:
-    """An installation of its own, until the tests that share it are done."""
-    port = str(free_ports())
-    env = environment(data_dir, PORT=port, **settings)
-    url = f"http://127.0.0.1:{port}"
-    log = data_dir.parent / "serve.log"
-    with serve(env, log) as process:
-        wait_until(
-            lambda: status_of(f"{url}/accounts/sign-in/") == 200 or process.poll() is not None, STARTED_WITHIN
-        )
-        assert process.poll() is None, log.read_text()
-        yield Site(url, data_dir)
-        assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,16 @@
-"""What people do in front of the program."""
+"""The program in front of which people sit, and what they do there."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.infra.processes import environment, free_ports, serve, status_of, wait_until
+
 PASSWORD = "correct horse battery"
+STARTED_WITHIN = 240  # seconds; a first start trains the language heads
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,21 @@ class Site:
         """What stands in the database, read past the program."""
         with closing(sqlite3.connect(self.data_dir / "agi.sqlite3")) as database:
             return database.execute(sql, values).fetchall()
+
+
+def started(data_dir: Path, **settings: str) -> Iterator[Site]:
+    """An installation of its own, until the tests that share it are done."""
+    port = str(free_ports())
+    env = environment(data_dir, PORT=port, **settings)
+    url = f"http://127.0.0.1:{port}"
+    log = data_dir.parent / "serve.log"
+    with serve(env, log) as process:
+        wait_until(
+            lambda: status_of(f"{url}/accounts/sign-in/") == 200 or process.poll() is not None, STARTED_WITHIN
+        )
+        assert process.poll() is None, log.read_text()
+        yield Site(url, data_dir)
+        assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
 
 
 def sign_up(page: Any, site: Site, name: str, nickname: str) -> None:

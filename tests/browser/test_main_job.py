@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.people import Site, ask, sign_up
+from tests.browser.people import Site, ask, sign_up, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -178,3 +178,22 @@ def test_without_javascript_the_same_question_is_answered(site: Site, open_page:
         page.wait_for_timeout(500)
         page.get_by_role("link", name="Look for the answer").click()
     assert page.locator(".message-assistant [data-body]").inner_text().strip()
+
+
+@pytest.mark.local_model
+def test_the_local_model_answers_and_says_that_it_is_a_demonstration(
+    smollm2: str, tmp_path_factory: pytest.TempPathFactory, open_page: Callable[..., Any]
+) -> None:
+    data_dir = tmp_path_factory.mktemp("local") / "data"
+    settings = {"CHAT_ENGINE": "local", "LOCAL_MODEL_PATH": smollm2}
+    for site in started(data_dir, EMBEDDING_ENGINE="hashed", LANGUAGE_ENGINE="fake", **settings):
+        page = open_page()
+        sign_up(page, site, "local", "Local")
+        page.get_by_text("demonstration").first.wait_for()
+        page.fill("#composer-content", "Say hello in one short sentence.")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/conversations/*-*/")
+        page.locator('.message-assistant[data-status="complete"]').wait_for(timeout=180_000)
+        ((content, facts),) = site.rows("select content, metadata from message where role = 'assistant'")
+        assert content.strip()
+        assert json.loads(facts)["engine"] == "local"
