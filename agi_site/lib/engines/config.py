@@ -18,6 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "EMBEDDING_MODEL": "",
     "LANGUAGE_ENGINE": "offline",
     "DATA_DIR": "var",
+    "MODELS_DIR": "",
     "LOCAL_MODEL_PATH": "",
 }
 
@@ -35,6 +36,6 @@ def chat_engine() -> str:
 
 def models_dir() -> Path:
     """Where trained heads are kept; made when missing."""
-    path = Path(get("DATA_DIR")) / "models"
+    path = Path(get("MODELS_DIR") or Path(get("DATA_DIR")) / "models")
     path.mkdir(parents=True, exist_ok=True)
     return path

