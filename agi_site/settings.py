@@ -135,6 +135,8 @@ else:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "agi",
+            # A Redis that is away must not make pages hang.
+            "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
         }
     }
 
@@ -264,7 +266,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "agi_site.lib.api.paging.KeysetPagination",
     "PAGE_SIZE": 50,
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "agi_site.lib.api.filters.FieldFilters",
         "agi_site.lib.api.paging.KeysetOrderingFilter",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -282,6 +284,7 @@ REST_FRAMEWORK = {
         "person": env.str("API_RATE", default="6000/min"),
         "visitor": env.str("API_VISITOR_RATE", default="60/min"),
     },
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "EXCEPTION_HANDLER": "agi_site.lib.api.errors.problem_handler",
     "DEFAULT_VERSIONING_CLASS": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
