@@ -5,7 +5,7 @@ from importlib import import_module
 from django.conf import settings
 from django.urls import include, path, re_path
 from django.utils.module_loading import module_has_submodule
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
 from accounts.api_urls import urlpatterns as auth_urlpatterns
@@ -20,7 +20,7 @@ for label in settings.INSTALLED_APPS:
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/auth/", include(auth_urlpatterns)),
     path("v1/", include(router.urls)),
     re_path(r"^", no_resource),

@@ -1,5 +1,6 @@
 """The program in front of which people sit, and what they do there."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +20,11 @@ class Site:
 
     url: str
     data_dir: Path
+
+    def admin_password(self) -> str:
+        """What the first start printed, once, for the operator."""
+        printed = (self.data_dir.parent / "serve.log").read_text()
+        return re.findall(r"with the password\s+(\S+)", printed)[0]
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What stands in the database, read past the program."""

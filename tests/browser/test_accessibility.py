@@ -116,3 +116,30 @@ def test_the_keyboard_reaches_everything_in_the_frame(site: Site, open_page: Cal
     assert page.evaluate("document.activeElement.className") == "menu-item"
     page.keyboard.press("Escape")
     assert not page.locator(".account .menu-items").is_visible()
+
+
+def test_the_api_documentation_opens_without_a_network(site: Site, open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.goto(f"{site.url}/api/docs/")
+    page.locator(".swagger-ui .opblock").first.wait_for(timeout=60_000)
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_the_admin(site: Site, open_page: Callable[..., Any], scheme: str, width: int) -> None:
+    page = open_page(scheme=scheme, width=width)
+    page.goto(f"{site.url}/accounts/sign-in/")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", site.admin_password())
+    page.click("main form button[type=submit]")
+    page.wait_for_url(f"{site.url}/")
+    found = []
+    for path in [
+        "/admin/",
+        "/admin/system/taskqueue/",
+        "/admin/accounts/user/",
+        "/admin/knowledge/knowledge/",
+    ]:
+        page.goto(site.url + path)
+        page.wait_for_load_state("networkidle")
+        found += faults(page)
+    assert found == []
