@@ -1,16 +1,20 @@
 """Keyset paging: the next page starts after the last row seen, so page 10,000 costs what page 1 costs."""
 
 import base64
-import binascii
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .plain_json import fault_in_text
 from .problems import Invalid
 
 
@@ -32,7 +36,7 @@ def paginate(
     Invalid for a cursor that was not made here.
     """
     order = [*order] if order and order[-1].lstrip("-") == "pk" else [*order, _pk_like(order)]
-    backwards, position = _decode(cursor, len(order)) if cursor else (False, None)
+    backwards, position = _decode(cursor, queryset.model, order) if cursor else (False, None)
     steps = [_reverse(name) for name in order] if backwards else order
     rows = queryset.order_by(*steps)
     if position is not None:
@@ -96,16 +100,37 @@ class _ExactEncoder(DjangoJSONEncoder):
         return o.isoformat() if hasattr(o, "isoformat") else super().default(o)
 
 
-def _decode(cursor: str, length: int) -> tuple[bool, list[Any]]:
+def _decode(cursor: str, model: type[Model], order: Sequence[str]) -> tuple[bool, list[Any]]:
+    """The direction and the position that a cursor tells, as values that the columns of `order` can hold."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        backwards, *position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError) as error:
+        backwards, *told = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        position = [
+            _column_value(model, name.lstrip("-"), value) for name, value in zip(order, told, strict=True)
+        ]
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError) as error:
         raise _bad_cursor() from error
-    scalars = all(value is None or isinstance(value, (str, int, float, bool)) for value in position)
-    if backwards not in (0, 1) or len(position) != length or not scalars or position[-1] is None:
+    if backwards not in (0, 1) or position[-1] is None:
         raise _bad_cursor()
     return bool(backwards), position
+
+
+def _column_value(model: type[Model], name: str, value: Any) -> Any:
+    """What a cursor tells of one column; raises one of several errors for what cannot stand there."""
+    if value is None:
+        return None
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(value)
+    if isinstance(value, str) and fault_in_text(value):
+        raise ValueError(value)
+    try:
+        field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist:  # an annotation
+        return value
+    found = field.to_python(value)
+    if isinstance(found, datetime):
+        return (timezone.make_aware(found) if timezone.is_naive(found) else found).astimezone(UTC)
+    return found
 
 
 def _bad_cursor() -> Invalid:

@@ -1,15 +1,19 @@
 """Serializers that keep to the rows their person may see and to the rules of their table."""
 
+import math
 from copy import copy
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from agi_site.lib import targets
 from agi_site.lib.fields import SealedJSONField, masked
 from agi_site.lib.problems import Problem
+
+from .json_fields import PlainJSONField
 
 
 class OwnKeyField(serializers.PrimaryKeyRelatedField[Any]):
@@ -22,7 +26,7 @@ class OwnKeyField(serializers.PrimaryKeyRelatedField[Any]):
         return visible
 
 
-class MaskedJSONField(serializers.JSONField):
+class MaskedJSONField(PlainJSONField):
     """A sealed object: it can be written, and is read with every value hidden."""
 
     def to_representation(self, value: Any) -> Any:
@@ -34,6 +38,50 @@ class MaskedJSONField(serializers.JSONField):
         return super().to_internal_value(data)
 
 
+class FiniteFloatField(serializers.FloatField):
+    """A number that every database can hold: not infinite, and not "nan"."""
+
+    default_error_messages = {"not_finite": _("The number must be finite.")}
+
+    def to_internal_value(self, data: Any) -> float:
+        try:
+            value = super().to_internal_value(data)
+        except OverflowError:  # a whole number of more digits than a float holds
+            self.fail("not_finite")
+        if not math.isfinite(value):
+            self.fail("not_finite")
+        return value
+
+
+def broken_rules(row: models.Model, *, touched: set[str], unknown: set[str]) -> dict[str, list[Any]]:
+    """The faults of `row` by field: the table's constraints that the fields `touched` can break, are broken.
+
+    A rule about one of the fields `unknown`, which have no value yet, is left to the database.
+    """
+    faults: dict[str, list[Any]] = {}
+    for model, constraints in row.get_constraints():
+        for rule in constraints:
+            about = _fields_of(rule) & touched
+            if not about:
+                continue
+            try:
+                rule.validate(model, row, exclude=unknown)
+            except ValidationError as error:
+                name = about.pop() if len(about) == 1 else "non_field_errors"
+                faults.setdefault(name, []).extend(error.messages)
+    return faults
+
+
+def _fields_of(rule: models.BaseConstraint) -> set[str]:
+    """The columns a constraint speaks of."""
+    if isinstance(rule, models.UniqueConstraint):
+        condition = rule.condition.referenced_base_fields if rule.condition else set()
+        return {*rule.fields, *condition}
+    if isinstance(rule, models.CheckConstraint) and isinstance(rule.condition, models.Q):
+        return set(rule.condition.referenced_base_fields)
+    return set()
+
+
 class RowSerializer(serializers.ModelSerializer[Any]):
     """A row of a table. References are to visible rows; the table's constraints are checked before saving.
 
@@ -43,7 +91,9 @@ class RowSerializer(serializers.ModelSerializer[Any]):
     target: ClassVar[tuple[str, str] | None] = None
     serializer_related_field = OwnKeyField
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
-        SealedJSONField: MaskedJSONField
+        models.JSONField: PlainJSONField,
+        models.FloatField: FiniteFloatField,
+        SealedJSONField: MaskedJSONField,
     }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -52,10 +102,10 @@ class RowSerializer(serializers.ModelSerializer[Any]):
         row: Any = copy(self.instance) if self.instance else self._model()(**self.owner())
         for name, value in attrs.items():
             setattr(row, name, value)
-        try:
-            row.validate_constraints(exclude=self._unknown(row, attrs))
-        except ValidationError as error:
-            raise serializers.ValidationError(serializers.as_serializer_error(error)) from error
+        touched = set(attrs) if self.instance else {*attrs, *self.owner()}
+        faults = broken_rules(row, touched=touched, unknown=self._unknown(row, attrs))
+        if faults:
+            raise serializers.ValidationError(faults)
         return attrs
 
     def owner(self) -> dict[str, Any]:

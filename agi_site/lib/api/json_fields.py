@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
@@ -26,7 +27,7 @@ class PlainJSONField(serializers.JSONField):
 class JSONObjectField(PlainJSONField):
     """A JSON object, checked like `PlainJSONField`."""
 
-    default_error_messages = {"not_an_object": "Expected a JSON object."}
+    default_error_messages = {"not_an_object": _("A JSON object is expected.")}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value = super().to_internal_value(data)

@@ -23,7 +23,7 @@ def problems(*statuses: int) -> dict[Any, Any]:
     return {(status, "application/problem+json"): ProblemSerializer for status in statuses}
 
 
-PROBLEMS = problems(400, 401, 403, 404, 409, 429)
+PROBLEMS = problems(400, 401, 403, 404, 406, 409, 415, 429)
 
 
 class HouseAutoSchema(AutoSchema):
@@ -42,9 +42,9 @@ class HouseAutoSchema(AutoSchema):
         return bodies
 
     def _error_statuses(self) -> list[int]:
-        statuses = [400, 401, 403, 429]
+        statuses = [400, 401, 403, 406, 429]
         if "{" in self.path:
             statuses.append(404)
         if self.method in ("POST", "PUT", "PATCH", "DELETE"):
-            statuses.append(409)
-        return statuses
+            statuses += [409, 415]
+        return sorted(statuses)

@@ -1,0 +1,45 @@
+"""Filters of lists: `?status=failed&created_at__gte=…` over the view's `filterset_fields`."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.request import Request
+
+from agi_site.lib.problems import Invalid
+
+
+@cache
+def _filterset_of(view_class: type[Any], model: type[Any]) -> Any:
+    return DjangoFilterBackend().get_filterset_class(view_class, model._base_manager.all())
+
+
+class FieldFilters(DjangoFilterBackend):
+    """The framework's filters, built once per view instead of for each request."""
+
+    def get_filterset_class(self, view: Any, queryset: Any = None) -> Any:
+        return None if queryset is None else _filterset_of(type(view), queryset.model)
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        found = self.get_filterset_class(view, queryset)
+        if found is None or not found.base_filters.keys() & request.query_params.keys():
+            return queryset
+        return super().filter_queryset(request, queryset, view)
+
+    def get_filterset(self, request: Request, queryset: Any, view: Any) -> Any:
+        found = super().get_filterset(request, queryset, view)
+        if found is not None and found.is_valid():
+            _check_times(found.form.cleaned_data)
+        return found
+
+
+def _check_times(values: dict[str, Any]) -> None:
+    """Refuse a time near the end of the calendar that no column holds once it is told in UTC."""
+    for name, value in values.items():
+        if isinstance(value, datetime):
+            try:
+                value.astimezone(UTC)
+            except OverflowError as error:
+                raise Invalid(errors={name: [_("This time is out of range.")]}) from error
