@@ -19,6 +19,7 @@ from system import queue
 from ..models import Conversation, Message
 
 STRETCH = 40
+MOST_BEHIND = 4 * STRETCH
 MOST_CHARACTERS = 1600
 LINE_CHARACTERS = 200
 # Engines that write prose of their own; the others get the sentences that stand for the rest.
@@ -38,8 +39,7 @@ def summarise(*, conversation_id: str, before: str) -> None:
     if conversation is None:
         return
     earlier = conversation.facts.get("summary") or {"text": "", "upto": ""}
-    rows = Message.objects.of(conversation).visible().light()
-    new = list(rows.filter(pk__gt=earlier["upto"], pk__lt=before).order_by("pk")[:STRETCH])
+    new = _next_stretch(conversation, after=earlier["upto"], before=before)
     if not new:
         return
     lines = [_line(row) for row in new if row.content]
@@ -55,6 +55,13 @@ def summarise(*, conversation_id: str, before: str) -> None:
                 task_type="conversations.summarise",
                 payload={"conversation_id": conversation_id, "before": before},
             )
+
+
+def _next_stretch(conversation: Conversation, *, after: str, before: str) -> list[Message]:
+    """The next messages to cover. Of a long past that was never covered, only its newest part is."""
+    rows = Message.objects.of(conversation).visible().light().filter(pk__gt=after, pk__lt=before)
+    newest = list(rows.order_by("-pk").values_list("pk", flat=True)[:MOST_BEHIND])
+    return list(rows.filter(pk__gte=newest[-1]).order_by("pk")[:STRETCH]) if newest else []
 
 
 def _line(row: Message) -> str:

@@ -129,6 +129,19 @@ def test_the_summary_goes_on_where_it_ended(
     assert not TaskQueue.objects.filter(status="failed").exists()
 
 
+def test_a_long_past_costs_a_few_summaries_not_hundreds(
+    conversation: Conversation, run_tasks: Callable[..., None]
+) -> None:
+    fill(conversation, 2_000)
+    last = Message.objects.of(conversation).order_by("-pk").first()
+    summary.summarise(conversation_id=conversation.pk, before=last.pk)
+    run_tasks()
+    assert TaskQueue.objects.filter(task_type="conversations.summarise").count() <= 4
+    conversation.refresh_from_db()
+    rows = Message.objects.of(conversation).filter(pk__gt=conversation.metadata["summary"]["upto"])
+    assert list(rows) == [last]
+
+
 def test_a_short_conversation_needs_no_summary(conversation: Conversation, ask: Ask) -> None:
     ask("Hello")
     assert not TaskQueue.objects.filter(task_type="conversations.summarise").exists()
