@@ -8,16 +8,14 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db import models, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.db import models
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from agi_site.lib.admin import HistoryAdmin, RowInline, TableAdmin, link_to
-from agi_site.lib.problems import Problem
+from agi_site.lib.admin import HistoryAdmin, RowInline, TableAdmin, link_to, tell_problems
 
 from . import services, views
 from .models import USER_ROLE, Permission, Role, RolePermission, Session, User, UserRole
@@ -26,34 +24,12 @@ from .models import USER_ROLE, Permission, Role, RolePermission, Session, User, 
 admin.site.login = views.admin_sign_in  # type: ignore[method-assign]
 
 
-class ToldProblems:
-    """A service's refusal is told on the page that asked, and nothing is changed."""
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _tell(request, super().changeform_view, *args, **kwargs)  # type: ignore[misc]
-
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _tell(request, super().changelist_view, *args, **kwargs)  # type: ignore[misc]
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _tell(request, super().delete_view, *args, **kwargs)  # type: ignore[misc]
+class BriefDeletion:
+    """What a deletion takes along is not listed: all that hangs on a person would be read into memory."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        """Name the rows alone: all that hangs on a person would be read into memory to be listed."""
         rows = list(objs)
         return [str(row) for row in rows], {self.opts.verbose_name_plural: len(rows)}, set(), []  # type: ignore[attr-defined]
-
-
-def _tell(request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-    try:
-        with transaction.atomic():
-            response: HttpResponse = view(request, *args, **kwargs)
-    except Problem as problem:
-        faults = [str(fault) for some in problem.errors.values() for fault in some]
-        messages.error(request, " ".join(faults) or str(problem.message))
-        again = request.get_full_path() if request.method == "POST" else reverse("admin:index")
-        return HttpResponseRedirect(again)
-    return response
 
 
 class AddUserForm(UserCreationForm):
@@ -107,7 +83,7 @@ class ActiveFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(ToldProblems, DjangoUserAdmin, TableAdmin):  # type: ignore[type-arg]
+class UserAdmin(BriefDeletion, DjangoUserAdmin, TableAdmin):  # type: ignore[type-arg]
     form, add_form, change_password_form = ChangeUserForm, AddUserForm, AdminPasswordChangeForm
     list_display = ["username", "nickname", "email", "role_list", "is_active", "last_login", "created_at"]
     list_filter = [ActiveFilter, "roles", "created_at"]
@@ -158,7 +134,7 @@ class UserAdmin(ToldProblems, DjangoUserAdmin, TableAdmin):  # type: ignore[type
             services.delete_user(user=user, by=request.user)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        return _tell(request, self._change_password, id, form_url)
+        return tell_problems(request, self._change_password, id, form_url)
 
     def _change_password(self, request: HttpRequest, user_id: str, form_url: str) -> HttpResponse:
         user = self.get_object(request, user_id)
@@ -203,7 +179,7 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Role)
-class RoleAdmin(ToldProblems, TableAdmin):
+class RoleAdmin(BriefDeletion, TableAdmin):
     form = RoleForm
     list_display = ["name", "description", "people"]
     search_fields = ["name", "description"]
@@ -253,7 +229,7 @@ class PermissionAdmin(HistoryAdmin):
         return False
 
 
-class LinkAdmin(ToldProblems, TableAdmin):
+class LinkAdmin(BriefDeletion, TableAdmin):
     """Links that are added and removed, never changed."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -296,7 +272,7 @@ class RolePermissionAdmin(LinkAdmin):
 
 
 @admin.register(Session)
-class SessionAdmin(ToldProblems, HistoryAdmin):
+class SessionAdmin(BriefDeletion, HistoryAdmin):
     list_display = ["id", link_to("user"), "device", "ip_address", "last_active", "created_at", "expires_at"]
     list_filter = ["created_at", "last_active"]
     search_fields = ["id", "user__username", "ip_address"]

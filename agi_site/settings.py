@@ -271,11 +271,7 @@ REST_FRAMEWORK = {
         "agi_site.lib.api.paging.KeysetOrderingFilter",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": [
-        "agi_site.lib.api.parsers.JSONParser",
-        "rest_framework.parsers.FormParser",
-        "rest_framework.parsers.MultiPartParser",
-    ],
+    "DEFAULT_PARSER_CLASSES": ["agi_site.lib.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "agi_site.lib.api.schema.HouseAutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "agi_site.lib.api.throttles.PersonThrottle",

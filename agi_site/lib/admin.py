@@ -1,17 +1,20 @@
 """What every table needs in the admin: no COUNT(*) over big tables, no stray queries, history read-only."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.db import models
+from django.db import models, transaction
 from django.forms import Textarea
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+
+from .problems import Problem
 
 COUNTED_ROWS = 10_000
 
@@ -26,8 +29,25 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return int(rows.order_by().values("pk")[:COUNTED_ROWS].count())
 
 
+def tell_problems(request: HttpRequest, view: Callable[..., HttpResponse], *args: Any) -> HttpResponse:
+    """Answer with `view`; where a service refuses, nothing is changed and the page that asked says why."""
+    try:
+        if request.method != "POST":
+            return view(request, *args)
+        with transaction.atomic():
+            return view(request, *args)
+    except Problem as problem:
+        faults = [str(fault) for some in problem.errors.values() for fault in some]
+        messages.error(request, " ".join(faults) or str(problem.message))
+        again = request.get_full_path() if request.method == "POST" else reverse("admin:index")
+        return HttpResponseRedirect(again)
+
+
 class TableAdmin(ModelAdmin):
-    """A table that operators may change, within their permissions."""
+    """A table that operators may change, within their permissions.
+
+    Its forms and actions may call services: what they refuse becomes a message (`tell_problems`).
+    """
 
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -36,6 +56,21 @@ class TableAdmin(ModelAdmin):
     warn_unsaved_form = True
     compressed_fields = True
     formfield_overrides = {models.JSONField: {"widget": Textarea(attrs={"rows": 8, "class": "font-mono"})}}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return tell_problems(request, super().changelist_view, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        return tell_problems(request, super().changeform_view, object_id, form_url, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return tell_problems(request, super().delete_view, object_id, extra_context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """What the system writes itself is shown once the row exists, and never edited."""
