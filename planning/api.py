@@ -1,8 +1,14 @@
 """REST resources of plans."""
 
+from typing import Any
+
+from django.utils.translation import gettext as _
+
 from agi_site.lib.api.fields import RowSerializer
 from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet, OwnedViewSet
+from agi_site.lib.problems import Invalid
 
+from . import services
 from .models import Plan, PlanExecution, PlanStep
 
 
@@ -38,6 +44,16 @@ class PlanStepSerializer(RowSerializer):
             "execution_details",
         ]
         read_only_fields = ["id", "status", "started_at", "completed_at", "execution_details"]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if self.instance and attrs.get("plan", self.instance.plan) != self.instance.plan:
+            raise Invalid(errors={"plan": [_("A step stays in its plan. Add a new one to the other plan.")]})
+        if attrs.get("depends_on"):
+            plan = attrs.get("plan") or self.instance.plan
+            attrs["depends_on"] = services.check_dependencies(
+                plan=plan, step=self.instance, text=attrs["depends_on"]
+            )
+        return super().validate(attrs)
 
 
 class PlanExecutionSerializer(RowSerializer):

@@ -96,6 +96,11 @@ class PlanStep(OwnedModel):
     def __str__(self) -> str:
         return str(self.status)
 
+    @property
+    def dependencies(self) -> list[int]:
+        """The ids of the steps this one waits for; `services.check_dependencies` keeps them well formed."""
+        return [int(word) for word in (self.depends_on or "").split(",") if word.strip().isdigit()]
+
 
 class PlanExecutionStatus(models.TextChoices):
     PENDING = "pending", _("pending")
