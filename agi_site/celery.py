@@ -4,7 +4,10 @@ import os
 from typing import Any
 
 from celery import Celery, signals
+from kombu.transport import TRANSPORT_ALIASES
 
+# `memory://` is our own: a message there wakes the worker at once.
+TRANSPORT_ALIASES["memory"] = "system.queue.memory_broker:Transport"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agi_site.settings")
 
 app = Celery("agi_site")

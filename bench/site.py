@@ -192,8 +192,8 @@ def _settings(data_dir: str) -> dict[str, str]:
 def running_embedded(**environment: str) -> Iterator[Site]:
     """Everything in one process on SQLite, as `make run` has it."""
     with tempfile.TemporaryDirectory() as data_dir:
-        port = free_ports(1)
-        settings = _settings(data_dir) | {
+        settings, port = _settings(data_dir), free_ports(1)
+        settings |= {
             "PORT": str(port),
             "REDIS_URL": "",
             "DATABASE_URL": f"sqlite:///{data_dir}/agi.sqlite3",
@@ -212,8 +212,8 @@ def running_full_stack() -> Iterator[Site]:
     servers = parts.full_stack()
     parts.empty(servers)
     with tempfile.TemporaryDirectory() as data_dir:
-        port = free_ports(3)
-        settings = _settings(data_dir) | {
+        settings, port = _settings(data_dir), free_ports(3)
+        settings |= {
             "PORT": str(port),
             "FULL_STACK_DIR": data_dir,
             "FULL_STACK_DB": parts.DATABASE,

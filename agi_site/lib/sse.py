@@ -18,8 +18,10 @@ logger = logging.getLogger(__name__)
 # Then the client comes back and is authorised anew: a revoked session ends its streams within this time.
 STREAM_SECONDS = 300.0
 RETRY_MILLISECONDS = 1000
-# Events that come closer together than this leave in one write; the first after a pause leaves at once.
+# Events that come closer together than this leave in one write; the first ones after a pause leave at once:
+# the steps before an answer do not delay its first word.
 COALESCE_SECONDS = 0.02
+BURST_WRITES = 12
 
 
 def sse_response(request: HttpRequest, channel: str, *, after: str | None = None) -> StreamingHttpResponse:
@@ -41,18 +43,32 @@ async def _stream(channel: str, start: str | None) -> AsyncIterator[bytes]:
         start = await asyncio.to_thread(events.last_id, channel)
     # An id without data is remembered by the client, so that even its first return resumes.
     yield f"retry: {RETRY_MILLISECONDS}\nid: {events.normal_id(start)}\n\n".encode()
-    batches = events.follow(channel, start)
+    batches, pace = events.follow(channel, start), Pace()
     try:
         async for batch in batches:
             yield encode(batch) if batch else b": keep-alive\n\n"
             if time.monotonic() > ends_at:
                 break
-            if batch:
+            if batch and pace.is_fast():
                 await asyncio.sleep(COALESCE_SECONDS)
     except ConnectionError as error:
         logger.warning("the stream of %s ended: %s", channel, type(error).__name__)
     finally:
         await batches.aclose()
+
+
+class Pace:
+    """How densely a stream writes: a burst is free, and wins its freedom back while the stream is calmer."""
+
+    def __init__(self) -> None:
+        self._free, self._at = float(BURST_WRITES), time.monotonic()
+
+    def is_fast(self) -> bool:
+        """Count a write; whether the next events should wait for company."""
+        now = time.monotonic()
+        won = (now - self._at) / COALESCE_SECONDS
+        self._free, self._at = min(self._free + won, BURST_WRITES) - 1, now
+        return self._free < 0
 
 
 def encode(batch: Sequence[events.Event]) -> bytes:
