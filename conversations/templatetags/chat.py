@@ -44,6 +44,17 @@ def tool_arguments(arguments: Any) -> list[tuple[str, str]]:
     return [(str(name), _short(value)) for name, value in arguments.items()]
 
 
+@register.filter
+def tool_result(text: str | None) -> list[tuple[str, str]]:
+    """What a tool said as pairs, where it is a plain object; empty for everything else."""
+    try:
+        result = json.loads(text or "")
+    except ValueError:
+        return []
+    plain = isinstance(result, dict) and not any(isinstance(value, dict | list) for value in result.values())
+    return [(str(name), _short(value)) for name, value in result.items()] if plain else []
+
+
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else str(value)
     return text if len(text) <= 300 else text[:299] + "…"

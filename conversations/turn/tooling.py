@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from agi_site.lib.engines.base import ChatMessage, Passage, ToolCall
@@ -32,7 +33,9 @@ def run_call(state: State, call: ToolCall, *, round_number: int) -> ChatMessage:
     state.draft.flush()
     state.save()
     state.publish("tool.started", call_id=call.id, name=call.name, arguments=call.arguments)
+    began = time.monotonic()
     text, entry["status"], execution = _run(state, call)
+    entry["ms"] = round((time.monotonic() - began) * 1000)
     entry |= {"result": text[:RESULT_KEPT], "execution_id": execution.pk if execution else None}
     Message.objects.create(
         conversation=state.conversation,
