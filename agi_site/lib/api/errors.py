@@ -26,6 +26,7 @@ def problem_body(
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn every foreseen exception into problem+json; anything else stays an error of ours."""
+    _answer_in_json(context.get("request"))
     problem = _as_problem(error)
     if problem is not None:
         body = problem_body(
@@ -54,6 +55,14 @@ def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
         status=problem.status, code=problem.code, title=str(problem.message), errors=_texts(problem.errors)
     )
     return JsonResponse(body, status=problem.status, content_type=PROBLEM_TYPE)
+
+
+def _answer_in_json(request: Any) -> None:
+    """A problem is JSON, also where the answer would have been YAML (the OpenAPI document)."""
+    from rest_framework.renderers import JSONRenderer
+
+    if request is not None:
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
 
 
 def _as_problem(error: Exception) -> Problem | None:

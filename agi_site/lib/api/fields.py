@@ -1,12 +1,10 @@
 """Serializers that keep to the rows their person may see and to the rules of their table."""
 
-import math
 from copy import copy
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from agi_site.lib import targets
@@ -36,21 +34,6 @@ class MaskedJSONField(PlainJSONField):
         if not isinstance(data, dict):
             self.fail("invalid")
         return super().to_internal_value(data)
-
-
-class FiniteFloatField(serializers.FloatField):
-    """A number that every database can hold: not infinite, and not "nan"."""
-
-    default_error_messages = {"not_finite": _("The number must be finite.")}
-
-    def to_internal_value(self, data: Any) -> float:
-        try:
-            value = super().to_internal_value(data)
-        except OverflowError:  # a whole number of more digits than a float holds
-            self.fail("not_finite")
-        if not math.isfinite(value):
-            self.fail("not_finite")
-        return value
 
 
 def broken_rules(row: models.Model, *, touched: set[str], unknown: set[str]) -> dict[str, list[Any]]:
@@ -92,7 +75,6 @@ class RowSerializer(serializers.ModelSerializer[Any]):
     serializer_related_field = OwnKeyField
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
         models.JSONField: PlainJSONField,
-        models.FloatField: FiniteFloatField,
         SealedJSONField: MaskedJSONField,
     }
 
