@@ -223,7 +223,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"polling_interval": 0.05}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if not EMBEDDED:
     # Whoever stores a task does not wait for a broker that is away: the sweep sends the wake-up later.
     CELERY_BROKER_TRANSPORT_OPTIONS = {
