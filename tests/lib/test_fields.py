@@ -29,9 +29,9 @@ def test_the_database_fills_in_defaults_for_other_programs(alice) -> None:
 
 def test_paths_that_differ_in_case_are_two_files(alice) -> None:
     sandbox = Sandbox.objects.create(user=alice, image_name="python")
-    SandboxFile.objects.create(sandbox=sandbox, path="/work/A.txt")
-    SandboxFile.objects.create(sandbox=sandbox, path="/work/a.txt")
-    assert SandboxFile.objects.filter(path="/work/a.txt").count() == 1
+    SandboxFile.objects.create(sandbox=sandbox, path="/data/A.txt")
+    SandboxFile.objects.create(sandbox=sandbox, path="/data/a.txt")
+    assert SandboxFile.objects.filter(path="/data/a.txt").count() == 1
 
 
 def test_deleting_a_person_deletes_what_is_theirs_in_the_database_itself(alice) -> None:
