@@ -17,7 +17,7 @@ LONGEST_WAIT_SECONDS = 0.05
 _arrived = threading.Event()
 
 
-class Channel(memory.Channel):  # type: ignore[misc]  # Kombu has no types
+class Channel(memory.Channel):
     """A channel whose messages wake whoever waits for them."""
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
@@ -25,17 +25,18 @@ class Channel(memory.Channel):  # type: ignore[misc]  # Kombu has no types
         _arrived.set()
 
 
-class Transport(memory.Transport):  # type: ignore[misc]
+class Transport(memory.Transport):
     """The transport; one consumer per process, which is the embedded worker."""
 
     Channel = Channel
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **_options: Any) -> None:
         """Deliver one message; raises TimeoutError when none came, soon enough for the loop's other work."""
+        cycle: Any = self.cycle
         for look in itertools.count():
             _arrived.clear()  # before the look, so that no message falls between the two
             try:
-                self.cycle.get(self._deliver, timeout=timeout)
+                cycle.get(self._deliver, timeout=timeout)
                 return
             except Empty:
                 if look and timeout is not None:
