@@ -15,6 +15,7 @@ from tests import parts
 
 # Marks of tests that bring their own database, process or browser: the second run (MariaDB) leaves them out.
 OWN_WORLD = ("browser", "local_model", "docker_engine", "redis", "mariadb", "mysql", "schema")
+DATABASE = pytest.StashKey[Any]()  # what lets code reach the test database between tests
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 
 
@@ -130,12 +131,13 @@ def smollm2() -> str:
     return parts.need(parts.smollm2())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
     """A running Chromium; `browser.new_context(locale="ko-KR").new_page()` opens a page."""
     from playwright.sync_api import sync_playwright
 
-    # Playwright's loop runs in this thread, which Django would take for async code.
+    # Playwright's loop runs in this thread while it is open, and Django takes what runs beside it for async
+    # code. It is closed with the module, so that other modules' tests of async code still run.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
