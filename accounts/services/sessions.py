@@ -74,7 +74,7 @@ def authenticate_token(token: str, *, slide: bool = False) -> Session | None:
     """
     now = timezone.now()
     live = Session.objects.select_related("user").live(now)
-    session: Session | None = live.filter(token=hash_token(token)).order_by()[:1].first()
+    session: Session | None = next(iter(live.filter(token=hash_token(token))), None)
     if session is not None and (session.last_active is None or session.last_active < now - TOUCH_EVERY):
         session.last_active, session.moved = now, True
         if slide:
