@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from agi_site.api_urls import router
 
-EXAMPLES = int(os.environ.get("AGI_FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("AGI_FUZZ_EXAMPLES", "3"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
