@@ -23,5 +23,5 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/auth/", include(auth_urlpatterns)),
     path("v1/", include(router.urls)),
-    re_path(r"^", no_resource),
+    re_path(r"^", no_resource, name="api_no_resource"),
 ]

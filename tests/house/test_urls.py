@@ -9,6 +9,7 @@ from rest_framework.permissions import AllowAny
 
 OPEN_PAGES = {
     "home": "shows what the product is to those who are not signed in",
+    "api_no_resource": "says that there is nothing at an address",
     "system:healthz": "is asked by load balancers; says up or down and nothing else",
     "set_theme": "is a choice visitors make before they sign in",
     "events:conversation": "asks for itself: a stream cannot follow a redirect to a page",
