@@ -48,7 +48,9 @@ def test_a_translation_begins_and_ends_with_the_text_s_own_line_breaks() -> None
         assert english.endswith("\n") == korean.endswith("\n")
 
 
-@pytest.mark.parametrize(("english", "korean"), [("Sign in", "로그인"), ("Knowledge", "지식"), ("Memory", "기억")])
+@pytest.mark.parametrize(
+    ("english", "korean"), [("Sign in", "로그인"), ("Knowledge", "지식"), ("Memory", "기억")]
+)
 def test_the_catalogue_is_in_use(english: str, korean: str) -> None:
     with override("ko"):
         assert gettext(english) == korean
