@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT.parent))
 
 QUESTIONS = ROOT / "guide_questions"
+SETS = ("en", "ko", "third.en", "third.ko")
 RECALLED = 6
 
 
@@ -60,13 +61,13 @@ def read(name: str) -> list[dict[str, Any]]:
 class Bench:
     """A knowledge base of one language, and the guide asked over it."""
 
-    def __init__(self, knowledge: str) -> None:
+    def __init__(self, name: str) -> None:
         from agi_site.lib import engines
         from agi_site.lib.engines.guide import Guide
 
         self.embedding = engines.embedding()
         self.guide = Guide(embedding=self.embedding, language=engines.language())
-        self.rows = read(f"knowledge.{knowledge}.jsonl")
+        self.rows = read(_file("knowledge", name))
         self.vectors = self.embedding.embed_documents([f"{r['title']}\n{r['content']}" for r in self.rows])
 
     def recall(self, text: str) -> tuple[list[Any], Any]:
@@ -91,14 +92,20 @@ class Bench:
         return Outcome(question, reply, cited, events[-1].notes.get("kind", ""))
 
 
+def _file(kind: str, name: str) -> str:
+    """ "en" are the first author's files, "third.en" those of another."""
+    *author, language = name.split(".")
+    return ".".join([*author, kind, language, "jsonl"])
+
+
 def questions(name: str) -> list[Question]:
-    rows = read(f"questions.{name}.jsonl")
+    rows = read(_file("questions", name))
     return [Question(r["question"], r["passage"], r["answer"], at % 2 == 0) for at, r in enumerate(rows)]
 
 
-def evaluate(language: str) -> list[Outcome]:
-    bench = Bench(language)
-    return [bench.ask(question) for question in questions(language)]
+def evaluate(name: str) -> list[Outcome]:
+    bench = Bench(name)
+    return [bench.ask(question) for question in questions(name)]
 
 
 def evaluate_cross() -> list[Outcome]:
@@ -136,9 +143,9 @@ def fit() -> None:
     from agi_site.lib.engines.guide.evidence import features
 
     rows, labels = [], []
-    for language in ("en", "ko"):
-        bench = Bench(language)
-        for question in questions(language):
+    for name in SETS:
+        bench = Bench(name)
+        for question in questions(name):
             if not question.even:
                 continue
             for passages, vector in _variants(bench, question):
@@ -184,10 +191,10 @@ def main() -> None:
         fit()
         return
     print(f"embedding: {engines.embedding().name}; {RECALLED} passages recalled")
-    for language in ("en", "ko"):
-        outcomes = evaluate(language)
-        report(f"{language}, tuned half", [o for o in outcomes if o.question.even], misses=options.misses)
-        report(f"{language}, other half", [o for o in outcomes if not o.question.even], misses=options.misses)
+    for name in SETS:
+        outcomes = evaluate(name)
+        report(f"{name}, tuned half", [o for o in outcomes if o.question.even], misses=options.misses)
+        report(f"{name}, other half", [o for o in outcomes if not o.question.even], misses=options.misses)
     report("across languages", evaluate_cross(), misses=options.misses)
 
 

@@ -9,12 +9,8 @@ from agi_site.lib.engines.analysis import language_of
 from agi_site.lib.engines.guide import asking
 from agi_site.lib.engines.guide.evidence import Evidence
 from agi_site.lib.engines.guide.phrases import say
-from agi_site.lib.engines.guide.words import content_words, sentences
+from agi_site.lib.engines.guide.words import answer_part, content_words, leans, sentences
 
-_LEANING = re.compile(
-    r"^(?:It|They|He|She|This|These|Those|Its|Their|Then|Above that|Below that|After that|In that case)\b"
-    r"|^(?:이는|이것은|그는|그녀는|그다음|그 다음|그 뒤|이때|이 경우|또한|다만|단)\b"
-)
 _GOES_ON = re.compile(
     r"^(?:Then|After that|Next|Finally|Choose|If)\b|^(?:그다음|그 다음|그런 다음|이어서|마지막으로)"
 )
@@ -30,20 +26,22 @@ def compose(question: str, language: str, found: Sequence[Evidence]) -> str:
     parts = [_stretch(question, best)]
     for other in found[1:3]:
         near = best.rank - other.rank < CLOSE and other.fit >= 0
-        if near and other.passage.id == best.passage.id and other.sentence not in parts[0]:
-            parts.append(other.sentence)
+        if near and other.passage.id == best.passage.id and answer_part(other.sentence) not in parts[0]:
+            parts.append(answer_part(other.sentence))
             break
     return " ".join(_cite(part, best, language) for part in parts)
 
 
 def _stretch(question: str, item: Evidence) -> str:
-    """The sentence, with the one before it when it leans on that, or the next when that goes on with the
-    steps.
+    """The sentence, with the one it leans on when it cannot stand alone, and the next when that goes on with
+    the steps.
     """
     whole = sentences(item.passage.content)
-    chosen = [item.sentence]
-    if item.place > 0 and _LEANING.search(item.sentence):
-        chosen.insert(0, whole[item.place - 1])
+    chosen = [answer_part(item.sentence)]
+    if leans(item.sentence):
+        before = next((at for at in range(item.place - 1, -1, -1) if not leans(whole[at])), None)
+        if before is not None:
+            chosen.insert(0, answer_part(whole[before]) + (" …" if before < item.place - 1 else ""))
     following = whole[item.place + 1] if item.place + 1 < len(whole) else ""
     if asking.kind_of(question) == "manner" and _GOES_ON.search(following):
         chosen.append(following)
@@ -62,7 +60,12 @@ def _cite(text: str, item: Evidence, language: str) -> str:
 
 def is_vague(question: str, found: Sequence[Evidence]) -> bool:
     """Whether a question of one or two words could mean either of two passages that are about as near."""
-    if not found or len(content_words(question)) > 1 or asking.kind_of(question) != "thing":
+    if (
+        not found
+        or asking.points_back(question)
+        or len(content_words(question)) > 1
+        or asking.kind_of(question) != "thing"
+    ):
         return False
     best = found[0]
     other = next((item for item in found if item.passage.id != best.passage.id), None)

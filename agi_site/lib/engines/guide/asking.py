@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from agi_site.lib.engines.analysis.entities import find_entities
 from agi_site.lib.engines.analysis.names import find_names
+from agi_site.lib.engines.guide.words import content_words, overlap
 
 # First match wins; each kind names what the answering sentence must hold (see _HOLDS).
 _ASKS = r"(?:^|[,:;]\s|\b(?:know|tell me|say|and|until|by|since|to|with|from|for|of)\s)"
@@ -25,20 +27,26 @@ _KINDS: list[tuple[str, re.Pattern[str]]] = [
     ("clock", re.compile(r"what time|at which hour|몇 시(?!간)", re.IGNORECASE)),
     ("year", re.compile(r"(?:what|which) year|몇 년도|어느 해|[한된] 해[는가]", re.IGNORECASE)),
     ("port", re.compile(r"(?:which|what) port|몇 번 포트", re.IGNORECASE)),
+    ("height", re.compile(r"how (?:tall|high|deep|wide)\b|높이[는가]|키[는가] (?:얼마|몇)|폭[은이]|깊이[는가]", re.IGNORECASE)),
+    ("weight", re.compile(r"how heavy|how much (?:do|does|did|can|will) [^?]*\b(?:weigh|carry|lift)|무게|몇 ?(?:kg|킬로그램|그램)", re.IGNORECASE)),
+    ("distance", re.compile(r"how far(?! in advance)\b|몇 ?(?:km|킬로미터|미터)|거리[는가] (?:얼마|몇)|얼마나 (?:먼|멀|멀리)", re.IGNORECASE)),
+    ("degrees", re.compile(r"how (?:hot|cold|warm)\b|what temperature|몇 도(?![시로])|온도", re.IGNORECASE)),
+    ("speed", re.compile(r"how fast\b|top speed|속도[는가]", re.IGNORECASE)),
     ("money", re.compile(
-        r"how much (?:do|does|did|is|are|will|would|can|should|may|money)\b|what(?:'s| is| was| are| were)[^?]{0,25}\b(?:prices?|costs?|fees?|revenue)\b"
-        r"|what (?:do|does|did|will)\b.*\b(?:costs?|earn|pay)\b|how expensive|얼마(?!나|\s?동안)|(?:[값가]격|비용|요금|매출|연봉)[이은] (?:어떻게|뭐|얼마)", re.IGNORECASE)),
+        r"how much (?:do|does|did|is|are|will|would|can|should|may|money)\b|what(?:'s| is| was| are| were)[^?]{0,25}\b(?:prices?|costs?|fees?|revenue|budget)\b"
+        r"|what (?:do|does|did|will)\b.*\b(?:costs?|earn|pay)\b|how expensive|얼마(?!나|\s?동안)|(?:[값가]격|비용|요금|매출|연봉|예산)[이은] (?:어떻게|뭐|얼마)", re.IGNORECASE)),
     ("duration", re.compile(r"how long|how quickly|how soon|how far in advance|for how many (?:days|weeks|months|years|hours)|(?:within|after|in) how many|notice period"
                             r"|얼마 ?동안|얼마나 걸|며칠|몇 (?:시간|달|주|개월|분|년)|기간[은이]|얼마나 되나", re.IGNORECASE)),
     ("often", re.compile(r"how often|how frequently|얼마나 자주", re.IGNORECASE)),
     ("count", re.compile(r"how many|how much|how heavy|how large|how big|how tall|what number|몇 ?[가-힣]", re.IGNORECASE)),
     ("person", re.compile(rf"{_ASKS}who(?:m|se)?\b|누가|누구|책임자[는가]|담당자[는가]", re.IGNORECASE)),
     ("time", re.compile(rf"{_ASKS}when\b|what date|on what day|언제|날짜|월급날", re.IGNORECASE)),
-    ("place", re.compile(rf"{_ASKS}where\b|어디|장소[는가]", re.IGNORECASE)),
     ("named", re.compile(
         r"\b(?:which|what) (?:\w+ )?(?:company|brand|app(?:lication)?|program|software|language|database|client|tool|platform|vendor|manufacturer"
-        r"|gateway|city|country|framework)\b", re.IGNORECASE)),
-    ("reason", re.compile(rf"{_ASKS}why\b|왜 |이유", re.IGNORECASE)),
+        r"|gateway|city|country|framework)\b"
+        r"|(?:회사|업체|제조사|브랜드|거래처|앱|프로그램|언어|도구|운영 ?체제)[가는은이]? ?(?:어디|뭐|무엇)|(?:어느|어떤|무슨) (?:회사|업체|제조사|브랜드|거래처|앱|프로그램|언어|도구)", re.IGNORECASE)),
+    ("place", re.compile(rf"{_ASKS}where\b|어디|장소[는가]", re.IGNORECASE)),
+    ("reason", re.compile(rf"{_ASKS}why\b|\bwhat (?:caused|was the (?:cause|reason))|왜 |이유|원인", re.IGNORECASE)),
     ("manner", re.compile(r"\bhow (?:do|can|to|should|does)\b|what should i do|what happens|어떻게|방법", re.IGNORECASE)),
 ]  # fmt: skip
 
@@ -65,7 +73,7 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _MONEY = re.compile(
-    r"[$€£₩]\s?\d|\d[\d,.]*\s?(?:dollars?|euros?|pounds?|won|USD|EUR|KRW)|\d[\d,]*\s?[만천백]*\s?[만천백]?\s?원|[만천백]\s?원|달러|유로|free\b|무료|공짜",
+    r"[$€£₩]\s?\d|\d[\d,.]*\s?(?:dollars?|euros?|pounds?|won|USD|EUR|KRW)|\d[\d,]*\s?[십백천만억조]*(?:\s?\d*[십백천만억조]+)*\s?원|[십백천만억조]\s?원|달러|유로|free\b|무료|공짜",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(
@@ -76,15 +84,26 @@ _PLACE = re.compile(
     r"\b(?:at|in|on|from|to|under|below|beside|near|through|into)\s(?:the\s)?\w|[가-힣](?:에서|에 |으로|로 |에$)|층|역|센터|지하|spaces?|floor",
     re.IGNORECASE,
 )
-_PERSON = re.compile(
-    r"\b[A-Z][\w'-]+\s[A-Z][\w'-]+|\b(?:manager|lead|head|team|director|officer|desk|resources|department|engineer|boss|"
-    r"approval|reviewers?)\b|[가-힣]{2,4} ?(?:팀장|파트장|대리|과장|차장|부장|사원|선임|책임|이사|대표|소장|매니저|교수|님|씨)|팀[이은는에의]|본부장|담당|[가-힣]{3}(?:과|와) [가-힣]{3}"
+_NO_NAME = (
+    r"The|A|An|In|On|At|By|For|From|To|Of|With|Our|My|Your|Its|Their|His|Her|This|That|These|Those|When|If|After|Before|Since|"
+    r"And|But|All|Every|Each|No|New|January|February|March|April|May|June|July|August|September|October|November|December|"
+    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|Open|Press|Choose|Select|Settings|Street|Road|Hall|Museum|Café"
+)
+_CAP = rf"(?!(?:{_NO_NAME})\b)[A-Z][\w'’-]+"
+_FULL_NAME = re.compile(
+    rf"\b{_CAP}(?:\s(?:[a-z]{{2,3}}\s)?{_CAP})+"
+    r"|[가-힣]{2,4} ?(?:팀장|파트장|대리|과장|차장|부장|사원|선임|책임(?![을자])|이사|대표|소장|매니저|교수|박사|선생|님|씨)"
+)
+_ROLE = re.compile(
+    r"\b(?:manager|lead|head|team|director|officer|desk|resources|department|engineer|boss|approval|reviewers?|wardens?|gardener)\b"
+    r"|팀[이은는에의]|본부장|담당|당직|[가-힣]{3}(?:과|와) [가-힣]{3}"
 )
 _NAME_AFTER = re.compile(
-    r"\b(?:with|by|to|is|manager|lead|named|called|and|contact|register with)\s[A-Z][a-z]+\b|(?<![가-힣])[김이박최정강조윤장임한서신권황안송홍전고문양손배백허유남심노하][가-힣]{2}(?:이|가|입니다|에게)(?![가-힣])"
+    r"\b(?:with|by|to|is|manager|lead|named|called|and|contact|register with)\s[A-Z][a-z]+\b|(?<![가-힣])[김이박최정강조윤장임한서신권황안송홍전고문양손배백허유남심노하차변구석도탁마오류곽성주우민진지엄채원방공현함염여추][가-힣]{2}(?:이|가|은|는|만|이다|이고|이며|다|입니다|에게)(?![가-힣])"
 )
 _REASON = re.compile(
-    r"because|since|so that|due to|in order|if |when |때문|위해|므로|하므로|면 |해서|니까", re.IGNORECASE
+    r"because|since|so that|due to|in order|if |when |cause|reason|원인|사유|이유|때문|위해|므로|하므로|면 |해서|니까",
+    re.IGNORECASE,
 )
 
 _HOLDS: dict[str, re.Pattern[str]] = {
@@ -98,40 +117,42 @@ _HOLDS: dict[str, re.Pattern[str]] = {
     "money": _MONEY,
     "duration": _SPAN,
     "often": re.compile(
-        rf"every|each|once|twice|daily|weekly|monthly|마다|매일|매주|매달|한 번|격주|{_SPAN.pattern}",
+        r"\bevery\b|\beach\b|\bonce\b|\btwice\b|times an?\b|daily|weekly|monthly|quarterly|yearly|마다|매일|매주|매달|매년|분기|(?:\d|한|두|세|네|다섯) ?[번회]|격주",
         re.IGNORECASE,
     ),
+    "height": re.compile(
+        r"\d[\d,.]*\s?-?(?:m|cm|mm|met(?:er|re)s?|feet|foot|ft|inch(?:es)?|stor(?:e?ys|ies)|미터|센티미터|층)(?![A-Za-z])",
+        re.IGNORECASE,
+    ),
+    "weight": re.compile(
+        r"\d[\d,.]*\s?-?(?:kg|g|kilos?|kilograms?|grams?|pounds|lbs?|tons?|tonnes?|킬로|킬로그램|그램|톤)(?![A-Za-z])",
+        re.IGNORECASE,
+    ),
+    "distance": re.compile(
+        r"\d[\d,.]*\s?-?(?:km|m|kilomet(?:er|re)s?|met(?:er|re)s?|miles?|minutes|feet|yards|킬로미터|킬로|미터|분)(?![A-Za-z])",
+        re.IGNORECASE,
+    ),
+    "degrees": re.compile(r"\d\s?(?:°|degrees?|℃|도)", re.IGNORECASE),
+    "speed": re.compile(
+        r"\d\s?(?:km/h|mph|knots|kilomet|Mbps|Mbit|Gbit|킬로|노트|기가|메가)|시속|초속", re.IGNORECASE
+    ),
     "count": _NUMBER,
-    "person": re.compile(f"{_PERSON.pattern}|{_NAME_AFTER.pattern}"),
     "time": re.compile(f"{_WHEN.pattern}|{_SPAN.pattern}", re.IGNORECASE),
     "place": _PLACE,
     "reason": _REASON,
 }
-HARD = frozenset(
-    {
-        "email",
-        "phone",
-        "url",
-        "address",
-        "secret",
-        "percent",
-        "clock",
-        "weekday",
-        "year",
-        "port",
-        "money",
-        "duration",
-        "count",
-    }
-)
 _COUNTER = re.compile(r"몇 ?(명|층|개|회|번|대|쪽|장|면|잔|글자|자|kg|킬로|퍼센트)")
 _SAME_COUNTER = {"글자": "자", "번": "[회번]", "킬로": "(?:kg|킬로)", "면": "[면대]", "대": "[대면]"}
 
 
 _MANY = re.compile(r"how many (?:[\w'-]+ ){0,2}?(\w+s|people|staff|feet|money)\b", re.IGNORECASE)
 _TIME_UNITS = {"day", "hour", "minute", "week", "month", "year", "second"}
+_NO_THINGS = (
+    r"january|february|march|april|may|june|july|august|september|october|november|december|am|pm|percent|euros?|dollars?|pounds|won"
+    r"|kg|g|km|cm|mm|degrees?|kilomet(?:er|re)s?|met(?:er|re)s?|grams?|kilograms?|GB|MB|TB"
+)
 _COUNTED = re.compile(
-    rf"(?:\d[\d,.]*|{_NUMBER_WORD})(?:th|st|nd|rd)?[\s-]+((?!(?:and|or|by|is|are|was|to|in|on|at|for|from|until|as)\b)[a-z]+)[\s-]?([a-z]*)[\s-]?([a-z]*)",
+    rf"(?:\d[\d,.]*|{_NUMBER_WORD})(?:th|st|nd|rd)?[\s-]+((?!(?:and|or|by|is|are|was|to|in|on|at|for|from|until|as|{_NO_THINGS})\b)[a-z]+)[\s-]?([a-z]*)[\s-]?([a-z]*)",
     re.IGNORECASE,
 )
 
@@ -173,13 +194,50 @@ def fit(question: str, kind: str, sentence: str) -> float:
             if reached or re.search(r"내선|extension|\bdesk\b|\bcall\b", sentence, re.IGNORECASE)
             else -1.0
         )
-    if kind == "named" and re.search("[A-Za-z]", sentence):
-        fresh = re.findall(r"(?<!^)(?<![.?!] )\b(?!IT\b|HR\b)[A-Z][A-Za-z+#.0-9]*", sentence)
-        return 1.0 if any(name.lower() not in question.lower() for name in fresh) else -1.0
+    if kind == "named":
+        return _names_one(question, sentence)
+    if kind == "person":
+        return _tells_who(question, sentence)
+    return _holds(kind, sentence)
+
+
+_FIRM = re.compile(r"회사|업체|제조사|거래처|브랜드")
+_OF_A_FIRM = re.compile(
+    r"만든|만들|제조|제작|공급|납품|개발한|개발했|주식회사|[A-Za-z]{3,}|[가-힣]{2,}(?:전자|로보틱스|물류|테크|소프트|시스템|산업|제약|은행|그룹|건설|식품|항공|통신)"
+)
+
+
+def _names_one(question: str, sentence: str) -> float:
+    """For a question after a company, a tool, a language: whether a name stands there that it does not
+    hold.
+    """
+    if _FIRM.search(question) and re.search("[가-힣]", sentence):
+        return 0.0 if _OF_A_FIRM.search(sentence) else -1.0
+    if not re.search("[A-Za-z]", sentence):
+        return 0.0
+    fresh = re.findall(r"(?<!^)(?<![.?!] )\b(?!IT\b|HR\b)[A-Z][A-Za-z+#.0-9]*", sentence)
+    return 1.0 if any(name.lower() not in question.lower() for name in fresh) else -1.0
+
+
+def _holds(kind: str, sentence: str) -> float:
     pattern = _HOLDS.get(kind)
     if pattern is None:
         return 0.0
     return 1.0 if pattern.search(sentence) else -1.0
+
+
+def _tells_who(question: str, sentence: str) -> float:
+    """1 when the sentence names a person whom the question does not, 0.4 when it tells a role, else -1."""
+    low = question.lower()
+    found = [*_FULL_NAME.finditer(sentence), *_NAME_AFTER.finditer(sentence)]
+    if any(match.group().lower() not in low and not _quoted(sentence, match.start()) for match in found):
+        return 1.0
+    return 0.4 if _ROLE.search(sentence) else -1.0
+
+
+def _quoted(sentence: str, at: int) -> bool:
+    """Whether the place stands in quotation marks, as titles of works do."""
+    return sentence[:at].count('"') % 2 == 1 or sentence[:at].count("“") > sentence[:at].count("”")
 
 
 # Words that exclude each other: a sentence about lunch does not answer a question about dinner.
@@ -203,6 +261,10 @@ _TELLING = (
     "dinner|supper|저녁",
     "unpaid|무급",
     "parental|maternity|paternity|육아|출산",
+    "deputy|deputies|부총괄|부책임자|부팀장|부회장|부관리자|부대표|부감독|부위원장|부단장",
+    "sick|병가",
+    "former|predecessor|previously|전임",
+    "successor|후임",
 )
 _MOVING = re.compile(
     r"tomorrow|yesterday|last (?:year|month|week)|right now|내일|어제|작년|지난해|지난 ?(?:달|주|해)",
@@ -215,9 +277,44 @@ _PERSONAL = re.compile(
 )
 
 
+_POINTS_BACK = re.compile(
+    r"\b(?:it|its|it's|they|them|their|he|him|his|she|her|this|that one|there)\b"
+    r"|(?:^|\s)(?:그건|그거|그게|그것[은이의도]?|그걸|그 (?:프로젝트|사람|회사|제품|행사|모임|서버|분)|그분|그는|그녀|거긴|거기|이건|이거)",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(
+    r"^(?:and|but|so|then|what about|how about)\b|^(?:그럼|그러면|그리고|그런데|근데)(?=\s)", re.IGNORECASE
+)
+_SHORT = 4
+
+
+def points_back(question: str) -> bool:
+    """Whether a short question speaks of something by a pronoun: "When does it start?"."""
+    return (
+        bool(_POINTS_BACK.search(question)) and len(content_words(_POINTS_BACK.sub(" ", question))) <= _SHORT
+    )
+
+
+def goes_on(question: str) -> bool:
+    """Whether the question opens as a follow-up: "And the budget?"."""
+    return bool(_GOES_ON.match(question)) and len(content_words(question)) <= _SHORT
+
+
 def is_personal(question: str) -> bool:
     """Whether the question is about the person who asks, so that only memories can answer it."""
     return bool(_PERSONAL.search(question))
+
+
+_ROW = re.compile(r"^(?P<label>[^—]{1,80}) — [^:—]+: ")
+
+
+def is_other_row(asked: Sequence[str], sentence: str) -> bool:
+    """Whether the sentence is a table's row and the question names neither its label nor a number in it."""
+    row = _ROW.match(sentence)
+    if row is None:
+        return False
+    held = [*content_words(row["label"]), *re.findall(r"\d[\d,.]*\d|\d", sentence)]
+    return not any(overlap(word, held) >= 0.9 for word in asked)
 
 
 def contradicts(question: str, sentence: str, context: str) -> bool:
@@ -281,5 +378,7 @@ def _names(question: str) -> list[str]:
     return [
         n
         for n in found
-        if n.lower() not in _GENERIC and not re.search(r"(?:ese|ish|ian|ean|can|nch|tch)$", n)
+        if n.lower() not in _GENERIC
+        and not re.fullmatch(r"Q[1-4]", n)
+        and not re.search(r"(?:ese|ish|ian|ean|can|nch|tch)$", n)
     ]

@@ -21,6 +21,7 @@ from agi_site.lib.engines.base import (
     ToolCalls,
     Vector,
 )
+from agi_site.lib.engines.guide import asking
 from agi_site.lib.engines.guide.answering import compose, is_vague
 from agi_site.lib.engines.guide.evidence import SUPPORTED, Evidence, Finder
 from agi_site.lib.engines.guide.phrases import CONNECT_SIGN, say
@@ -43,10 +44,19 @@ _CANNOT = {"out_of_scope", "create_work", "run_code", "create_plan"}
 _REMEMBER = re.compile(
     r"^\s*(?:(?:please|could you|can you|i want you to)\s)*(?:remember|keep in mind|note|make a note|don't forget|save|store|memorize|bear in mind|take a note|jot"
     r"(?: this)? down|write down)(?:\s(?:that|this|the fact that))?\s*[:,]?\s*|^\s*(?:기억해 ?(?:줘|둬|주세요)?|메모해 ?(?:줘|둬)?|저장해 ?줘|적어 ?(?:줘|둬|놔))\s*[:,]\s*"
-    r"|(?:\s*(?:라는|다는|라고|다고|이라고|인|는|은)?\s?(?:걸|것을|거|사실을)?\s*,?\s*(?:꼭\s)?(?:기억해|메모해|저장해|적어|명심해|외워|알아|기록해|염두에)\s?(?:줘|둬|놔|주세요|줄래|두세요)?(?:요)?[.!?]*)$",
+    r"|(?:\s*(?:라는|(?<=다)는|이라고|라고|(?<=다)고|인|는|은)?\s?(?:걸|것을|거|사실을)?\s*,?\s*(?:꼭\s)?(?:기억해|메모해|저장해|적어|명심해|외워|알아|기록해|염두에)\s?(?:줘|둬|놔|주세요|줄래|두세요)?(?:요)?[.!?]*)$",
+    re.IGNORECASE,
+)
+_ASKS_FACT = re.compile(
+    r"^(?:who|whose|when|where|which|why|how (?:many|much|long|often|far|old|tall))\b|누가|누구|언제|어디|얼마|몇 ?[가-힣]",
     re.IGNORECASE,
 )
 _LONG_ENOUGH_TO_ASK = 3
+_LONGEST_BEFORE = 200
+_FORMULAS = [
+    ("goodbye", re.compile(r"(?:잘 ?(?:있어|가|자)|또 ?봐|다음에 ?봐|수고해|see (?:you|ya)|good night)(?:요|라)?[\s!.~]*", re.IGNORECASE)),
+    ("small_talk", re.compile(r"(?:잘 ?지내|어떻게 ?지내|뭐 ?해|how are you(?: doing)?(?: today)?|what'?s up|how'?s it going)(?:요|니|냐|세요)?[\s?!.~]*", re.IGNORECASE)),
+]  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -112,9 +122,28 @@ class Guide:
             return _Reply("", {**notes, "kind": "tool", "tool": call.name}, (call,))
         if early := self._early(text, language, analysis):
             return _Reply(early[1], {**notes, "kind": early[0]})
-        found = self._finder.find(text, vector, request.passages)
+        found = self._found(request, text, vector)
         notes |= _notes(found)
         return self._grounded(request, text, language, analysis, found, notes)
+
+    def _found(self, request: ChatRequest, text: str, vector: Vector) -> list[Evidence]:
+        """Evidence for the question; one that follows on the question before is read together with that."""
+        before = _question_before(request)
+        back, on = asking.points_back(text), asking.goes_on(text)
+        together: list[Evidence] = []
+        if before and back:
+            together = self._together(request, text, before)
+            if together and together[0].support >= SUPPORTED:
+                return together
+        found = self._finder.find(text, vector, request.passages)
+        if before and on and not back and not (found and found[0].support >= SUPPORTED):
+            together = self._together(request, text, before)
+            return together if together and together[0].support >= SUPPORTED else found
+        return found
+
+    def _together(self, request: ChatRequest, text: str, before: str) -> list[Evidence]:
+        row: Vector = self._embedding.embed_queries([f"{before} {text}"])[0]
+        return self._finder.find(text, row, request.passages, before=before)
 
     def _vector(self, text: str, given: Vector | None) -> Vector:
         if given is not None and given.shape == (self._embedding.dimension,):
@@ -124,6 +153,9 @@ class Guide:
 
     def _early(self, text: str, language: str, analysis: Analysis) -> tuple[str, str] | None:
         """Requests that need no passages and cannot be mistaken for a question about them."""
+        for name, formula in _FORMULAS:
+            if formula.fullmatch(text):
+                return name, say(language, _SOCIAL[name])
         intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
         if intent == "remember_this" and sure >= 0.5 and not text.rstrip().endswith("?"):
             what = _REMEMBER.sub("", text, count=1).strip(" .!")
@@ -154,7 +186,7 @@ class Guide:
             return _Reply(asked, {**notes, "kind": "ask_back"})
         if found and found[0].support >= SUPPORTED:
             return _Reply(compose(text, language, found), {**notes, "kind": "answer"})
-        if intent in _CANNOT and sure >= 0.5:
+        if intent in _CANNOT and sure >= 0.5 and not _ASKS_FACT.search(text):
             return _Reply(self._with_hint(request, language, "cannot"), {**notes, "kind": "cannot"})
         key = "not_found_memory" if intent == "recall_memory" and sure >= 0.5 else "not_found"
         return _Reply(self._with_hint(request, language, key), {**notes, "kind": "not_found"})
@@ -163,6 +195,12 @@ class Guide:
         """The text, and how to connect a model unless this conversation has been told already."""
         told = any(CONNECT_SIGN in m.content for m in request.messages if m.role == "assistant")
         return say(language, key) if told else f"{say(language, key)} {say(language, 'connect')}"
+
+
+def _question_before(request: ChatRequest) -> str:
+    """What the person said before their last message; "" when that was the first or a long text."""
+    said = [message.content.strip() for message in request.messages if message.role == "user"]
+    return said[-2] if len(said) > 1 and len(said[-2]) <= _LONGEST_BEFORE else ""
 
 
 def _notes(found: list[Evidence]) -> dict[str, Any]:

@@ -82,16 +82,22 @@ class Finder:
         self._cache = RowCache(embedding)
         self._e5 = "e5" in embedding.name
 
-    def find(self, question: str, vector: Vector, passages: Sequence[Passage]) -> list[Evidence]:
-        """Evidence for the question, best first; empty when there are no passages."""
+    def find(
+        self, question: str, vector: Vector, passages: Sequence[Passage], *, before: str = ""
+    ) -> list[Evidence]:
+        """Evidence for the question, best first; empty when there are no passages.
+
+        `before` is what a question that cannot stand alone follows on; `vector` is then of both together.
+        """
+        asked_for, question = question, f"{before} {question}".strip()
         places = [(p, at, text) for p in passages for at, text in enumerate(sentences(p.content))][
             :MOST_SENTENCES
         ]
         if not places:
             return []
-        kind = asking.kind_of(question)
+        kind = asking.kind_of(asked_for)
         asked = content_words(question)
-        near = self._cache.rows([f"{p.title}: {text}" if p.title else text for p, _, text in places]) @ vector
+        near = self._cache.rows([_in_context(p, text) for p, _, text in places]) @ vector
         wholes = {p.number: f"{p.title}\n{p.content}" for p in passages}
         whole_near = dict(zip(wholes, self._cache.rows(list(wholes.values())) @ vector, strict=True))
         words = {number: content_words(text) for number, text in wholes.items()}
@@ -107,7 +113,7 @@ class Finder:
                     passage_near=float(whole_near[passage.number]),
                     words=_share(asked, own),
                     passage_words=_share(asked, words[passage.number]),
-                    fit=_fit(question, kind, passage, text),
+                    fit=_fit(question, asked_for, kind, passage, text),
                     rank=0.0,
                     across=bool(_HANGUL.search(question)) != bool(_HANGUL.search(text)),
                 )
@@ -126,20 +132,26 @@ class Finder:
         if len(chosen) < 2:
             return replace(item, support=_support(item, e5=self._e5))
         shorter = [" ".join(tokens[:at] + tokens[at + 1 :]) for at in chosen]
-        title = item.passage.title
-        row = self._cache.rows([f"{title}: {item.sentence}" if title else item.sentence])[0]
+        row = self._cache.rows([_in_context(item.passage, item.sentence)])[0]
         change = self._embedding.embed_queries(shorter) @ row - item.near
         item = replace(item, gain=float(change.max()), drift=float(change.mean()))
         return replace(item, support=_support(item, e5=self._e5))
 
 
-def _fit(question: str, kind: str, passage: Passage, sentence: str) -> float:
+def _in_context(passage: Passage, sentence: str) -> str:
+    """The sentence as it is embedded: behind its title, which tells what a pronoun stands for."""
+    return f"{passage.title}: {sentence}" if passage.title else sentence
+
+
+def _fit(question: str, asked_for: str, kind: str, passage: Passage, sentence: str) -> float:
     context = f"{passage.title}\n{passage.content}"
     if asking.contradicts(question, f"{passage.title} {sentence}", context):
         return -1.0
+    if asking.is_other_row(content_words(question), sentence):
+        return -1.0
     if passage.kind == "knowledge" and asking.is_personal(question):
         return -1.0
-    return asking.fit(question, kind, sentence)
+    return asking.fit(asked_for, kind, sentence)
 
 
 def _share(asked: Sequence[str], held: Sequence[str]) -> float:

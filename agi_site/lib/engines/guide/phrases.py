@@ -75,7 +75,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "not_found": "제가 아는 내용에서는 찾지 못했습니다.",
         "not_found_memory": "알려 주신 내용에서는 찾지 못했습니다.",
         "near_title": "가장 가까운 자료는 “{title}”이지만 이 질문의 답은 들어 있지 않습니다.",
-        "ask_back": "“{first}”와 “{second}” 가운데 어느 쪽을 말씀하시나요? 조금 더 자세히 물어봐 주세요.",
+        "ask_back": "“{first}”, “{second}” 가운데 어느 쪽을 말씀하시나요? 조금 더 자세히 물어봐 주세요.",
         "cannot": "그 일은 할 수 없습니다. 저는 지식 베이스에서 답을 찾고 간단한 도구를 씁니다.",
         "connect": (
             "자유로운 답변을 원하시면 언어 모델을 연결하세요. CHAT_BASE_URL을(필요하면 CHAT_API_KEY와 CHAT_MODEL도) 설정하고 "

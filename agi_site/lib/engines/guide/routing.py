@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from agi_site.lib.engines.analysis.entities import QUOTED
 from agi_site.lib.engines.base import Analysis, ToolCall, ToolSpec
 from agi_site.lib.engines.guide.arithmetic import expression_of
-from agi_site.lib.engines.guide.zones import zone_of
+from agi_site.lib.engines.guide.words import content_words
+from agi_site.lib.engines.guide.zones import without_zones, zone_of
 
 _TIME = re.compile(
     r"what(?:'s| is)? (?:the )?(?:current |local )?(?:time|date|day)\b(?! (?:of|does|do|is the|should|can|will|did))|current (?:time|date)|\btime is it|\bwhat day is it"
@@ -18,6 +19,11 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 _NOW = re.compile(r"\bnow\b|current|today|\bis it\b|지금|현재|오늘", re.IGNORECASE)
+_OF_THE_CLOCK = re.compile(
+    r"몇 ?시\S*|몇 ?월\S*|며칠\S*|몇 ?일\S*|무슨 ?요일\S*|(?:지금|현재|오늘|올해|현지|요일|날짜|시간|시각|어떻게|UTC|GMT)\S*|\b(?:time|date|day|clock|hour|zone|now|current|currently"
+    r"|local|today'?s?|weekday|week|month|year|o'clock|exact|say|check|clue|idea|hey|what'?s|over)\b",
+    re.IGNORECASE,
+)
 _CALCULATE = re.compile(
     r"calculat|compute|how much is|what(?:'s| is)|work out|equals|=|계산|얼마|몇|더해|빼|곱|나누|의 \d|합계|평균|^[\d\s().+*/^x×÷-]+\??$",
     re.IGNORECASE,
@@ -64,6 +70,8 @@ def _sum(text: str, intent: str, sure: float) -> str | None:
 
 
 def _wants_time(text: str, intent: str, sure: float) -> bool:
+    if not _NOW.search(text) and _speaks_of_more(text):
+        return False
     asked = bool(_TIME.search(text))
     if intent == "ask_time":
         short = sure >= 0.7 and len(text) < 30
@@ -78,6 +86,14 @@ def _wants_time(text: str, intent: str, sure: float) -> bool:
         and len(text) < 60
         and intent not in {"remember_this", "recall_memory"}
     )
+
+
+def _speaks_of_more(text: str) -> bool:
+    """Whether the text names anything beside the clock, the calendar and a place: the question is then when
+    something happens, not how late it is.
+    """
+    bare = without_zones(_OF_THE_CLOCK.sub(" ", text))
+    return any(len(word) > 1 for word in content_words(bare))
 
 
 def query_of(text: str) -> str:

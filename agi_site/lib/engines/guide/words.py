@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns are read whole, line by line
 """Sentences and content words, Korean and English, by rules."""
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|prof|st|inc|ltd|approx)|\b[A-Z])\.$", re.IGNORECASE
 )
 _MARKUP = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|#{1,6})\s+")
+_ASKED = re.compile(r"^(?:[-*#\s]*)(?:Q|Question|질문|문)\d*\s?[:.)]\**\s?", re.IGNORECASE)
+_ANSWERED = re.compile(r"^[^?]{3,200}\?\**\s+(?:\**(?:A|Answer|답변|답)\d*\s?[:.)]\**\s?)?", re.IGNORECASE)
 LONGEST_SENTENCE = 600
 
 _STOP_EN = frozenset(
@@ -234,7 +237,22 @@ _SUFFIXES = (
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences and list items of a text, in order; one that has no end within 600 characters is cut."""
+    """The sentences and list items of a text, in order; one that has no end within 600 characters is cut.
+
+    A question stays with its answer, and a table's row is told with the names of its columns.
+    """
+    parts: list[str] = []
+    for block in _blocks(text):
+        found = [block] if _ASKED.match(block) or " — " in block else _split(block)
+        for part in found:
+            if parts and parts[-1].endswith("?") and not _ASKED.match(part):
+                parts[-1] = f"{parts[-1]} {part}"
+            else:
+                parts.append(part)
+    return [part if len(part) <= LONGEST_SENTENCE else part[: LONGEST_SENTENCE - 1] + "…" for part in parts]
+
+
+def _split(text: str) -> list[str]:
     parts: list[str] = []
     for piece in _BOUNDARY.split(text):
         bare = _MARKUP.sub("", piece).strip()
@@ -242,7 +260,52 @@ def sentences(text: str) -> list[str]:
             parts[-1] = f"{parts[-1]} {bare}"
         elif bare:
             parts.append(bare)
-    return [part if len(part) <= LONGEST_SENTENCE else part[: LONGEST_SENTENCE - 1] + "…" for part in parts]
+    return parts
+
+
+def _blocks(text: str) -> list[str]:
+    """Runs of lines that are read together: a row of a table, a marked question with its answer, the rest."""
+    blocks: list[list[str]] = [[]]
+    header: list[str] = []
+    for line in text.splitlines():
+        bare = line.strip()
+        if bare.startswith("|") and bare.endswith("|"):
+            cells = [cell.strip() for cell in bare.strip("|").split("|")]
+            if not header:
+                header = cells
+            elif not all(re.fullmatch(r":?-+:?", cell) for cell in cells):
+                blocks += [[_row(header, cells)], []]
+            continue
+        header = []
+        asked = bool(blocks[-1]) and bool(_ASKED.match(blocks[-1][0]))
+        if _ASKED.match(bare) or (asked and not bare):
+            blocks.append([])
+        if bare:
+            blocks[-1].append(bare)
+    return [(" " if _ASKED.match(block[0]) else "\n").join(block) for block in blocks if block]
+
+
+def _row(header: list[str], cells: list[str]) -> str:
+    pairs = [f"{name}: {cell}" for name, cell in zip(header[1:], cells[1:], strict=False) if cell]
+    return f"{cells[0]} — {'; '.join(pairs)}"
+
+
+_LEANING = re.compile(
+    r"^(?:It|They|He|She|This|These|Those|Its|Their|His|Her|Then|Above that|Below that|Beyond that|After that|Since then"
+    r"|In that case|Do (?:this|it)|Report it|Send (?:it|them)|Keep it)\b"
+    r"|^(?:이는|이것은|이곳|그는|그녀는|그의|그것은|그곳|그쪽|거기|그다음|그 다음|그 뒤|이때|이 경우|또한|다만|단,)"
+)
+
+
+def leans(sentence: str) -> bool:
+    """Whether the sentence opens with a word that stands for something said before it."""
+    return bool(_LEANING.match(sentence))
+
+
+def answer_part(sentence: str) -> str:
+    """What follows the question in a pair of question and answer; other sentences as they are."""
+    bare = _ANSWERED.sub("", sentence, count=1).strip()
+    return bare or sentence
 
 
 def stem(word: str) -> str:

@@ -64,3 +64,10 @@ def zone_of(text: str) -> str | None:
         return match.group()
     found = [(match.start(), zone) for zone, pattern in _PATTERNS if (match := pattern.search(text))]
     return min(found)[1] if found else None
+
+
+def without_zones(text: str) -> str:
+    """The text without the places and zones it names."""
+    for _, pattern in _PATTERNS:
+        text = pattern.sub(" ", text)
+    return _IANA.sub(" ", text)
