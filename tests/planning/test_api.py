@@ -66,3 +66,10 @@ def test_states_are_not_set_by_hand(alice, plan, api_of) -> None:
     api_of(alice).patch(f"/api/v1/plans/{plan.pk}/", {"status": "completed"})
     plan.refresh_from_db()
     assert plan.status == "pending"
+
+
+def test_a_filter_does_not_tell_whether_someone_elses_plan_exists(plan, bob, api_of) -> None:
+    hidden = api_of(bob).get("/api/v1/plan-steps/", {"plan": plan.pk})
+    missing = api_of(bob).get("/api/v1/plan-steps/", {"plan": "no-such-plan"})
+    assert hidden.status_code == missing.status_code == 400
+    assert hidden.json()["errors"].keys() == missing.json()["errors"].keys() == {"plan"}

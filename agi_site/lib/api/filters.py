@@ -1,11 +1,11 @@
 """Filters of lists: `?status=failed&created_at__gte=…` over the view's `filterset_fields`."""
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import DjangoFilterBackend, ModelChoiceFilter
 from rest_framework.request import Request
 
 from agi_site.lib.problems import Invalid
@@ -13,7 +13,16 @@ from agi_site.lib.problems import Invalid
 
 @cache
 def _filterset_of(view_class: type[Any], model: type[Any]) -> Any:
-    return DjangoFilterBackend().get_filterset_class(view_class, model._base_manager.all())
+    found: Any = DjangoFilterBackend().get_filterset_class(view_class, model._base_manager.all())
+    for one in found.base_filters.values() if found else ():
+        if isinstance(one, ModelChoiceFilter):
+            one.queryset = partial(_visible, one.queryset.model)
+    return found
+
+
+def _visible(model: type[Any], request: Request | None) -> Any:
+    """The rows a reference may name: with all rows, an answer would tell whether someone else's exists."""
+    return model.objects.for_user(request.user if request else None)
 
 
 class FieldFilters(DjangoFilterBackend):
