@@ -24,7 +24,7 @@ def measure() -> list[Figure]:
             "idle memory of the embedded process tree",
             f"{here:.0f} MB",
             f"{bare:.0f} MB (without the embedding model)",
-            f"+{here - bare:.0f} MB",
+            f"{here - bare:+.0f} MB",
             "at most 600 MB",
         )
     ]
