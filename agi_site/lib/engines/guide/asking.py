@@ -166,6 +166,8 @@ def _counts(unit: str, sentence: str) -> bool:
         words = [word.lower().rstrip("s") for word in match.groups() if word]
         if wanted in words or (wanted not in _TIME_UNITS and words[0] not in _TIME_UNITS):
             return True
+    if re.search(rf"\b{re.escape(wanted)}s?:\s?\d", sentence, re.IGNORECASE):
+        return True
     return bool(re.search(r"\b(?:hold|holds|seat|seats|fit|fits)\b[^.]*\d", sentence))
 
 
@@ -201,7 +203,9 @@ def fit(question: str, kind: str, sentence: str) -> float:
     return _holds(kind, sentence)
 
 
-_FIRM = re.compile(r"회사|업체|제조사|거래처|브랜드")
+_FIRM = re.compile(
+    r"(?:회사|업체|제조사|거래처|브랜드)[가는은이]? ?(?:어디|뭐|무엇)|(?:어느|어떤|무슨) (?:회사|업체|제조사|거래처|브랜드)"
+)
 _OF_A_FIRM = re.compile(
     r"만든|만들|제조|제작|공급|납품|개발한|개발했|주식회사|[A-Za-z]{3,}|[가-힣]{2,}(?:전자|로보틱스|물류|테크|소프트|시스템|산업|제약|은행|그룹|건설|식품|항공|통신)"
 )

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from agi_site.lib.engines.guide.alike import ALIKE, IRREGULAR
+
 _BOUNDARY = re.compile(r"(?<=[.!?。])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z가-힣0-9])|\n+")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|prof|st|inc|ltd|approx)|\b[A-Z])\.$", re.IGNORECASE
@@ -310,6 +312,7 @@ def answer_part(sentence: str) -> str:
 
 def stem(word: str) -> str:
     """A crude English stem: enough to match plural, tense and -ation forms with each other."""
+    word = IRREGULAR.get(word, word)
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
             return word[: -len(suffix)]
@@ -324,10 +327,14 @@ def korean_stem(word: str) -> str:
     return bare
 
 
+_QUARTER = re.compile(r"\bQ([1-4])\b")
+_QUARTERS = {"1": "first quarter", "2": "second quarter", "3": "third quarter", "4": "fourth quarter"}
+
+
 def content_words(text: str) -> list[str]:
     """Stems that carry the meaning, in order, each once: no function words, no question words."""
     found: dict[str, None] = {}
-    for token in _TOKEN.findall(text):
+    for token in _TOKEN.findall(_QUARTER.sub(lambda match: _QUARTERS[match.group(1)], text)):
         low = token.lower().strip("'-")
         if "가" <= low[0] <= "힣":
             bare = korean_stem(low)
@@ -353,6 +360,14 @@ def surface_words(text: str) -> list[str]:
     return list(found)
 
 
+_GROUPS: dict[str, set[int]] = {}
+for _number, _line in enumerate(ALIKE):
+    for _word in _line.split():
+        _GROUPS.setdefault(stem(_word) if _word.isascii() else _word, set()).add(_number)
+_SYNONYM = 0.8
+_NONE: frozenset[int] = frozenset()
+
+
 def overlap(word: str, words: Iterable[str]) -> float:
     """How well `word` is spelled among `words`: 1 for the same or one inside the other, else shared
     bigrams, 0 to 1.
@@ -361,6 +376,9 @@ def overlap(word: str, words: Iterable[str]) -> float:
     for other in words:
         if word == other:
             return 1.0
+        if _GROUPS.get(word, _NONE) & _GROUPS.get(other, _NONE):
+            best = max(best, _SYNONYM)
+            continue
         short, long = sorted((word, other), key=len)
         hangul = "가" <= word[0] <= "힣"
         if (len(short) >= 2 and short in long) if hangul else (len(short) >= 4 and long.startswith(short)):
