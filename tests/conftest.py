@@ -15,7 +15,6 @@ from tests import parts
 
 # Marks of tests that bring their own database, process or browser: the second run (MariaDB) leaves them out.
 OWN_WORLD = ("browser", "local_model", "docker_engine", "redis", "mariadb", "mysql", "schema")
-DATABASE = pytest.StashKey[Any]()  # what lets code reach the test database between tests
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 
 
@@ -77,6 +76,18 @@ def _clean_state() -> Iterator[None]:
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     if "mysql" in settings.DATABASES["default"]["ENGINE"]:
         parts.drop_left_behind(os.environ["DATABASE_URL"])
+
+
+@pytest.fixture(autouse=True)
+def _starter_roles(request: pytest.FixtureRequest) -> None:
+    """Every test of the database begins with the starter roles, also after one that emptied all tables."""
+    if not _touches_database(request.node):
+        return
+    request.getfixturevalue("_django_db_helper")
+    from accounts.models import Role
+
+    if not Role.objects.exists():
+        load_roles()
 
 
 # --- Real parts ------------------------------------------------------------
@@ -170,8 +181,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 def person(name: str, role: str) -> Any:
     from accounts.models import Role, User, UserRole
 
-    if not Role.objects.exists():  # a test with transactions of its own has emptied all tables before
-        load_roles()
     user = User.objects.create_user(
         name.lower(), f"{name.lower()}@example.com", "correct horse battery", nickname=name
     )

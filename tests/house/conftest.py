@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from accounts.models import Role
 from tests import conftest
 from tests.schema.fill import fill_every_table
 
@@ -16,6 +17,8 @@ PEOPLE = {"alice": "user", "bob": "user", "auditor": "auditor", "admin_user": "a
 def inhabited(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
     """The people by name; Alice, the first of them, owns the rows that have an owner."""
     with django_db_blocker.unblock(), transaction.atomic():
+        if not Role.objects.exists():  # a test with transactions of its own has emptied all tables before
+            conftest.load_roles()
         people = {name: conftest.person(name.title(), role) for name, role in PEOPLE.items()}
         fill_every_table()
         yield people

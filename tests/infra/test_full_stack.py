@@ -64,7 +64,8 @@ def test_it_answers_routes_streams_apart_works_and_ends(stack, redis_url, mariad
     assert status_of(f"{proxy}/accounts/sign-in/") == 200
     assert "gunicorn" in server_of(f"{proxy}/accounts/sign-in/")
     assert "uvicorn" in server_of(f"{proxy}/events/conversations/none/")
-    assert workers_that_answer(redis_url, mariadb_url) == {"default", "sandbox"}
+    # A worker that is still loading its engines does not hear the first ping.
+    wait_until(lambda: workers_that_answer(redis_url, mariadb_url) == {"default", "sandbox"}, 60)
     process.send_signal(signal.SIGTERM)
     assert wait_until(lambda: process.poll() is not None, 20) < 20
     assert status_of(f"{proxy}/accounts/sign-in/") == 0
