@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from agi_site.lib.engines.base import Passage
+from agi_site.lib.engines.base import Passage, Vector
+from agi_site.lib.engines.guide.asking import goes_on, points_back
 from knowledge.search import Hit, search_knowledge, search_memory
 from knowledge.services import get_context
 
+from ..models import MessageRole
 from .excerpt import excerpt
 from .state import State
 
 KNOWLEDGE_PASSAGES = 5
 MEMORY_PASSAGES = 3
 TITLE_CHARACTERS = 80
+QUESTION_CHARACTERS = 500
 
 
 def recall(state: State) -> None:
@@ -19,11 +22,21 @@ def recall(state: State) -> None:
     with state.stage("recall"):
         if state.session is not None:
             state.context = dict(get_context(session=state.session))
-        user, query, vector = state.user, state.question.content, state.vector
+        user, (query, vector) = state.user, _question_in_context(state)
         for hit in search_knowledge(user=user, query=query, vector=vector, limit=KNOWLEDGE_PASSAGES):
             _add(state, hit)
         for hit in search_memory(user=user, query=query, vector=vector, limit=MEMORY_PASSAGES):
             _add(state, hit)
+
+
+def _question_in_context(state: State) -> tuple[str, Vector | None]:
+    """What to search for: “And when does it start?” says it only together with the question before it."""
+    text = state.question.content
+    if not (points_back(text) or goes_on(text)):
+        return text, state.vector
+    earlier = state.conversation.messages.visible().filter(role=MessageRole.USER, pk__lt=state.question.pk)
+    before = earlier.order_by("-pk").values_list("content", flat=True).first()
+    return (f"{before[:QUESTION_CHARACTERS]} {text}", None) if before else (text, state.vector)
 
 
 def _add(state: State, hit: Hit) -> None:

@@ -1,5 +1,6 @@
 """The turn's story: what each step leaves behind."""
 
+import sys
 from collections.abc import Callable
 from itertools import groupby
 from typing import Any
@@ -306,3 +307,15 @@ def test_an_answer_whose_task_ended_without_it_is_closed(post: Callable[..., ser
     assert settle_abandoned() == 1
     assert fresh(begun.assistant_message).status == "incomplete"
     assert settle_abandoned() == 0
+
+
+@pytest.mark.parametrize("follow_up", ["And when does it start?", "그건 언제 시작해?"])
+def test_a_follow_up_is_looked_up_together_with_the_question_before_it(
+    ask: Callable[..., Message], monkeypatch: pytest.MonkeyPatch, follow_up: str
+) -> None:
+    asked: list[str] = []
+    room = sys.modules["conversations.turn.recall"]  # the package's `recall` is the step itself
+    monkeypatch.setattr(room, "search_knowledge", lambda *, query, **_rest: asked.append(query) or [])
+    ask("Who leads the Zephyr project?")
+    ask(follow_up)
+    assert asked == ["Who leads the Zephyr project?", f"Who leads the Zephyr project? {follow_up}"]
