@@ -13,6 +13,14 @@ from tests.schema.fill import fill_every_table
 PEOPLE = {"alice": "user", "bob": "user", "auditor": "auditor", "admin_user": "admin"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each fuzzed operation an id of its own: parallel workers take tests of one id for one test."""
+    for item in items:
+        operation = item.name.partition("[")[2]
+        if operation and item.parent and not item.nodeid.endswith("]"):
+            item._id = item.parent.id.child(operation.split()[0]).child(item.name)
+
+
 @pytest.fixture(scope="module")
 def inhabited(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
     """The people by name; Alice, the first of them, owns the rows that have an owner."""
