@@ -1,4 +1,6 @@
-"""Sandboxes: containers, their limits, policies, files and executions (the seed's section 5.9)."""
+"""Sandboxes, their limits, policies and workspaces (the seed, 5.9.1, 5.9.2, 5.9.4, 5.9.5)."""
+
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -7,13 +9,15 @@ from django.utils.translation import gettext_lazy as _
 from agi_site.lib.fields import (
     CreatedAtField,
     EnumField,
-    ExactCharField,
     SealedJSONField,
     UpdatedAtField,
     UUIDKey,
     enum_check,
 )
-from agi_site.lib.owned import OwnedModel, SharedModel
+from agi_site.lib.owned import OwnedModel, OwnedQuerySet
+
+from .hosts import SandboxHost
+from .templates import SandboxTemplate
 
 
 class SandboxStatus(models.TextChoices):
@@ -23,6 +27,26 @@ class SandboxStatus(models.TextChoices):
     STOPPED = "stopped", _("stopped")
     FAILED = "failed", _("failed")
     DELETED = "deleted", _("deleted")
+
+
+# A sandbox in one of these has a container, or is about to have one.
+ALIVE = (SandboxStatus.CREATING, SandboxStatus.RUNNING, SandboxStatus.PAUSED, SandboxStatus.STOPPED)
+
+
+class SandboxQuerySet(OwnedQuerySet):
+    """Sandboxes, by where they are in their life."""
+
+    def alive(self) -> Self:
+        """Those that have a container, or are about to have one."""
+        return self.filter(status__in=ALIVE)
+
+    def shown(self) -> Self:
+        """Those a person still has: all but the deleted ones."""
+        return self.exclude(status=SandboxStatus.DELETED)
+
+    def with_parts(self) -> Self:
+        """Load what a page or a worker needs of a sandbox in one query."""
+        return self.select_related("template", "host", "resource", "security", "instance")
 
 
 class Sandbox(OwnedModel):
@@ -51,9 +75,38 @@ class Sandbox(OwnedModel):
     last_active = models.DateTimeField(_("last active"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True, db_index=True)
     config = models.JSONField(_("config"), null=True, blank=True)
+    # beyond the seed (see the app's README)
+    name = models.CharField(_("name"), max_length=100, default="", db_default="", blank=True)
+    template = models.ForeignKey(
+        SandboxTemplate,
+        models.DB_SET_NULL,
+        null=True,
+        blank=True,
+        related_name="sandboxes",
+        verbose_name=_("template"),
+    )
+    host = models.ForeignKey(
+        SandboxHost,
+        models.DB_SET_NULL,
+        null=True,
+        blank=True,
+        related_name="sandboxes",
+        verbose_name=_("host"),
+    )
+    verb = models.CharField(_("verb under way"), max_length=20, null=True, blank=True)
+    cause = models.CharField(_("cause"), max_length=50, null=True, blank=True)
+    detail = models.TextField(_("detail"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    origin_type = models.CharField(_("origin type"), max_length=50, null=True, blank=True)
+    origin_id = models.CharField(_("origin id"), max_length=36, null=True, blank=True)
+
+    objects = SandboxQuerySet.as_manager()
 
     class Meta:
         db_table = "sandbox"
+        indexes = [
+            models.Index(fields=["origin_type", "origin_id"], name="idx_sandbox_origin"),
+        ]
         verbose_name = _("sandbox")
         verbose_name_plural = _("sandboxes")
         constraints = [
@@ -61,7 +114,7 @@ class Sandbox(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return str(self.status)
+        return self.name or str(self.pk)
 
 
 class SandboxWorkspace(OwnedModel):
@@ -87,33 +140,6 @@ class SandboxWorkspace(OwnedModel):
         return str(self.pk)
 
 
-class SandboxExecution(OwnedModel):
-    """One command run in a sandbox (table `sandbox_execution`, 5.9.3)."""
-
-    owner_path = "sandbox__user"
-
-    id = UUIDKey()
-    sandbox = models.ForeignKey(
-        Sandbox, models.DB_CASCADE, related_name="executions", verbose_name=_("sandbox")
-    )
-    command = models.TextField(_("command"))
-    working_dir = models.CharField(_("working dir"), max_length=255, null=True, blank=True)
-    started_at = CreatedAtField(_("started at"), null=True, db_index=True)
-    completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
-    exit_code = models.IntegerField(_("exit code"), null=True, blank=True)
-    stdout = models.TextField(_("stdout"), null=True, blank=True)
-    stderr = models.TextField(_("stderr"), null=True, blank=True)
-    resource_usage = models.JSONField(_("resource usage"), null=True, blank=True)
-
-    class Meta:
-        db_table = "sandbox_execution"
-        verbose_name = _("sandbox execution")
-        verbose_name_plural = _("sandbox executions")
-
-    def __str__(self) -> str:
-        return str(self.command)
-
-
 class SandboxResource(OwnedModel):
     """The limits of a sandbox (table `sandbox_resource`, 5.9.4)."""
 
@@ -128,6 +154,14 @@ class SandboxResource(OwnedModel):
     disk_limit = models.BigIntegerField(_("disk limit"), null=True, blank=True)
     network_limit = models.BigIntegerField(_("network limit"), null=True, blank=True)
     timeout = models.IntegerField(_("timeout"), null=True, blank=True)
+    # beyond the seed (see the app's README)
+    pids_limit = models.IntegerField(_("pids limit"), null=True, blank=True)
+    open_files = models.IntegerField(_("open files"), null=True, blank=True)
+    tmp_limit = models.BigIntegerField(_("tmp limit"), null=True, blank=True)
+    shm_limit = models.BigIntegerField(_("shared memory limit"), null=True, blank=True)
+    execution_timeout = models.IntegerField(_("execution timeout"), null=True, blank=True)
+    output_limit = models.BigIntegerField(_("output limit"), null=True, blank=True)
+    idle_timeout = models.IntegerField(_("idle timeout"), null=True, blank=True)
     created_at = CreatedAtField(_("created at"), null=True)
     updated_at = UpdatedAtField(_("updated at"), null=True)
 
@@ -166,94 +200,21 @@ class SandboxSecurity(OwnedModel):
         return str(self.pk)
 
 
-class SandboxFile(OwnedModel):
-    """A file in a sandbox (table `sandbox_file`, 5.9.6)."""
+class SandboxEvent(OwnedModel):
+    """What happened to a sandbox, in order: made, stopped, killed, cleaned up, and why."""
 
     owner_path = "sandbox__user"
 
     id = UUIDKey()
-    sandbox = models.ForeignKey(Sandbox, models.DB_CASCADE, related_name="files", verbose_name=_("sandbox"))
-    path = ExactCharField(_("path"), max_length=255)
-    content_hash = ExactCharField(_("content hash"), max_length=64, null=True, blank=True, db_index=True)
-    size_bytes = models.BigIntegerField(_("size bytes"), null=True, blank=True, default=0, db_default=0)
-    mime_type = models.CharField(_("mime type"), max_length=100, null=True, blank=True)
-    is_directory = models.BooleanField(
-        _("is directory"), null=True, blank=True, default=False, db_default=False
-    )
-    created_at = CreatedAtField(_("created at"), null=True)
-    last_modified = UpdatedAtField(_("last modified"), null=True)
+    sandbox = models.ForeignKey(Sandbox, models.DB_CASCADE, related_name="events", verbose_name=_("sandbox"))
+    kind = models.CharField(_("kind"), max_length=50)
+    data = models.JSONField(_("data"), null=True, blank=True)
+    created_at = CreatedAtField(_("created at"), db_index=True)
 
     class Meta:
-        db_table = "sandbox_file"
-        verbose_name = _("sandbox file")
-        verbose_name_plural = _("sandbox files")
-        constraints = [
-            models.UniqueConstraint(fields=["sandbox", "path"], name="sandbox_file_sandbox_path_unique"),
-        ]
+        db_table = "sandbox_event"
+        verbose_name = _("sandbox event")
+        verbose_name_plural = _("sandbox events")
 
     def __str__(self) -> str:
-        return str(self.path)
-
-
-class Protocol(models.TextChoices):
-    TCP = "tcp", _("tcp")
-    UDP = "udp", _("udp")
-
-
-class SandboxPort(OwnedModel):
-    """A port of a sandbox made reachable (table `sandbox_port`, 5.9.7)."""
-
-    owner_path = "sandbox__user"
-
-    id = UUIDKey()
-    sandbox = models.ForeignKey(Sandbox, models.DB_CASCADE, related_name="ports", verbose_name=_("sandbox"))
-    container_port = models.IntegerField(_("container port"))
-    host_port = models.IntegerField(_("host port"))
-    protocol = EnumField(
-        _("protocol"), choices=Protocol, null=True, blank=True, default=Protocol.TCP, db_default=Protocol.TCP
-    )
-    description = models.CharField(_("description"), max_length=255, null=True, blank=True)
-    created_at = CreatedAtField(_("created at"), null=True)
-
-    class Meta:
-        db_table = "sandbox_port"
-        verbose_name = _("sandbox port")
-        verbose_name_plural = _("sandbox ports")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["sandbox", "container_port", "protocol"],
-                name="sandbox_port_sandbox_container_port_protocol_unique",
-            ),
-            enum_check("sandbox_port_protocol_enum", "protocol", Protocol),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.container_port)
-
-
-class SandboxTemplate(SharedModel):
-    """A recipe for sandboxes (table `sandbox_template`, 5.9.8)."""
-
-    shared_because = "templates serve everyone"
-
-    id = UUIDKey()
-    name = models.CharField(_("name"), max_length=100, unique=True)
-    description = models.TextField(_("description"), null=True, blank=True)
-    image_name = models.CharField(_("image name"), max_length=255)
-    image_tag = models.CharField(_("image tag"), max_length=50, default="latest", db_default="latest")
-    config = models.JSONField(_("config"), null=True, blank=True)
-    resource_config = models.JSONField(_("resource config"), null=True, blank=True)
-    security_config = models.JSONField(_("security config"), null=True, blank=True)
-    created_at = CreatedAtField(_("created at"), null=True)
-    updated_at = UpdatedAtField(_("updated at"), null=True)
-    is_active = models.BooleanField(
-        _("is active"), null=True, blank=True, db_index=True, default=True, db_default=True
-    )
-
-    class Meta:
-        db_table = "sandbox_template"
-        verbose_name = _("sandbox template")
-        verbose_name_plural = _("sandbox templates")
-
-    def __str__(self) -> str:
-        return str(self.name)
+        return str(self.kind)
