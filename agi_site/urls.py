@@ -15,6 +15,7 @@ urlpatterns = [
     path("knowledge/", include("knowledge.urls")),
     path("memory/", include("knowledge.memory_urls")),
     path("events/", include("conversations.event_urls")),
+    path("events/", include("sandbox.event_urls")),
     path("api/", include("agi_site.api_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -13,6 +13,8 @@ OPEN_PAGES = {
     "system:healthz": "is asked by load balancers; says up or down and nothing else",
     "set_theme": "is a choice visitors make before they sign in",
     "events:conversation": "asks for itself: a stream cannot follow a redirect to a page",
+    "sandbox_events:sandbox": "asks for itself: a stream cannot follow a redirect to a page",
+    "sandbox_events:execution": "asks for itself: a stream cannot follow a redirect to a page",
     "accounts:sign_in": "is where people sign in",
     "accounts:sign_up": "is where people join",
     "accounts:set_language": "is a choice visitors make before they sign in",

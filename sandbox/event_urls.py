@@ -1,0 +1,11 @@
+"""Streams; the full stack serves these by ASGI."""
+
+from django.urls import path
+
+from .events import execution_events, sandbox_events
+
+app_name = "sandbox_events"
+urlpatterns = [
+    path("sandboxes/<str:pk>/", sandbox_events, name="sandbox"),
+    path("sandbox-executions/<str:pk>/", execution_events, name="execution"),
+]
