@@ -7,8 +7,8 @@ RUN apt-get update \
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 WORKDIR /src
-COPY requirements.txt .
-RUN /opt/venv/bin/pip install -r requirements.txt
+COPY requirements.txt requirements-terminal.txt ./
+RUN /opt/venv/bin/pip install -r requirements.txt && /opt/venv/bin/pip install --no-deps -r requirements-terminal.txt
 COPY . .
 # Message catalogues and static files are made here, so a container starts at once and writes nothing.
 RUN for po in $(find locale -name '*.po' 2>/dev/null); do \
