@@ -6,11 +6,18 @@ from agi_site.lib.admin import HistoryAdmin, TableAdmin
 
 from .models import (
     Sandbox,
+    SandboxEvent,
     SandboxExecution,
     SandboxFile,
+    SandboxHost,
+    SandboxImage,
+    SandboxImageBuild,
+    SandboxInstance,
     SandboxPort,
+    SandboxQuarantine,
     SandboxResource,
     SandboxSecurity,
+    SandboxSnapshot,
     SandboxTemplate,
     SandboxWorkspace,
 )
@@ -18,7 +25,17 @@ from .models import (
 
 @admin.register(Sandbox)
 class SandboxAdmin(HistoryAdmin):
-    list_display = ["user", "status", "container_id", "image_name", "image_tag", "created_at", "started_at"]
+    list_display = [
+        "name",
+        "user",
+        "status",
+        "verb",
+        "cause",
+        "image_name",
+        "host",
+        "created_at",
+        "started_at",
+    ]
     list_filter = ["status", "created_at"]
     search_fields = ["id", "image_name", "image_tag"]
 
@@ -31,8 +48,8 @@ class SandboxWorkspaceAdmin(HistoryAdmin):
 
 @admin.register(SandboxExecution)
 class SandboxExecutionAdmin(HistoryAdmin):
-    list_display = ["sandbox", "working_dir", "started_at", "completed_at", "exit_code"]
-    list_filter = ["started_at"]
+    list_display = ["sandbox", "kind", "status", "cause", "exit_code", "started_at", "completed_at"]
+    list_filter = ["status", "kind", "cause", "started_at"]
     search_fields = ["id", "working_dir"]
 
 
@@ -83,3 +100,52 @@ class SandboxTemplateAdmin(TableAdmin):
     list_display = ["name", "image_name", "image_tag", "created_at", "updated_at", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["id", "name", "image_name", "image_tag"]
+
+
+@admin.register(SandboxEvent)
+class SandboxEventAdmin(HistoryAdmin):
+    list_display = ["created_at", "sandbox", "kind"]
+    list_filter = ["created_at"]
+    search_fields = ["id", "kind"]
+
+
+@admin.register(SandboxSnapshot)
+class SandboxSnapshotAdmin(HistoryAdmin):
+    list_display = ["name", "user", "sandbox", "kind", "status", "size_bytes", "created_at"]
+    list_filter = ["status", "kind"]
+    search_fields = ["id", "name"]
+
+
+@admin.register(SandboxQuarantine)
+class SandboxQuarantineAdmin(HistoryAdmin):
+    list_display = ["created_at", "user", "path", "direction", "scanner", "rule", "status"]
+    list_filter = ["status", "direction"]
+    search_fields = ["id", "path", "rule"]
+
+
+@admin.register(SandboxHost)
+class SandboxHostAdmin(HistoryAdmin):
+    list_display = ["name", "status", "detail", "cpu_count", "memory_bytes", "last_seen"]
+    list_filter = ["status"]
+    search_fields = ["id", "name"]
+
+
+@admin.register(SandboxInstance)
+class SandboxInstanceAdmin(HistoryAdmin):
+    list_display = ["created_at", "host", "template", "sandbox", "status", "container_id", "cause"]
+    list_filter = ["status"]
+    search_fields = ["id", "container_id"]
+
+
+@admin.register(SandboxImage)
+class SandboxImageAdmin(TableAdmin):
+    list_display = ["name", "tag", "digest", "description", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["id", "name"]
+
+
+@admin.register(SandboxImageBuild)
+class SandboxImageBuildAdmin(HistoryAdmin):
+    list_display = ["created_at", "image", "status", "built_by", "completed_at"]
+    list_filter = ["status"]
+    search_fields = ["id"]
