@@ -1,6 +1,6 @@
 """REST resources of sandboxes."""
 
-from agi_site.lib.api.fields import MaskedJSONField, RowSerializer
+from agi_site.lib.api.fields import RowSerializer
 from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet, SharedReadOnlyViewSet, SharedViewSet
 
 from .models import (
@@ -55,8 +55,6 @@ class SandboxWorkspaceSerializer(RowSerializer):
 
 
 class SandboxExecutionSerializer(RowSerializer):
-    environment = MaskedJSONField(read_only=True)
-
     class Meta:
         model = SandboxExecution
         fields = [

@@ -7,8 +7,8 @@
 
 Nothing given is no network at all. Deny beats allow. "allow" as the default means the public internet.
 Private, link-local and multicast addresses, the host and other sandboxes stay out of reach unless a rule
-names an address or a range among them: `0.0.0.0/0` does not. A metadata service opens to its very address only.
-Host names are resolved by the worker, and pinned: their addresses come from outside.
+names an address or a range among them: `0.0.0.0/0` does not. A metadata service opens to its very address
+only. Host names are resolved by the worker, and pinned: their addresses come from outside.
 """
 
 import ipaddress
