@@ -33,8 +33,9 @@ PORT = env.int("PORT", default=8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SIGN_UP_OPEN = env.bool("SIGN_UP_OPEN", default=True)
-# Ports of sandboxes are origins of their own below this name: <port>-<sandbox>.<domain>. Browsers take *.localhost
-# for this machine. Elsewhere use a name that shares no cookies with the site's; empty switches ports in pages off.
+# Ports of sandboxes are origins of their own below this name: <port>-<sandbox>.<domain>. Browsers take
+# *.localhost for this machine. Elsewhere use a name that shares no cookies with the site's; empty switches
+# ports in pages off.
 SANDBOX_DOMAIN = env.str("SANDBOX_DOMAIN", default=f"localhost:{PORT}" if EMBEDDED else "").lower()
 
 # --- Apps, from the roof down: floors import and refer only to what stands after them ---------------------

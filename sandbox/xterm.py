@@ -1,7 +1,7 @@
 """The browser terminal's program, xterm.js, as static files below `xterm/`.
 
-It comes from a package (requirements-terminal.txt) of which nothing else is used: not its code, and of its files
-only those that are, byte for byte, what xterm.js published. Without them pages fall back to lines.
+It comes from a package (requirements-terminal.txt) of which nothing else is used: not its code, and of its
+files only those that are, byte for byte, what xterm.js published. Without them pages fall back to lines.
 """
 
 import hashlib
