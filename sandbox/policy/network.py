@@ -140,8 +140,8 @@ def usable_pins(policy: NetworkPolicy, host: str, addresses: Iterable[str]) -> l
 def to_nft(policy: NetworkPolicy, *, pins: Pins | None = None) -> str:
     """The rules as one script for `nft -f`, applied as a whole or not at all, in the container's own netns.
 
-    What leaves is looked at packet by packet, so a stricter policy ends open connections too. Nothing comes
-    in but answers. `pins` gives the addresses of each host name (`usable_pins`).
+    What leaves is looked at packet by packet, so under a stricter policy open connections can send no more.
+    Nothing comes in but answers. `pins` gives the addresses of each host name (`usable_pins`).
     """
     pins = pins or {}
     allowed = _statements(policy.allow, pins, "accept")

@@ -38,6 +38,10 @@ def test_the_same_policy_gives_the_same_text() -> None:
     assert seccomp_json({"deny": ["chmod", "link"]}) == seccomp_json({"deny": ["link", "chmod"]})
 
 
+def test_no_32_bit_calls_whose_arguments_a_filter_cannot_see() -> None:
+    assert all(not arch["subArchitectures"] for arch in json.loads(seccomp_json(None))["archMap"])
+
+
 def test_threads_and_processes_but_no_namespaces() -> None:
     (rule,) = actions(None)["clone"]
     (argument,) = rule["args"]
