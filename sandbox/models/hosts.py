@@ -28,6 +28,9 @@ class SandboxHost(SharedModel):
     memory_bytes = models.BigIntegerField(_("memory in bytes"), default=0, db_default=0)
     info = models.JSONField(_("info"), null=True, blank=True)
     gateway = models.CharField(_("gateway"), max_length=255, null=True, blank=True)
+    # the one process that holds this host's attached streams, and until when nobody else may
+    agent = models.CharField(_("agent"), max_length=100, null=True, blank=True, editable=False)
+    agent_until = models.DateTimeField(_("agent until"), null=True, blank=True, editable=False)
     last_seen = models.DateTimeField(_("last seen"), null=True, blank=True)
     created_at = CreatedAtField(_("created at"))
 

@@ -97,6 +97,8 @@ class Sandbox(OwnedModel):
     cause = models.CharField(_("cause"), max_length=50, null=True, blank=True)
     detail = models.TextField(_("detail"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    # seconds it ran up to its last stop, for the person's quota
+    running_seconds = models.BigIntegerField(_("running seconds"), default=0, db_default=0)
     origin_type = models.CharField(_("origin type"), max_length=50, null=True, blank=True)
     origin_id = models.CharField(_("origin id"), max_length=36, null=True, blank=True)
 
