@@ -2,6 +2,7 @@
 
 from .executions import cancel_execution, open_terminal, run_cell, run_command, send_input, wait_for
 from .hosts import activate_host, drain_host
+from .origins import sandbox_of
 from .ports import add_port, remove_port
 from .quotas import Quota, quota_of
 from .sandboxes import (
@@ -50,6 +51,7 @@ __all__ = [
     "run_cell",
     "run_command",
     "send_input",
+    "sandbox_of",
     "set_image_active",
     "wait_for",
 ]

@@ -22,7 +22,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "small_talk": "I'm a plain guide and not much of a talker, but I'm glad to look something up for you.",
         "capabilities": (
             "I answer questions from the knowledge base and from what you asked me to remember, and I show where each "
-            "answer stands. I calculate, tell the time in any city, and search the knowledge base. I don't write free "
+            "answer stands. I calculate, tell the time in any city, search the knowledge base, and run code you give me in "
+            "a locked-down sandbox. I don't write free "
             "text and I never make up an answer."
         ),
         "help": (
@@ -47,6 +48,11 @@ _TEXTS: dict[str, dict[str, str]] = {
         "time": "It is {time} on {day}, {date} ({zone}).",
         "tool_failed": "That did not work: {reason}",
         "tool_plain": "{result}",
+        "code_ran": "I ran this in your sandbox:",
+        "code_printed": "It printed:",
+        "code_silent": "It printed nothing.",
+        "code_failed": "It ended with exit code {code}.",
+        "code_stopped": "It was ended: {cause}.",
         "search_found": "This is what I found for “{query}”:",
         "search_none": "I found nothing for “{query}”.",
         "empty": "Please write a message, and I'll see what I can find.",
@@ -63,7 +69,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "small_talk": "저는 안내 역할이라 수다에는 서툴지만, 찾아볼 것이 있으면 기꺼이 도와드릴게요.",
         "capabilities": (
             "지식 베이스와 기억해 달라고 하신 내용에서 답을 찾고, 답마다 근거가 어디 있는지 보여 드립니다. 계산을 하고, 여러 "
-            "도시의 시각을 알려 드리고, 지식 베이스를 검색합니다. 글을 자유롭게 지어내지 않으며 모르는 것은 모른다고 말합니다."
+            "도시의 시각을 알려 드리고, 지식 베이스를 검색하고, 주신 코드를 격리된 샌드박스에서 실행합니다. 글을 자유롭게 지어내지 않으며 모르는 것은 모른다고 말합니다."
         ),
         "help": (
             "기꺼이 도와드릴게요. “연차는 며칠인가요?”처럼 편하게 물어보시거나, “…라고 기억해 줘”라고 말씀하시거나, 계산식을 "
@@ -87,6 +93,11 @@ _TEXTS: dict[str, dict[str, str]] = {
         "time": "{zone} 기준 {date} {day} {time}입니다.",
         "tool_failed": "실행하지 못했습니다: {reason}",
         "tool_plain": "{result}",
+        "code_ran": "샌드박스에서 이 코드를 실행했습니다:",
+        "code_printed": "출력:",
+        "code_silent": "출력은 없었습니다.",
+        "code_failed": "종료 코드 {code}로 끝났습니다.",
+        "code_stopped": "실행이 중단되었습니다: {cause}.",
         "search_found": "“{query}”에 대해 찾은 내용입니다:",
         "search_none": "“{query}”에 대해 찾은 것이 없습니다.",
         "empty": "메시지를 적어 주시면 찾아보겠습니다.",

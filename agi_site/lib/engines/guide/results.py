@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agi_site.lib.engines.base import ChatMessage, ToolCall
+from agi_site.lib.engines.guide import code
 from agi_site.lib.engines.guide.phrases import DAYS, say
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
@@ -38,6 +39,8 @@ def phrase(call: ToolCall, content: str, language: str) -> str:
         return say(language, "sum", expression=call.arguments.get("expression", ""), result=_tidy(result))
     if call.name == "current_time" and (told := _time(value, content, language)):
         return told
+    if call.name in code.TOOLS and isinstance(value, dict):
+        return code.told(call.arguments, value, call.name, language)
     if call.name == "knowledge_search":
         return _search(call, value, language)
     return say(language, "tool_plain", result=_plain(value))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from agi_site.lib.engines.analysis.entities import QUOTED
 from agi_site.lib.engines.base import Analysis, ToolCall, ToolSpec
 from agi_site.lib.engines.guide.arithmetic import expression_of
+from agi_site.lib.engines.guide.code import TOOLS as CODE_TOOLS
+from agi_site.lib.engines.guide.code import code_of
 from agi_site.lib.engines.guide.words import content_words
 from agi_site.lib.engines.guide.zones import without_zones, zone_of
 
@@ -47,6 +49,9 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
     """The call the request clearly wants, None when it wants none of the offered tools."""
     offered = {tool.name: tool for tool in tools}
     intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
+    runners = offered.keys() & set(CODE_TOOLS)
+    if runners and (code := code_of(text, runners, meant=intent == "run_code" and sure >= 0.5)):
+        return _call(code[0], **{"code" if code[0] == "python" else "command": code[1]})
     if "calculator" in offered and (expression := _sum(text, intent, sure)):
         return _call("calculator", expression=expression)
     if "current_time" in offered and _wants_time(text, intent, sure):

@@ -1,0 +1,48 @@
+"""The sandbox that belongs to something else: to a conversation, or to a person's loose ends."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from agi_site.lib.problems import Unavailable
+
+from ..models import Sandbox, SandboxStatus, SandboxTemplate
+from .sandboxes import create_sandbox, do_verb
+
+LANGUAGE = "python"
+_WAKING = {SandboxStatus.STOPPED: "start", SandboxStatus.FAILED: "start", SandboxStatus.PAUSED: "resume"}
+
+
+def sandbox_of(*, owner: Any, origin: tuple[str, str], name: str = "") -> Sandbox:
+    """The sandbox made for `origin`, (type, id): the one there is, awake, or else a new one.
+
+    What is queued in one that is still waking runs once it is awake. Raises what `create_sandbox` raises, and
+    Unavailable where no template offers Python.
+    """
+    with transaction.atomic():
+        # two calls at once for one conversation take turns, and share
+        get_user_model().objects.select_for_update().get(pk=owner.pk)
+        found = (
+            Sandbox.objects.for_user(owner)
+            .shown()
+            .with_parts()
+            .filter(origin_type=origin[0], origin_id=origin[1])
+            .exclude(verb="delete")
+            .order_by("-pk")
+            .first()
+        )
+        if found is None:
+            return create_sandbox(owner=owner, template=_template(), name=name, origin=origin)
+    if not found.verb and (verb := _WAKING.get(found.status)):
+        return do_verb(sandbox=found, verb=verb, by=owner)
+    return found
+
+
+def _template() -> SandboxTemplate:
+    """The oldest active template that offers Python."""
+    for template in SandboxTemplate.objects.filter(is_active=True).order_by("pk"):
+        if LANGUAGE in (template.config or {}).get("languages", []):
+            return template
+    raise Unavailable(_("No template of sandboxes offers Python. An operator can add one."), code="no_template")
