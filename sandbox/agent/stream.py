@@ -1,0 +1,519 @@
+"""The agent's side of one container's stream: channels over the frames of sandbox/wire.py (threads, stdlib only).
+
+    attachment = Attachment(sock, first=True)
+    sync = attachment.hello()
+    channel = attachment.open("exec", key=execution_id, on_event=print, argv=["echo", "hi"])
+    channel.wait(10)
+    attachment.request("stat", path="a.txt")
+
+Events come one after another from the attachment's own thread, so `on_event` must be quick; it may call
+`ack` and `send`. Whoever takes output must `ack` it: 256 KiB unacked, and the runner stops reading the pipe.
+"""
+
+import contextlib
+import json
+import logging
+import queue
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sandbox import wire
+
+logger = logging.getLogger(__name__)
+
+RECEIVE = 256 * 1024
+DOCKER_HEADER = struct.Struct("!BxxxI")
+STDERR = 2
+STREAMS = {wire.OUT: "stdout", wire.ERR: "stderr"}
+
+
+class Socket(Protocol):
+    """What an attached stream must be able to do."""
+
+    def sendall(self, data: bytes, /) -> Any: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def close(self) -> Any: ...
+
+
+class StreamLost(Exception):
+    """The container's stream ended or is not to be trusted any more: attach anew."""
+
+
+class RunnerFault(Exception):
+    """The runner refused or failed a request; `code` is a word, `message` a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The execution runs."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes of `stream` ("stdout" or "stderr"); `offset` counts both streams of the channel."""
+
+    stream: str
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The execution is over, with all its processes.
+
+    `cause`: exit, timeout, oom, cancelled (or what `kill` was given), output_limit, lost. `usage`:
+    {"cpu_seconds", "peak_memory", "read_bytes", "write_bytes", "wall_seconds"}.
+    """
+
+    exit_code: int | None
+    signal: int | None
+    cause: str
+    detail: str
+    usage: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request's answer."""
+
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """A request, or the start of an execution, failed."""
+
+    code: str
+    message: str
+
+
+type Event = Started | Output | Ended | Answered | Faulted
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A channel the runner had when we attached; `state` is "running" or "ended", offsets in bytes."""
+
+    id: int
+    key: str
+    op: str
+    state: str
+    acked: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The runner's greeting: which boot of it this is, and what it still has."""
+
+    boot: str
+    channels: list[Known]
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+class Channel:
+    """One execution, tunnel, terminal or request."""
+
+    def __init__(
+        self, attachment: "Attachment", number: int, op: str, key: str, on_event: Callable[[Event], object]
+    ) -> None:
+        self.id, self.op, self.key = number, op, key
+        self.received = 0  # bytes of output, both streams
+        self.ended = threading.Event()
+        self.end: Ended | Answered | Faulted | None = None
+        self._attachment = attachment
+        self._on_event = on_event
+        self._sent = self._taken = 0
+        self._window = threading.Condition()
+
+    def send(self, data: bytes, timeout: float | None = None) -> None:
+        """Write to the standard input; blocks while the process does not read. TimeoutError, StreamLost."""
+        view = memoryview(data)
+        while view:
+            with self._window:
+                if not self._window.wait_for(self._may_send, timeout):
+                    raise TimeoutError("The process does not read its input.")
+                if self.ended.is_set():
+                    return
+                room = min(len(view), wire.MAX_PAYLOAD, wire.WINDOW - (self._sent - self._taken))
+                self._sent += room
+            self._attachment.send(wire.frame(wire.DATA, self.id, bytes(view[:room])))
+            view = view[room:]
+
+    def eof(self) -> None:
+        """Close the standard input."""
+        self._attachment.send(wire.frame(wire.EOF, self.id))
+
+    def ack(self, taken: int) -> None:
+        """The first `taken` bytes of output are kept and need not be sent again."""
+        self._attachment.send(wire.ack(self.id, taken))
+
+    def kill(self, cause: str = "cancelled") -> None:
+        """End every process of it (a cell gets SIGINT first); the cause comes back in Ended."""
+        self._attachment.send(wire.json_frames(wire.KILL, self.id, {"cause": cause}))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its main process."""
+        self._attachment.send(wire.json_frames(wire.SIGNAL, self.id, {"signal": number}))
+
+    def resize(self, cols: int, rows: int) -> None:
+        """A terminal's new size."""
+        self._attachment.send(wire.json_frames(wire.RESIZE, self.id, {"cols": cols, "rows": rows}))
+
+    def close(self) -> None:
+        """Forget it; the runner kills what still runs in it and drops what it kept."""
+        self._attachment.forget(self)
+        with contextlib.suppress(StreamLost):
+            self._attachment.send(wire.frame(wire.CLOSE, self.id))
+        self._finish(None)
+
+    def wait(self, timeout: float | None = None) -> Ended | Answered | Faulted:
+        """How it ended; TimeoutError, StreamLost."""
+        if not self.ended.wait(timeout):
+            raise TimeoutError("It has not ended yet.")
+        if self.end is None:
+            raise StreamLost("The stream ended first.")
+        return self.end
+
+    def take(self, kind: int, payload: bytes) -> None:
+        """A frame of the runner (called by the attachment's thread)."""
+        if kind in STREAMS:
+            self._take_output(STREAMS[kind], payload)
+        elif kind == wire.ACK:
+            with self._window:
+                self._taken = max(self._taken, wire.OFFSET.unpack(payload)[0])
+                self._window.notify_all()
+        else:
+            self._take_json(kind, json.loads(payload))
+
+    def _take_output(self, stream: str, payload: bytes) -> None:
+        (offset,) = wire.OFFSET.unpack_from(payload)
+        data = payload[wire.OFFSET.size :]
+        seen = self.received - offset
+        if seen >= len(data) > 0:
+            return
+        data, offset = data[max(seen, 0) :], offset + max(seen, 0)
+        self.received = offset + len(data)
+        self._emit(Output(stream, offset, data))
+
+    def _take_json(self, kind: int, value: dict[str, Any]) -> None:
+        if kind == wire.STARTED:
+            self._emit(Started(value["pid"]))
+            return
+        end: Ended | Answered | Faulted | None = None
+        if kind == wire.END:
+            end = Ended(value["exit_code"], value["signal"], value["cause"], value["detail"], value["usage"])
+        elif kind == wire.ANSWER:
+            end = Answered(value)
+        elif kind == wire.FAULT:
+            end = Faulted(value["code"], value["message"])
+        if end is not None:
+            self._emit(end)
+            self._finish(end)
+
+    def lost(self) -> None:
+        """The stream ended (called by the attachment)."""
+        self._finish(None)
+
+    def _emit(self, event: Event) -> None:
+        try:
+            self._on_event(event)
+        except StreamLost:
+            pass
+        except Exception:
+            logger.exception("An event of channel %s (%s) was not taken", self.id, self.op)
+
+    def _finish(self, end: Ended | Answered | Faulted | None) -> None:
+        with self._window:
+            self.end = self.end or end
+            self.ended.set()
+            self._window.notify_all()
+
+    def _may_send(self) -> bool:
+        return self._sent - self._taken < wire.WINDOW or self.ended.is_set()
+
+
+class Download:
+    """The bytes of a request that answers with many: iterate; then `answer` is there. Closing early cancels."""
+
+    def __init__(self, timeout: float) -> None:
+        self.answer: dict[str, Any] = {}
+        self.channel: Channel | None = None
+        self._timeout = timeout
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+
+    def put(self, event: Event | None) -> None:
+        """An event of its channel; None is the stream's end."""
+        self._events.put(event)
+
+    def __iter__(self) -> Iterator[bytes]:
+        channel = self.channel
+        assert channel is not None
+        try:
+            while True:
+                try:
+                    event = self._events.get(timeout=self._timeout)
+                except queue.Empty:
+                    raise RunnerFault("timeout", "The sandbox did not answer in time.") from None
+                if event is None:
+                    raise StreamLost("The stream ended first.")
+                if isinstance(event, Output):
+                    channel.ack(event.offset + len(event.data))
+                    yield event.data
+                elif isinstance(event, Faulted):
+                    raise RunnerFault(event.code, event.message)
+                elif isinstance(event, Answered):
+                    self.answer = event.answer
+                    return
+        finally:
+            channel.close()
+
+    def close(self) -> None:
+        """Stop, from any thread."""
+        if self.channel is not None:
+            self.channel.close()
+        self.put(Faulted("closed", "The download was closed."))
+
+
+class Attachment:
+    """A container's attached stream. `first`: nobody was attached to this boot of the container before.
+
+    `framed`: the engine puts its own 8-byte header before each piece, as Docker does without a tty.
+    `on_lost` is called once, by the attachment's thread, when the stream ends.
+    """
+
+    def __init__(
+        self,
+        sock: Socket,
+        first: bool = False,
+        *,
+        framed: bool = True,
+        on_lost: Callable[["Attachment"], object] | None = None,
+        name: str = "",
+    ) -> None:
+        self.sock, self.first, self.framed = sock, first, framed
+        self.name = name
+        self.closed = threading.Event()
+        self.reason = ""
+        self._on_lost = on_lost
+        self._nonce = secrets.token_bytes(16)
+        self._greeted = threading.Event()
+        self._sync: Sync | None = None
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._channels: dict[int, Channel] = {}
+        self._downloads: dict[int, Download] = {}
+        self._parts: dict[int, list[bytes]] = {}
+        self._number = 0
+        self._thread = threading.Thread(target=self._read, name=f"attachment-{name}", daemon=True)
+        self._thread.start()
+
+    def hello(self, timeout: float = 10) -> Sync:
+        """Greet the runner; to be called once, first. StreamLost if it does not answer in time."""
+        greeting = wire.json_frames(wire.HELLO, 0, {"nonce": self._nonce.hex()})
+        self.send(greeting if self.first else wire.ZEROS + greeting)
+        if not self._greeted.wait(timeout) or self._sync is None:
+            self.close()
+            raise StreamLost(self.reason or "The runner did not answer.")
+        return self._sync
+
+    def open(
+        self,
+        op: str,
+        *,
+        key: str = "",
+        on_event: Callable[[Event], object] = lambda _event: None,
+        **args: Any,
+    ) -> Channel:
+        """Begin an execution, terminal, tunnel or request; what becomes of it arrives as events."""
+        with self._lock:
+            self._number += 1
+            channel = Channel(self, self._number, op, key, on_event)
+            self._channels[channel.id] = channel
+        try:
+            self.send(wire.json_frames(wire.OPEN, channel.id, {"op": op, "key": key, **args}))
+        except (StreamLost, ValueError):
+            self.forget(channel)
+            raise
+        return channel
+
+    def adopt(
+        self, known: Known, on_event: Callable[[Event], object], *, after: int | None = None
+    ) -> Channel:
+        """Follow a channel that `hello` told of, from offset `after` (default: what was acked)."""
+        channel = Channel(self, known.id, known.op, known.key, on_event)
+        channel.received = known.acked if after is None else after
+        # what was sent to it before and not taken is not known: the runner says so in its next ACK
+        with self._lock:
+            self._channels[known.id] = channel
+        self.send(wire.frame(wire.RESUME, known.id, wire.OFFSET.pack(channel.received)))
+        return channel
+
+    def request(self, op: str, *, timeout: float = 30, **args: Any) -> dict[str, Any]:
+        """A request's answer; what it lists stands in "entries". RunnerFault, StreamLost."""
+        download = self.download(op, timeout=timeout, **args)
+        data = b"".join(download)
+        if data:
+            download.answer["entries"] = [json.loads(line) for line in data.splitlines()]
+        elif op in {"list", "manifest"}:
+            download.answer["entries"] = []
+        return download.answer
+
+    def download(self, op: str, *, timeout: float = 60, **args: Any) -> Download:
+        """Bytes (read, archive) as an iterator; `timeout` is the longest wait between two pieces."""
+        download = Download(timeout)
+        download.channel = self.open(op, on_event=download.put, **args)
+        with self._lock:
+            self._downloads[download.channel.id] = download
+        if self.closed.is_set():
+            download.put(None)
+        return download
+
+    def lines(self, op: str, *, timeout: float = 60, **args: Any) -> Iterator[dict[str, Any]]:
+        """JSON lines (list, manifest, watch) one by one; close the generator to stop."""
+        rest = b""
+        for piece in self.download(op, timeout=timeout, **args):
+            *complete, rest = (rest + piece).split(b"\n")
+            yield from map(json.loads, complete)
+
+    def upload(self, op: str, chunks: Iterable[bytes], *, timeout: float = 60, **args: Any) -> dict[str, Any]:
+        """Send bytes (write, extract) and give the answer. RunnerFault, StreamLost."""
+        channel = self.open(op, **args)
+        try:
+            for chunk in chunks:
+                channel.send(chunk, timeout)
+                if channel.ended.is_set():
+                    break
+            else:
+                channel.eof()
+            end = channel.wait(timeout)
+        except TimeoutError:
+            raise RunnerFault("timeout", "The sandbox did not answer in time.") from None
+        finally:
+            channel.close()
+        if isinstance(end, Faulted):
+            raise RunnerFault(end.code, end.message)
+        return end.answer if isinstance(end, Answered) else {}
+
+    def send(self, data: bytes) -> None:
+        """Write frames; StreamLost."""
+        try:
+            with self._sending:
+                self.sock.sendall(data)
+        except (OSError, ValueError) as error:
+            self._lose(f"The stream cannot be written to: {error}")
+            raise StreamLost(self.reason) from error
+
+    def forget(self, channel: Channel) -> None:
+        """No more events of this channel."""
+        with self._lock:
+            self._channels.pop(channel.id, None)
+            self._downloads.pop(channel.id, None)
+            self._parts.pop(channel.id, None)
+
+    def close(self) -> None:
+        """Detach; what runs goes on."""
+        self._lose("It was closed.")
+
+    def _read(self) -> None:
+        greeting = b""
+        parser: wire.Parser | None = None
+        try:
+            for data in self._pieces():
+                if parser is None:
+                    greeting += data
+                    found = greeting.find(self._nonce)
+                    if found < 0:
+                        greeting = greeting[-(len(self._nonce) - 1) :]
+                        continue
+                    parser, data = wire.Parser(), greeting[found + len(self._nonce) :]
+                for kind, number, payload in parser.feed(data):
+                    self._take(kind, number, payload)
+            self._lose("The container's stream ended.")
+        except (OSError, ValueError, StreamLost, wire.BadFrame) as error:
+            self._lose(str(error) or type(error).__name__)
+        except Exception as error:
+            logger.exception("Attachment %s failed", self.name)
+            self._lose(str(error))
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The runner's output, without Docker's headers; its diagnostics go to the log."""
+        if not self.framed:
+            while data := self.sock.recv(RECEIVE):
+                yield data
+            return
+        buffer, left, stream = b"", 0, 0
+        while data := self.sock.recv(RECEIVE):
+            buffer += data
+            while buffer:
+                if not left:
+                    if len(buffer) < DOCKER_HEADER.size:
+                        break
+                    stream, left = DOCKER_HEADER.unpack_from(buffer)
+                    buffer = buffer[DOCKER_HEADER.size :]
+                piece, buffer = buffer[:left], buffer[left:]
+                left -= len(piece)
+                if stream == STDERR:
+                    logger.warning("Runner %s: %s", self.name, piece.decode(errors="replace").rstrip())
+                elif piece:
+                    yield piece
+
+    def _take(self, kind: int, number: int, payload: bytes) -> None:
+        if kind == wire.PART:
+            self._parts.setdefault(number, []).append(payload)
+            return
+        if number in self._parts and kind not in {wire.OUT, wire.ERR, wire.ACK}:
+            payload = b"".join((*self._parts.pop(number), payload))
+        if number == 0:
+            self._take_own(kind, payload)
+            return
+        with self._lock:
+            channel = self._channels.get(number)
+        if channel is not None:
+            channel.take(kind, payload)
+
+    def _take_own(self, kind: int, payload: bytes) -> None:
+        value = json.loads(payload)
+        if kind == wire.SYNC:
+            if value["nonce"] != self._nonce.hex():
+                raise StreamLost("Another agent has taken over.")
+            known = [Known(**channel) for channel in value["channels"]]
+            with self._lock:
+                # numbers are never used twice in one boot, so that no late frame meets a new channel
+                self._number = max(self._number, value["last_channel"])
+            self._sync = Sync(value["boot"], known, value.get("info", {}))
+            self._greeted.set()
+        elif kind == wire.FAULT:
+            raise StreamLost(value["message"])
+
+    def _lose(self, reason: str) -> None:
+        with self._lock:
+            if self.closed.is_set():
+                return
+            self.reason = reason
+            self.closed.set()
+            channels, downloads = list(self._channels.values()), list(self._downloads.values())
+        self._greeted.set()
+        with contextlib.suppress(OSError, ValueError):
+            self.sock.close()
+        for channel in channels:
+            channel.lost()
+        for download in downloads:
+            download.put(None)
+        if self._on_lost is not None:
+            try:
+                self._on_lost(self)
+            except Exception:
+                logger.exception("What follows the loss of %s failed", self.name)
