@@ -1,5 +1,6 @@
 """Celery, the transport of the task queue: in memory when embedded, Redis in the full stack."""
 
+import logging
 import os
 from typing import Any
 
@@ -9,6 +10,8 @@ from kombu.transport import TRANSPORT_ALIASES
 # `memory://` is our own: a message there wakes the worker at once.
 TRANSPORT_ALIASES["memory"] = "system.queue.memory_broker:Transport"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agi_site.settings")
+
+logger = logging.getLogger(__name__)
 
 app = Celery("agi_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -67,6 +70,27 @@ def keep_in_worker(sender: Any, **_kwargs: Any) -> None:
 
     if "prefork" not in type(sender.pool).__module__:
         keeper.start(sweeps=True)
+
+
+@signals.worker_ready.connect
+def start_services(sender: Any, **_kwargs: Any) -> None:
+    """Start what lives in the workers of certain queues, such as the agent of a host of sandboxes."""
+    from system.queue import start_residents
+
+    taken = list(sender.app.amqp.queues.consume_from)
+    if "prefork" in type(sender.pool).__module__:
+        if any(queue.startswith("sandbox.") for queue in taken):
+            logger.error("workers of sandboxes need --pool threads; this one has no agent")
+        return
+    start_residents(taken)
+
+
+@signals.worker_shutdown.connect
+def stop_services(**_kwargs: Any) -> None:
+    """Stop them with their worker."""
+    from system.queue import stop_residents
+
+    stop_residents()
 
 
 @signals.worker_shutdown.connect

@@ -21,7 +21,7 @@ from celery.worker import WorkController, state
 
 logger = logging.getLogger(__name__)
 
-QUEUES = ["default", "sandbox", "training"]
+QUEUES = ["default", "sandbox", "training"]  # and one of each host of sandboxes
 # A turn waits for its model most of the time, so a few may share one processor.
 WORKER_THREADS = 4
 SECONDS_TO_END = 3.5  # Ctrl-C is promised to end everything within 5 s, on a busy machine too
@@ -32,6 +32,13 @@ class MemoryScheduler(Scheduler):
 
     def setup_schedule(self) -> None:
         self.merge_inplace(self.app.conf.beat_schedule)
+
+
+def queues() -> list[str]:
+    """Every queue there is."""
+    from django.conf import settings
+
+    return [*QUEUES, *(f"sandbox.{name}" for name in settings.SANDBOX_HOSTS)]
 
 
 class PortTaken(OSError):
@@ -85,7 +92,7 @@ class Background:
             hostname="embedded@localhost",
             pool_cls="threads",
             concurrency=WORKER_THREADS,
-            queues=QUEUES,
+            queues=queues(),
             loglevel=logging.getLogger().level,
             # only Celery's own program announces this, and the queue's keeper waits for it
             ready_callback=lambda consumer: signals.worker_ready.send(sender=consumer),
@@ -96,8 +103,11 @@ class Background:
 
     def stop(self, seconds: float) -> bool:
         """Let running tasks end within `seconds`; returns whether they did. The queue re-opens the others."""
+        from system.queue import stop_residents
+
         self.ending = True
         self.beat.stop()
+        stop_residents()  # at once: others may follow what runs in the containers
         state.should_stop = 0  # type: ignore[assignment]
         deadline = time.monotonic() + seconds
         while state.active_requests and time.monotonic() < deadline:

@@ -9,6 +9,7 @@ wake-up, a worker, the broker, the database for a while) the sweep finds again i
 from .control import cancel, retry
 from .outbox import announce, enqueue
 from .registry import UnknownTaskType, on_event, periodic, task_type
+from .residents import resident, start_residents, stop_residents
 from .sweeping import reopen_dead, sweep, wake_all
 from .task_run import Stopped, TaskRun, TimeLimitReached
 from .worker import run, run_pending, work
@@ -24,9 +25,12 @@ __all__ = [
     "on_event",
     "periodic",
     "reopen_dead",
+    "resident",
     "retry",
     "run",
     "run_pending",
+    "start_residents",
+    "stop_residents",
     "sweep",
     "task_type",
     "wake_all",

@@ -51,7 +51,7 @@ def test_its_application_can_be_imported(name):
 def test_each_queue_has_one_kind_of_worker():
     queues = [word for name in ("worker", "worker-sandbox") for word in words(SERVICES[name])]
     served = ",".join(queues[i + 1] for i, word in enumerate(queues) if word == "-Q").split(",")
-    assert sorted(served) == sorted(embedded.QUEUES)
+    assert sorted(served) == sorted(embedded.queues())
 
 
 def test_only_the_sandbox_worker_holds_the_docker_socket():
