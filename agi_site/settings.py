@@ -324,6 +324,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     # Sets of choices that stand in several tables.
     "ENUM_NAME_OVERRIDES": {
+        "BuildStatusEnum": "sandbox.models.BuildStatus",
+        "ExecutionKindEnum": "sandbox.models.ExecutionKind",
+        "ExecutionStatusEnum": "sandbox.models.ExecutionStatus",
         "JobStatusEnum": "learning.models.TrainingJobStatus",
         "RunStatusEnum": "planning.models.PlanStatus",
     },

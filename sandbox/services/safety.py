@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """`level` is the runtime's: 1 shares the host's kernel, 2 has one in user space, 3 a machine; 0 is unknown."""
+    """`level`: 1 shares the host's kernel, 2 has one in user space, 3 is a virtual machine, 0 is unknown."""
 
     level: int
     runtime: str
@@ -43,7 +43,7 @@ def safety_of(sandbox: Sandbox) -> Safety:
     points = (
         Point(
             "rights",
-            _("Commands run as an ordinary user, without capabilities, and cannot gain rights by any program."),
+            _("Commands run as an ordinary user, without capabilities, and no program gains them rights."),
         ),
         Point("files", _("Only the workspace and the folders for temporary files can be written.")),
         Point("system_calls", _calls(getattr(security, "syscall_policy", None))),
