@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import run_views, views
 
 app_name = "conversations"
 
@@ -15,6 +15,9 @@ urlpatterns = [
     path("<uuid:pk>/archive/", views.archive, name="archive"),
     path("<uuid:pk>/unarchive/", views.unarchive, name="unarchive"),
     path("<uuid:pk>/delete/", views.delete, name="delete"),
+    path("<uuid:pk>/runs/", run_views.run, name="run"),
+    path("<uuid:pk>/runs/<uuid:execution_pk>/", run_views.run_card, name="run_card"),
+    path("<uuid:pk>/runs/<uuid:execution_pk>/stop/", run_views.stop_run, name="stop_run"),
     path("<uuid:pk>/messages/<uuid:message_pk>/", views.message, name="message"),
     path("<uuid:pk>/messages/<uuid:message_pk>/edit/", views.edit_message, name="edit_message"),
     path("<uuid:pk>/messages/<uuid:message_pk>/regenerate/", views.regenerate, name="regenerate"),

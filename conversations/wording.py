@@ -8,7 +8,27 @@ TOOLS: dict[str, Any] = {
     "calculator": _("Calculator"),
     "current_time": _("Current time"),
     "knowledge_search": _("Knowledge search"),
+    "python": _("Python in the sandbox"),
+    "read_file": _("Read a file of the sandbox"),
+    "shell": _("Shell in the sandbox"),
+    "write_file": _("Write a file in the sandbox"),
 }
+# What a tool is asked and what it says, where the field's name alone would not do.
+FIELDS: dict[str, Any] = {
+    "code": _("Code"),
+    "command": _("Command"),
+    "content": _("Content"),
+    "exit_code": _("Exit code"),
+    "expression": _("Expression"),
+    "path": _("Path"),
+    "query": _("Query"),
+    "result": _("Result"),
+    "stderr": _("Errors"),
+    "stdout": _("Output"),
+}
+CODE = frozenset({"code", "command", "content", "stderr", "stdout"})
+# Ids and empty marks say nothing to people.
+UNSAID = frozenset({"cause", "detail", "execution", "sandbox"})
 _NAMES: dict[str, Any] = TOOLS | {
     # what weighs in an explanation
     "intent": _("Intent"),

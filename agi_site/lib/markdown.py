@@ -26,6 +26,8 @@ from pygments.util import ClassNotFound
 
 LONGEST_COLOURED = 50_000  # characters of code; beyond this colours cost more than they help
 _CITATION = re.compile(r"\[(\d{1,3})\]")
+# Code that a page may offer to run; whether it does is up to the page (its style sheet shows the button).
+RUNNABLE = frozenset({"python", "python3", "py", "bash", "sh", "shell", "zsh"})
 _LANGUAGE = re.compile(r"[^A-Za-z0-9+#.-]")
 
 _TAGS = {
@@ -34,7 +36,7 @@ _TAGS = {
 }
 _ATTRIBUTES = {
     "a": {"href", "title", "class", "data-n", "target"},
-    "button": {"type", "class", "data-copy"},
+    "button": {"type", "class", "data-copy", "data-run"},
     "code": {"class"},
     "div": {"class", "data-language", "tabindex", "role", "aria-label"},
     "ol": {"start"},
@@ -134,8 +136,9 @@ def _fence(self: Any, tokens: Sequence[Token], index: int, options: Any, env: An
     named = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
     language = _LANGUAGE.sub("", named)[:30].lower()
     code = _coloured(token.content, language)
+    run = f'<button type="button" class="code-run" data-run="{language}">{escape(_("Run"))}</button>'
     return (
-        f'<div class="code" data-language="{escape(language)}">'
+        f'<div class="code" data-language="{escape(language)}">{run if language in RUNNABLE else ""}'
         f'<button type="button" class="code-copy" data-copy="">{escape(_("Copy"))}</button>'
         f'<pre tabindex="0"><code class="language-{escape(language or "text")}">{code}</code></pre></div>\n'
     )

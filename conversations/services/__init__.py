@@ -2,6 +2,7 @@
 
 from .conversations import archive, delete_conversation, rename, start_conversation, unarchive
 from .rating import rate_message
+from .runs import run_code
 from .search import Found, search_conversations
 from .sending import MAX_MESSAGE_LENGTH, Turn, edit_and_resend, post_message, regenerate, stop_turn
 
@@ -16,6 +17,7 @@ __all__ = [
     "rate_message",
     "regenerate",
     "rename",
+    "run_code",
     "search_conversations",
     "start_conversation",
     "stop_turn",

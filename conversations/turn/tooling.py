@@ -15,7 +15,7 @@ from ..models import Message, MessageRole
 from .state import State
 
 RESULT_FOR_MODEL = 6000
-RESULT_KEPT = 2000
+RESULT_KEPT = 6000
 RESULT_SHOWN = 300
 
 

@@ -7,6 +7,7 @@ import { Older, Scroller } from "./chat/scroll.js";
 import { Live } from "./chat/live.js";
 import { Answers } from "./chat/answers.js";
 import { watchSources } from "./chat/sources.js";
+import { watchRuns } from "./chat/runs.js";
 import { watchKeys } from "./chat/keys.js";
 
 const chat = document.getElementById("chat");
@@ -17,6 +18,7 @@ const composer = new Composer({ chat, list, answers, scroller });
 
 watchSources(document.getElementById("source-popover"), list);
 watchKeys({ chat, list, composer });
+watchRuns(list);
 
 if (chat.dataset.events) {
   const live = new Live({

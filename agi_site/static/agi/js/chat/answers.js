@@ -240,13 +240,7 @@ export class Answers {
     card.querySelector("[data-tool-name]").textContent = words(data.name);
     card.querySelector("[data-tool-state]").innerHTML = '<span class="spinner"></span>';
     const facts = card.querySelector("[data-tool-arguments]");
-    for (const [name, value] of Object.entries(data.arguments ?? {})) {
-      const shown = typeof value === "string" ? value : JSON.stringify(value);
-      facts.append(
-        Object.assign(document.createElement("dt"), { textContent: name }),
-        Object.assign(document.createElement("dd"), { textContent: shown }),
-      );
-    }
+    for (const [name, value] of Object.entries(data.arguments ?? {})) facts.append(...fact(name, value));
     tools.append(card);
     this.scroller.follow();
   }
@@ -289,6 +283,17 @@ function later(one, other) {
 }
 
 const numbers = (id) => (id || "0-0").split("-").map(Number);
+
+const fieldWords = () => JSON.parse(document.getElementById("tool-template").dataset.fields || "{}");
+
+function fact(name, value) {
+  const { names = {}, code = [] } = fieldWords();
+  const term = Object.assign(document.createElement("dt"), { textContent: names[name] ?? name });
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const said = Object.assign(document.createElement("dd"), { textContent: text });
+  if (code.includes(name)) Object.assign(said, { className: "fact-code", tabIndex: 0 });
+  return [term, said];
+}
 
 const words = (name) => {
   const known = JSON.parse(document.getElementById("tool-template").dataset.names || "{}");

@@ -1,0 +1,169 @@
+"""Code and files in the sandbox of a conversation, or of the person where there is none."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agi_site.lib.problems import Problem
+from sandbox import files
+from sandbox import services as sandboxes
+from sandbox.models import ExecutionStatus, Sandbox, SandboxExecution
+from tools.registry import Parameter, ToolContext, ToolFailure, tool
+
+# Of a long output its reader needs the beginning and the end; the whole of it stays with the execution.
+SHOWN_FIRST, SHOWN_LAST = 1500, 1000
+LONGEST_READ = 8000
+TIMEOUT_SECONDS = 120
+LONGEST_CODE = 100_000
+# A sandbox that was stopped meanwhile is started again; it gets this long to stand.
+LOOK_SECONDS = 0.5
+
+_path = Parameter(
+    "path",
+    "string",
+    gettext_lazy("The path of the file below the workspace."),
+    required=True,
+    schema={"minLength": 1, "maxLength": 255},
+)
+
+
+@tool(
+    "python",
+    category="sandbox",
+    description=gettext_lazy(
+        "Run Python code in the conversation's locked-down sandbox; variables and files stay for later calls."
+    ),
+    parameters=[
+        Parameter(
+            "code",
+            "string",
+            gettext_lazy("The Python code; the value of its last expression is shown too."),
+            required=True,
+            schema={"minLength": 1, "maxLength": LONGEST_CODE},
+        )
+    ],
+    exec_env="sandbox",
+    timeout=TIMEOUT_SECONDS,
+)
+def python(call: ToolContext, *, code: str) -> dict[str, Any]:
+    """`{"stdout", "stderr", "exit_code", "cause", "detail", "sandbox", "execution"}`."""
+    return _run(call, lambda sandbox: sandboxes.run_cell(
+        sandbox=sandbox, by=call.user, code=code, session="chat", timeout=_seconds(call)
+    ))  # fmt: skip
+
+
+@tool(
+    "shell",
+    category="sandbox",
+    description=gettext_lazy("Run a shell command in the conversation's locked-down sandbox."),
+    parameters=[
+        Parameter(
+            "command",
+            "string",
+            gettext_lazy("The command, as bash takes it."),
+            required=True,
+            schema={"minLength": 1, "maxLength": LONGEST_CODE},
+        )
+    ],
+    exec_env="sandbox",
+    timeout=TIMEOUT_SECONDS,
+)
+def shell(call: ToolContext, *, command: str) -> dict[str, Any]:
+    """`{"stdout", "stderr", "exit_code", "cause", "detail", "sandbox", "execution"}`."""
+    return _run(call, lambda sandbox: sandboxes.run_command(
+        sandbox=sandbox, by=call.user, command=command, timeout=_seconds(call)
+    ))  # fmt: skip
+
+
+@tool(
+    "read_file",
+    category="sandbox",
+    description=gettext_lazy("Read a text file in the conversation's sandbox."),
+    parameters=[_path],
+    exec_env="sandbox",
+)
+def read_file(call: ToolContext, *, path: str) -> dict[str, Any]:
+    """`{"path", "content", "complete"}`: the first bytes, and whether that is all."""
+    with _as_failure():
+        found = files.read_file(sandbox=_sandbox(call), by=call.user, path=path, limit=LONGEST_READ)
+    if found.text is None:
+        raise ToolFailure(_("“%(path)s” is not a text file.") % {"path": path})
+    return {"path": path, "content": found.text, "complete": found.complete}
+
+
+@tool(
+    "write_file",
+    category="sandbox",
+    description=gettext_lazy("Write a text file in the conversation's sandbox; an existing one is replaced."),
+    parameters=[
+        _path,
+        Parameter(
+            "content",
+            "string",
+            gettext_lazy("The whole text."),
+            required=True,
+            schema={"maxLength": LONGEST_CODE},
+        ),
+    ],
+    exec_env="sandbox",
+)
+def write_file(call: ToolContext, *, path: str, content: str) -> dict[str, Any]:
+    """`{"path", "size_bytes"}`."""
+    with _as_failure():
+        written = files.write_file(sandbox=_sandbox(call), by=call.user, path=path, content=content)
+    return {"path": path, "size_bytes": written.size_bytes}
+
+
+def _sandbox(call: ToolContext) -> Sandbox:
+    """The sandbox of the conversation; without one, the person's own for tools."""
+    if call.conversation_id:
+        return sandboxes.sandbox_of(
+            owner=call.user, origin=("conversation", call.conversation_id), name=_("Conversation")
+        )
+    return sandboxes.sandbox_of(owner=call.user, origin=("user", str(call.user.pk)), name=_("Tools"))
+
+
+def _run(call: ToolContext, start: Callable[[Sandbox], SandboxExecution]) -> dict[str, Any]:
+    with _as_failure():
+        execution = start(_sandbox(call))
+        while execution.status != ExecutionStatus.ENDED:
+            if call.cancelled():
+                sandboxes.cancel_execution(execution=execution, by=call.user)
+                raise ToolFailure(_("It was stopped before it ended."))
+            execution = sandboxes.wait_for(execution=execution, timeout=min(LOOK_SECONDS, call.remaining()))
+    return {
+        "stdout": _excerpt(execution.stdout),
+        "stderr": _excerpt(execution.stderr),
+        "exit_code": execution.exit_code,
+        "cause": execution.cause,
+        "detail": execution.detail or (execution.get_cause_display() if execution.cause != "exit" else ""),
+        "sandbox": execution.sandbox_id,
+        "execution": execution.pk,
+    }
+
+
+def _seconds(call: ToolContext) -> int:
+    """What is left of the tool's time, for the execution; a second is kept for telling of its end."""
+    return max(1, int(min(call.remaining(), TIMEOUT_SECONDS)) - 1)
+
+
+def _excerpt(text: str | None) -> str:
+    found = text or ""
+    left_out = len(found) - SHOWN_FIRST - SHOWN_LAST
+    if left_out <= 0:
+        return found
+    note = _("%(count)d characters left out") % {"count": left_out}
+    return f"{found[:SHOWN_FIRST]}\n… {note} …\n{found[-SHOWN_LAST:]}"
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    """What the sandbox refuses is told to whoever asked the tool, with its fields."""
+    try:
+        yield
+    except Problem as problem:
+        faults = "; ".join(str(fault) for some in problem.errors.values() for fault in some)
+        raise ToolFailure(f"{problem.message} {faults}".strip()) from problem
