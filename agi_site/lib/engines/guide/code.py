@@ -25,6 +25,8 @@ _RUN = re.compile(
 )
 _SHELL = re.compile(r"\b(?:shell|bash|terminal|command)\b|셸|쉘|터미널|명령", re.IGNORECASE)
 _PYTHON = re.compile(r"\bpython\b|파이썬", re.IGNORECASE)
+# Python could read `ls -la /tmp` as a subtraction and a division.
+_LIKE_A_COMMAND = re.compile(r"(?:\$ )?[a-z][\w.+-]*\s+(?:--?\w|[/~.])")
 LONGEST_SHOWN = 4000
 
 
@@ -63,6 +65,8 @@ def _asked_in_words(text: str) -> tuple[str, str] | None:
 def _guess(code: str, around: str) -> str:
     """Which tool runs code whose language is not named: what Python can read is Python."""
     if _SHELL.search(around) and not _PYTHON.search(around):
+        return "shell"
+    if _LIKE_A_COMMAND.match(code):
         return "shell"
     try:
         ast.parse(code)
