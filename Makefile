@@ -1,6 +1,12 @@
 # Every target is a script of the same name under scripts/, which says more.
 .PHONY: run test lint bench docs test-mysql messages install run-full clean help
 .DEFAULT_GOAL := help
+# `make bench sandbox rest`: the words after bench are benches, not targets
+ifeq (bench,$(firstword $(MAKECMDGOALS)))
+BENCHES := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(eval $(BENCHES):;@:)
+.PHONY: $(BENCHES)
+endif
 
 run:         ## start everything on this machine: web, worker, scheduler (PORT=8001, MODEL=local)
 	@scripts/run
@@ -10,8 +16,8 @@ test-mysql:  ## schema check and data tests on a real MySQL in Docker
 	@scripts/test-mysql
 lint:        ## ruff, mypy, djlint, missing migrations, Django's checks
 	@scripts/lint
-bench:       ## the figures, each against its baseline
-	@scripts/bench $(ARGS)
+bench:       ## the figures, each against its baseline (make bench sandbox: only those)
+	@scripts/bench $(BENCHES) $(ARGS)
 docs:        ## regenerate what the docs take from the code
 	@scripts/docs
 messages:    ## collect and compile the message catalogues
