@@ -41,13 +41,18 @@ USER_MAY_VIEW = (
 )
 # An operator runs the house: the team's rows, and people; not what is one person's own.
 OPERATOR_RUNS = ("accounts.user", "accounts.userrole", "accounts.role", "accounts.rolepermission")
+# Of people's own things only what keeps the house safe: a sandbox can always be destroyed, and somebody has
+# to decide on what the scanner held back.
+OPERATOR_MAY = ("sandbox.delete_sandbox", "sandbox.change_sandboxquarantine")
 OPERATOR_MAY_NOT = ("accounts.permission", "system.log", "system.monitoring", "system.healthcheck")
 
 ROLES: dict[str, tuple[str, Callable[[str], bool]]] = {
     ADMIN_ROLE: (gettext_noop("May do everything."), lambda _name: True),
     "operator": (
         gettext_noop("Runs the house: enters the admin, sees everything, changes what the team shares."),
-        lambda name: name in VERBS or _action(name) == "view" or _operator_writes(_model(name)),
+        lambda name: (
+            name in VERBS or name in OPERATOR_MAY or _action(name) == "view" or _operator_writes(_model(name))
+        ),
     ),
     USER_ROLE: (
         gettext_noop("Works with the assistant: own things, the team's knowledge, its tools and templates."),

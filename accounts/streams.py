@@ -1,4 +1,4 @@
-"""Who may follow a live stream: the owner of the row it is about, signed in by cookie or bearer token."""
+"""Who may follow a live stream: who may see the row it is about, signed in by cookie or bearer token."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ class SignIn(Problem):
 
 
 async def stream_of_row(request: HttpRequest, *, model: Any, pk: str, channel: str) -> HttpResponseBase:
-    """The events of `channel` for whoever owns the row `pk` of `model`; 401 for strangers, 404 for others."""
+    """The events of `channel` for whoever may see that row of `model`; 401 for strangers, 404 for others."""
     user = await sync_to_async(person_who_asks, thread_sensitive=True)(request)
     if user is None:
         return problem_response(request, SignIn(_("Sign in first.")))
-    if not await model.objects.for_user(user).filter(pk=pk).aexists():
+    # In a thread: whether a shared row may be seen is a question to the person's roles.
+    seen = sync_to_async(lambda: model.objects.for_user(user).filter(pk=pk).exists(), thread_sensitive=True)
+    if not await seen():
         return problem_response(request, NotFound())
     return sse_response(request, channel)
 

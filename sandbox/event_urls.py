@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from .events import execution_events, sandbox_events
+from .events import build_events, execution_events, sandbox_events
 
 app_name = "sandbox_events"
 urlpatterns = [
     path("sandboxes/<str:pk>/", sandbox_events, name="sandbox"),
     path("sandbox-executions/<str:pk>/", execution_events, name="execution"),
+    path("sandbox-image-builds/<str:pk>/", build_events, name="image_build"),
 ]

@@ -7,8 +7,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.streams import stream_of_row
 
-from .channels import execution_channel, sandbox_channel
-from .models import Sandbox, SandboxExecution
+from .channels import build_channel, execution_channel, sandbox_channel
+from .models import Sandbox, SandboxExecution, SandboxImageBuild
 
 
 # Not the sign-in page: an EventSource can do nothing with it. The views themselves refuse strangers.
@@ -24,3 +24,10 @@ async def sandbox_events(request: HttpRequest, pk: str) -> HttpResponseBase:
 async def execution_events(request: HttpRequest, pk: str) -> HttpResponseBase:
     """`GET /events/sandbox-executions/<id>/`: the output of an execution as it comes, and its end."""
     return await stream_of_row(request, model=SandboxExecution, pk=pk, channel=execution_channel(pk))
+
+
+@login_not_required
+@require_safe
+async def build_events(request: HttpRequest, pk: str) -> HttpResponseBase:
+    """`GET /events/sandbox-image-builds/<id>/`: the log of a build, for those who may see builds."""
+    return await stream_of_row(request, model=SandboxImageBuild, pk=pk, channel=build_channel(pk))

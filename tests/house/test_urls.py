@@ -15,6 +15,7 @@ OPEN_PAGES = {
     "events:conversation": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:sandbox": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:execution": "asks for itself: a stream cannot follow a redirect to a page",
+    "sandbox_events:image_build": "asks for itself: a stream cannot follow a redirect to a page",
     "accounts:sign_in": "is where people sign in",
     "accounts:sign_up": "is where people join",
     "accounts:set_language": "is a choice visitors make before they sign in",
