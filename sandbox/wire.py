@@ -10,7 +10,7 @@ payload (u32), payload (at most 64 KiB). Channels are numbered by the agent; cha
 | PART | both | a piece of a JSON payload too long for one frame; the last piece is the frame itself |
 | OPEN | to the runner | JSON {"op", "key", …arguments} |
 | DATA, EOF | to the runner | bytes for the channel's standard input; its end |
-| RESUME | to the runner | u64: send this channel's output again from that offset (after a SYNC nothing is sent before it) |
+| RESUME | to the runner | u64: send output again from that offset; after a SYNC nothing comes before it |
 | ACK | both | u64: how many bytes of the channel were taken, since its beginning |
 | SIGNAL, KILL, RESIZE | to the runner | JSON {"signal"}; JSON {"cause"}; JSON {"cols", "rows"} |
 | CLOSE | to the runner | nothing: the channel may be forgotten; what still runs in it is killed |

@@ -1,4 +1,4 @@
-"""The agent's side of one container's stream: channels over the frames of sandbox/wire.py (threads, stdlib only).
+"""The agent's side of one container's stream: channels over the frames of sandbox/wire.py (threads).
 
     attachment = Attachment(sock, first=True)
     sync = attachment.hello()
@@ -17,7 +17,6 @@ import queue
 import secrets
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -102,6 +101,10 @@ class Faulted:
 type Event = Started | Output | Ended | Answered | Faulted
 
 
+def _ignore(_event: Event) -> None:
+    """For those who only wait for the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A channel the runner had when we attached; `state` is "running" or "ended", offsets in bytes."""
@@ -112,6 +115,7 @@ class Known:
     state: str
     acked: int
     sent: int
+    taken: int  # bytes of standard input the runner has
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,10 @@ class Channel:
         self._on_event = on_event
         self._sent = self._taken = 0
         self._window = threading.Condition()
+
+    def goes_on(self, taken: int) -> None:
+        """Another agent had sent `taken` bytes before."""
+        self._sent = self._taken = taken
 
     def send(self, data: bytes, timeout: float | None = None) -> None:
         """Write to the standard input; blocks while the process does not read. TimeoutError, StreamLost."""
@@ -246,7 +254,7 @@ class Channel:
 
 
 class Download:
-    """The bytes of a request that answers with many: iterate; then `answer` is there. Closing early cancels."""
+    """The bytes of a request that answers with many: iterate; then `answer` is there; `close` cancels."""
 
     def __init__(self, timeout: float) -> None:
         self.answer: dict[str, Any] = {}
@@ -355,7 +363,7 @@ class Attachment:
         """Follow a channel that `hello` told of, from offset `after` (default: what was acked)."""
         channel = Channel(self, known.id, known.op, known.key, on_event)
         channel.received = known.acked if after is None else after
-        # what was sent to it before and not taken is not known: the runner says so in its next ACK
+        channel.goes_on(known.taken)
         with self._lock:
             self._channels[known.id] = channel
         self.send(wire.frame(wire.RESUME, known.id, wire.OFFSET.pack(channel.received)))
@@ -438,8 +446,11 @@ class Attachment:
                     if found < 0:
                         greeting = greeting[-(len(self._nonce) - 1) :]
                         continue
-                    parser, data = wire.Parser(), greeting[found + len(self._nonce) :]
-                for kind, number, payload in parser.feed(data):
+                    parser = wire.Parser()
+                    frames = parser.feed(greeting[found + len(self._nonce) :])
+                else:
+                    frames = parser.feed(data)
+                for kind, number, payload in frames:
                     self._take(kind, number, payload)
             self._lose("The container's stream ended.")
         except (OSError, ValueError, StreamLost, wire.BadFrame) as error:

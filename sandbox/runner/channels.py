@@ -1,0 +1,602 @@
+"""The channels of the runner: bounded in both directions, and what an execution keeps for the next caller."""
+
+import errno
+import os
+import select
+import socket
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from sandbox import wire
+from sandbox.runner import kernel, messages
+
+if TYPE_CHECKING:
+    from sandbox.runner.main import Child, Runner
+
+RING = 256 * 1024
+KILL_GRACE = 1.5  # seconds a cell has after SIGINT
+
+
+class Channel:
+    """Output from descriptors as frames within a window; input to one descriptor, acknowledged when written."""
+
+    durable = False  # kept for the next caller
+    ring = 0  # bytes kept although they were acknowledged
+
+    def __init__(self, runner: "Runner", number: int, op: str, key: str) -> None:
+        self.runner, self.number, self.op, self.key = runner, number, op, key
+        self.sent = self.acked = 0
+        self.taken = self.written = 0
+        self.paused = False
+        self.finishing = False
+        self.end: bytes | None = None
+        self._kept: deque[tuple[int, int, bytes]] = deque()
+        self._kept_bytes = 0
+        self._sources: dict[int, int] = {}
+        self._watched: set[int] = set()
+        self._input: int | None = None
+        self._pending: deque[bytes] = deque()
+        self._input_ends = False
+
+    # --- output
+
+    def add_source(self, fd: int, kind: int) -> None:
+        """Read a descriptor to its end; the channel owns it."""
+        os.set_blocking(fd, False)
+        self._sources[fd] = kind
+        self.update()
+
+    def update(self) -> None:
+        """Read on, or hold: the caller's window, the stream, or a caller who has not resumed yet."""
+        if self.finishing and self._sources and self.may_read():
+            self._sweep()
+        may_read = self.may_read()
+        for fd in self._sources:
+            if may_read and fd not in self._watched:
+                self._watched.add(fd)
+                self.runner.loop.watch(fd, select.EPOLLIN, lambda _events, fd=fd: self._read(fd))  # type: ignore[misc]
+            elif not may_read and fd in self._watched:
+                self._watched.discard(fd)
+                self.runner.loop.forget(fd)
+
+    def may_read(self) -> bool:
+        """Whether there is room for more output."""
+        return not self.paused and not self.runner.link.congested and self.sent - self.acked < wire.WINDOW
+
+    def finish(self) -> None:
+        """Who wrote to the sources is gone: take what is still in them, and no more."""
+        self.finishing = True
+        self.update()
+        if not self._sources:
+            self.drained()
+
+    def drained(self) -> None:
+        """All sources have ended."""
+
+    def _sweep(self) -> None:
+        for fd in list(self._sources):
+            while fd in self._sources and self.may_read():
+                self._read(fd)
+
+    def _read(self, fd: int) -> None:
+        kind = self._sources[fd]
+        try:
+            data = os.read(fd, wire.MAX_DATA)
+        except BlockingIOError:
+            if self.finishing:
+                self._drop_source(fd)
+            return
+        except OSError:  # a terminal without processes
+            data = b""
+        if data:
+            self.output(kind, data)
+            if not self.may_read():
+                self.update()
+        else:
+            self._drop_source(fd)
+
+    def _drop_source(self, fd: int) -> None:
+        self._sources.pop(fd, None)
+        self._watched.discard(fd)
+        self.runner.loop.forget(fd)
+        os.close(fd)
+        if not self._sources:
+            self.drained()
+
+    def output(self, kind: int, data: bytes) -> None:
+        """Send bytes, and keep them if another caller may want them."""
+        offset = self.sent
+        self.sent += len(data)
+        if self.durable:
+            self._kept.append((kind, offset, data))
+            self._kept_bytes += len(data)
+            self._trim()
+        self.runner.link.put(wire.frame(kind, self.number, wire.OFFSET.pack(offset) + data))
+
+    def ack(self, taken: int) -> None:
+        """The caller keeps the first `taken` bytes."""
+        self.acked = min(max(self.acked, taken), self.sent)
+        self._trim()
+        self.update()
+
+    def _trim(self) -> None:
+        while self._kept:
+            _kind, offset, data = self._kept[0]
+            if offset + len(data) > self.acked or self._kept_bytes - len(data) < self.ring:
+                return
+            self._kept.popleft()
+            self._kept_bytes -= len(data)
+
+    def resume(self, after: int) -> None:
+        """A new caller has everything before `after`: send the rest again."""
+        self.paused = False
+        for kind, offset, data in self._kept:
+            skip = max(after - offset, 0)
+            if skip < len(data):
+                payload = wire.OFFSET.pack(offset + skip) + data[skip:]
+                self.runner.link.put(wire.frame(kind, self.number, payload))
+        if self.end is not None:
+            self.runner.link.put(self.end)
+        self.update()
+
+    def conclude(self, kind: int, value: dict[str, Any]) -> None:
+        """The last frame of this channel."""
+        if self.end is None:
+            self.end = wire.json_frames(kind, self.number, value)
+            if not self.paused:
+                self.runner.link.put(self.end)
+            self.release()
+            if not self.durable:
+                self.runner.channels.pop(self.number, None)
+
+    # --- input
+
+    def set_input(self, fd: int | None) -> None:
+        """Where DATA goes; the channel owns it. None: nowhere."""
+        if fd is not None:
+            os.set_blocking(fd, False)
+        self._input = fd
+
+    def data(self, data: bytes) -> None:
+        """Input from the caller."""
+        self.taken += len(data)
+        if self._input is None or self.taken - self.written > 4 * wire.WINDOW:
+            self._accept(len(data))
+            return
+        self._pending.append(data)
+        self._write(0)
+
+    def eof(self) -> None:
+        """The input ends after what is still to be written."""
+        self._input_ends = True
+        if not self._pending:
+            self._end_input()
+
+    def _write(self, _events: int) -> None:
+        while self._pending and self._input is not None:
+            data = self._pending.popleft()
+            try:
+                written = os.write(self._input, data)
+            except BlockingIOError:
+                written = 0
+            except OSError:  # nobody reads it
+                self._close_input()
+                return
+            self._accept(written)
+            if written < len(data):
+                self._pending.appendleft(data[written:])
+                self.runner.loop.watch(self._input, select.EPOLLOUT, self._write)
+                return
+        if self._input is not None:
+            self.runner.loop.forget(self._input)
+        if self._input_ends:
+            self._end_input()
+
+    def _accept(self, count: int) -> None:
+        self.written += count
+        self.runner.link.put(wire.ack(self.number, self.written))
+
+    def _end_input(self) -> None:
+        self._close_input()
+
+    def _close_input(self) -> None:
+        if self._input is not None:
+            self.runner.loop.forget(self._input)
+            os.close(self._input)
+            self._input = None
+        self._pending.clear()
+        if self.written < self.taken:
+            self._accept(self.taken - self.written)
+
+    # --- the rest
+
+    def signal(self, number: int) -> None:
+        """A signal from the caller."""
+
+    def resize(self, cols: int, rows: int) -> None:
+        """A terminal's size."""
+
+    def kill(self, cause: str) -> None:
+        """End it."""
+        self.close()
+
+    def close(self) -> None:
+        """The caller forgets it."""
+        self.release()
+        self.runner.channels.pop(self.number, None)
+
+    def release(self) -> None:
+        """Close what is open."""
+        for fd in self._sources:
+            self.runner.loop.forget(fd)
+            os.close(fd)
+        self._sources.clear()
+        self._watched.clear()
+        self._close_input()
+
+    def message(self, message: dict[str, Any]) -> None:
+        """From the process that does it."""
+
+    def gone(self) -> None:
+        """That process ended."""
+
+
+class Tunnel(Channel):
+    """A TCP connection to a port of the container's own loopback."""
+
+    def begin(self, port: int) -> None:
+        """Connect; FAULT if nothing listens."""
+        self._port = port
+        self._families = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+        self._next()
+
+    def _next(self) -> None:
+        if not self._families:
+            text = f"Nothing listens on port {self._port}."
+            self.conclude(wire.FAULT, {"code": "refused", "message": text})
+            return
+        family, address = self._families.pop(0)
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        except OSError:
+            self._next()
+            return
+        found = sock.connect_ex((address, self._port))
+        fd = sock.detach()
+        if found not in {0, errno.EINPROGRESS}:
+            os.close(fd)
+            self._next()
+            return
+        self._input = fd  # closed with the channel
+        self.runner.loop.watch(fd, select.EPOLLOUT, lambda _events: self._connected(fd))
+
+    def _connected(self, fd: int) -> None:
+        self.runner.loop.forget(fd)
+        with socket.socket(fileno=os.dup(fd)) as sock:
+            failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed:
+            self._input = None
+            os.close(fd)
+            self._next()
+            return
+        self.runner.link.put(wire.json_frames(wire.STARTED, self.number, {"pid": 0}))
+        self.add_source(os.dup(fd), wire.OUT)
+        if self._pending or self._input_ends:
+            self._write(0)
+
+    def data(self, data: bytes) -> None:
+        """Input, which waits until the connection stands."""
+        if not self._sources and self.end is None and self._input is not None:
+            self.taken += len(data)
+            self._pending.append(data)
+        else:
+            super().data(data)
+
+    def eof(self) -> None:
+        """Half-close, once the connection stands."""
+        self._input_ends = True
+        if self._sources and not self._pending:
+            self._end_input()
+
+    def _end_input(self) -> None:
+        if self._input is not None:
+            with socket.socket(fileno=os.dup(self._input)) as sock:
+                try:
+                    sock.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+        self._close_input()
+
+    def drained(self) -> None:
+        """The other side closed."""
+        self.conclude(wire.ANSWER, {})
+
+
+class FileOp(Channel):
+    """A request that a process of its own does: it answers with bytes on a pipe, and a message at the end."""
+
+    child: "Child | None" = None
+    answer: tuple[int, dict[str, Any]] | None = None
+
+    def begin(self, child: "Child", args: dict[str, Any]) -> None:
+        """Let the process do it."""
+        self.child = child
+        child.channel = self
+        read, write = os.pipe2(os.O_CLOEXEC)
+        take, give = os.pipe2(os.O_CLOEXEC)
+        messages.send(child.sock, {"file": self.op, "args": args}, (take, write))
+        messages.close_all((take, write))
+        self.set_input(give)
+        self.add_source(read, wire.OUT)
+
+    def message(self, message: dict[str, Any]) -> None:
+        """Its answer."""
+        if "fault" in message:
+            self.answer = wire.FAULT, {"code": message["fault"], "message": message["message"]}
+        else:
+            self.answer = wire.ANSWER, message["answer"]
+        self.finish()
+
+    def gone(self) -> None:
+        """It ended, perhaps without an answer."""
+        self.child = None
+        if self.answer is None:
+            text = "The process that did it was ended; perhaps there was no memory left."
+            self.answer = wire.FAULT, {"code": "lost", "message": text}
+        self.finish()
+
+    def drained(self) -> None:
+        """Its output is over: so is the request, if it answered."""
+        if self.answer is not None:
+            self.conclude(*self.answer)
+
+    def release(self) -> None:
+        """End the process too."""
+        super().release()
+        if self.child is not None and self.answer is None:
+            kernel.send_signal(self.child.pid, 9)
+        self.child = None
+
+
+class Execution(Channel):
+    """A command, a terminal or a cell."""
+
+    durable = True
+    child: "Child | None" = None
+    pid = 0
+    cause = ""
+    result: dict[str, Any] | None = None
+    lost = False
+
+    def begin(self, args: dict[str, Any]) -> None:
+        """Note the limits, and when it began."""
+        self.began = time.monotonic()
+        self.oom_before = kernel.oom_kills()
+        self.limit = args.get("output_limit")
+        if args.get("timeout"):
+            self.runner.loop.later(self, float(args["timeout"]), lambda: self.kill("timeout"))
+
+    def output(self, kind: int, data: bytes) -> None:
+        """Output within its limit."""
+        over = self.limit is not None and self.sent + len(data) > self.limit
+        if over:
+            data = data[: max(self.limit - self.sent, 0)]
+        if data:
+            super().output(kind, data)
+        if over and self.cause != "output_limit":
+            self.kill("output_limit")
+            self.limit = self.sent  # and nothing more
+            for fd in list(self._sources):
+                self._drop_source(fd)
+
+    def message(self, message: dict[str, Any]) -> None:
+        """From its supervisor."""
+        if "started" in message:
+            self.pid = message["started"]
+            self.runner.link.put(wire.json_frames(wire.STARTED, self.number, {"pid": self.pid}))
+        elif "fault" in message:
+            self._stop_clock()
+            self.conclude(wire.FAULT, {"code": message["fault"], "message": message["message"]})
+        elif "exit" in message:
+            self.result = message
+            self._stop_clock()
+            self.finish()
+
+    def gone(self) -> None:
+        """Its supervisor ended; without a word before, it was killed."""
+        self.child = None
+        if self.result is None and self.end is None:
+            self.lost = True
+            self.result = {"exit": None, "usage": {}, "left": 0}
+            self._stop_clock()
+            self.finish()
+
+    def drained(self) -> None:
+        """All output is out; with the result it is over."""
+        if self.result is not None:
+            self.conclude(wire.END, self._ending(self.result))
+
+    def _ending(self, result: dict[str, Any]) -> dict[str, Any]:
+        status = result["exit"]
+        code = os.waitstatus_to_exitcode(status) if isinstance(status, int) else None
+        oom = kernel.oom_kills() > self.oom_before
+        detail = str(result.get("detail", ""))
+        cause = self.cause
+        if self.lost:
+            cause = "oom" if oom else cause or "lost"
+            detail = detail or "The process that watches over it was killed."
+        elif oom and code in {-9, 137} and not cause:
+            cause = "oom"
+        elif code is not None and code >= 0 and cause not in {"", "output_limit"} and self.op != "cell":
+            cause = ""  # it was over before it was killed
+        if oom and cause != "oom":
+            detail = detail or "A process of the sandbox was killed meanwhile: no memory left."
+        elif result.get("left") and not cause:
+            detail = detail or f"Processes it left behind were ended: {result['left']}."
+        wall = {"wall_seconds": round(time.monotonic() - self.began, 6)}
+        return {
+            "exit_code": code if code is not None and code >= 0 else None,
+            "signal": -code if code is not None and code < 0 else None,
+            "cause": cause or "exit",
+            "detail": detail,
+            "usage": wall | dict(result.get("usage") or {}),
+        }
+
+    def _stop_clock(self) -> None:
+        self.runner.loop.cancel(self)
+
+    def signal(self, number: int) -> None:
+        """To its main process and that one's group."""
+        self._tell({"signal": number})
+
+    def kill(self, cause: str) -> None:
+        """With everything it started."""
+        self.cause = self.cause or cause
+        self._tell({"kill": cause})
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self.child is not None and self.result is None:
+            try:
+                messages.send(self.child.sock, message)
+            except OSError:
+                return  # it is gone: that is noticed soon
+
+    def resume(self, after: int) -> None:
+        """Another caller takes over."""
+        if self.pid:
+            self.runner.link.put(wire.json_frames(wire.STARTED, self.number, {"pid": self.pid}))
+        super().resume(after)
+
+    def close(self) -> None:
+        """Forgotten: what still runs in it ends."""
+        if self.result is None and self.end is None:
+            self.kill("closed")
+        self._stop_clock()
+        super().close()
+
+    def describe(self) -> dict[str, Any]:
+        """For the greeting of a new caller."""
+        return {
+            "id": self.number,
+            "key": self.key,
+            "op": self.op,
+            "state": "running" if self.end is None else "ended",
+            "acked": self.acked,
+            "sent": self.sent,
+            "taken": self.taken,
+        }
+
+
+class Command(Execution):
+    """exec: a program with pipes; terminal: one on a terminal of its own."""
+
+    def start(self, child: "Child", args: dict[str, Any]) -> None:
+        """Hand it to a supervisor."""
+        self.child = child
+        child.channel = self
+        self.begin(args)
+        if self.op == "terminal":
+            files = self._terminal(args)
+        else:
+            files = self._pipes(args)
+        request = {
+            "exec": args["argv"],
+            "argv": args["argv"],
+            "cwd": args.get("cwd"),
+            "env": args.get("env"),
+            "open_files": args.get("open_files"),
+            "terminal": self.op == "terminal",
+        }
+        try:
+            messages.send(child.sock, request, tuple(files))
+        finally:
+            messages.close_all(files)
+
+    def _pipes(self, args: dict[str, Any]) -> list[int]:
+        out, out_end = os.pipe2(os.O_CLOEXEC)
+        err, err_end = os.pipe2(os.O_CLOEXEC)
+        if args.get("stdin") == "open":
+            in_end, given = os.pipe2(os.O_CLOEXEC)
+            self.set_input(given)
+        else:
+            in_end = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self.add_source(out, wire.OUT)
+        self.add_source(err, wire.ERR)
+        return [in_end, out_end, err_end]
+
+    def _terminal(self, args: dict[str, Any]) -> list[int]:
+        self.ring = RING
+        user = 0 if self.runner.privileged else kernel.UID
+        os.seteuid(user)  # so that the terminal is the user's own
+        try:
+            master, slave = os.openpty()
+        finally:
+            os.seteuid(0)
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        self._size(master, int(args.get("cols", 80)), int(args.get("rows", 24)))
+        self.set_input(os.dup(master))
+        self.add_source(master, wire.OUT)
+        return [slave, os.dup(slave), os.dup(slave)]
+
+    def eof(self) -> None:
+        """A terminal ends with Ctrl-D, typed."""
+        if self.op != "terminal":
+            super().eof()
+
+    def resize(self, cols: int, rows: int) -> None:
+        """The kernel tells the program (SIGWINCH)."""
+        if self.op == "terminal" and self._input is not None:
+            self._size(self._input, cols, rows)
+
+    def _size(self, fd: int, cols: int, rows: int) -> None:
+        import fcntl
+        import struct
+        import termios
+
+        size = struct.pack("HHHH", max(1, min(rows, 1000)), max(1, min(cols, 1000)), 0, 0)
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, size)
+
+
+class Cell(Execution):
+    """Code in a Python interpreter that was warmed before."""
+
+    killing = False
+
+    def start(self, nest: "Child", args: dict[str, Any]) -> None:
+        """Hand it to the nest, which forks or finds the session."""
+        self.child = nest
+        self.begin(args)
+        out, out_end = os.pipe2(os.O_CLOEXEC)
+        err, err_end = os.pipe2(os.O_CLOEXEC)
+        if args.get("stdin") == "open":
+            in_end, given = os.pipe2(os.O_CLOEXEC)
+            self.set_input(given)
+        else:
+            in_end = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self.add_source(out, wire.OUT)
+        self.add_source(err, wire.ERR)
+        files = (in_end, out_end, err_end)
+        names = ("code", "session", "cwd", "env", "open_files")
+        request = {"cell": self.number, **{name: args.get(name) for name in names}}
+        try:
+            messages.send(nest.sock, request, files)
+        finally:
+            messages.close_all(files)
+
+    def kill(self, cause: str) -> None:
+        """SIGINT first, so that a session keeps its variables; then for good."""
+        self.cause = self.cause or cause
+        if cause in {"closed", "output_limit"} or self.killing:
+            self._tell({"kill": cause})
+            return
+        self.killing = True
+        self._tell({"signal": 2})
+        self.runner.loop.later((self, "kill"), KILL_GRACE, lambda: self._tell({"kill": cause}))
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        super()._tell({"cell": self.number, **message})
+
+    def _stop_clock(self) -> None:
+        super()._stop_clock()
+        self.runner.loop.cancel((self, "kill"))

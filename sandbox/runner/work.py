@@ -1,0 +1,22 @@
+"""What a forked process does: it waits for one task, does it, and ends."""
+
+import os
+import socket
+
+from sandbox.runner import fileops, kernel, messages, nest, supervise
+
+
+def serve(sock: socket.socket, *, privileged: bool) -> None:
+    """Wait for the task on `sock` and do it; returns when it is done, or the runner is gone."""
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    inbox = messages.Inbox(sock)
+    while (task := inbox.next()) is None:
+        if not inbox.receive():
+            os._exit(0)
+    files = inbox.take_files(messages.MAX_FILES)
+    if "exec" in task:
+        supervise.supervise(sock, task, files, privileged)
+    elif "file" in task:
+        fileops.serve(sock, task, files, privileged)
+    elif "nest" in task:
+        nest.serve(sock, inbox, task["nest"], privileged)

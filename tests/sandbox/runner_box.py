@@ -1,0 +1,182 @@
+"""Containers with the runner as PID 1, locked down as the product's are, made of this machine's own system."""
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sandbox import runner
+from sandbox.agent.stream import Attachment, Channel, Ended, Output, Started
+from sandbox.policy.syscalls import seccomp_json
+
+IMAGE = "agi-site-test-empty:1"
+CAPABILITIES = ("SETUID", "SETGID", "KILL", "SETPCAP")
+
+
+class Box:
+    """One container; `attach()` as often as wanted."""
+
+    def __init__(self, engine: str, *, memory: str = "256m", pids: int = 96, weak: bool = False) -> None:
+        self.engine = engine
+        self._agi = tempfile.TemporaryDirectory(prefix="agi-runner-")
+        for name, content in runner.files().items():
+            path = Path(self._agi.name, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        Path(self._agi.name).chmod(0o755)
+        self._profile = tempfile.NamedTemporaryFile("w", suffix=".json")
+        self._profile.write(seccomp_json({"profile": "strict"}))
+        self._profile.flush()
+        self.name = f"agi-runner-test-{uuid.uuid4().hex[:12]}"
+        self._create(memory, pids, weak)
+        self.attachments: list[Attachment] = []
+        self._first = True
+
+    def _create(self, memory: str, pids: int, weak: bool) -> None:
+        with tempfile.TemporaryFile() as empty:
+            empty.write(b"\0" * 10240)
+            empty.seek(0)
+            self.docker("import", "-", IMAGE, stdin=empty)
+        home = str(Path(sys.base_prefix).resolve())
+        folders = [f for f in ("/usr", "/bin", "/lib", "/lib64", "/etc", home) if Path(f).exists()]
+        mounts = [option for folder in folders for option in ("-v", f"{folder}:{folder}:ro")]
+        python = str(Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info)).resolve())
+        caps = [option for name in CAPABILITIES for option in ("--cap-add", name)]
+        locked = ["--cap-drop", "ALL", *caps, "--security-opt", "no-new-privileges"]
+        locked += ["--security-opt", f"seccomp={self._profile.name}"]
+        if weak:
+            locked = ["--privileged"]
+        self.docker(
+            "create", "-i", "--name", self.name, "--label", "agi.site=runner-test", "--network", "none",
+            "--read-only", *locked, "--memory", memory, "--memory-swap", memory, "--pids-limit", str(pids),
+            "--ulimit", "nofile=1024:4096", "--log-driver", "none", "--ipc", "private",
+            "--tmpfs", "/workspace:size=64m,uid=1000,gid=1000,mode=755,exec",
+            "--tmpfs", "/tmp:size=16m,mode=1777",
+            "-v", f"{self._agi.name}:/.agi:ro", *mounts, IMAGE, python, "-I", "-S", "/.agi/runner.py",
+        )  # fmt: skip
+
+    def docker(self, *args: str, stdin: Any = None, check: bool = True) -> str:
+        """What the docker client prints."""
+        done = subprocess.run(
+            ["docker", "-H", self.engine, *args], stdin=stdin, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout.strip()
+
+    def start(self) -> Attachment:
+        """Attach, start, greet."""
+        sock = self.socket()
+        self.docker("start", self.name)
+        return self._greet(sock)
+
+    def attach(self) -> Attachment:
+        """Another caller."""
+        return self._greet(self.socket())
+
+    def _greet(self, sock: "AttachedSocket") -> Attachment:
+        attachment = Attachment(sock, self._first, name=self.name)
+        self._first = False
+        self.attachments.append(attachment)
+        attachment.sync = attachment.hello(20)  # type: ignore[attr-defined]
+        return attachment
+
+    def socket(self) -> "AttachedSocket":
+        """The raw attached stream."""
+        return AttachedSocket(self.engine, self.name)
+
+    def pid(self) -> int:
+        """PID 1, as the host sees it."""
+        return int(self.docker("inspect", "-f", "{{.State.Pid}}", self.name))
+
+    def state(self) -> dict[str, Any]:
+        """What the engine says of it."""
+        return json.loads(self.docker("inspect", "-f", "{{json .State}}", self.name))
+
+    def close(self) -> None:
+        """Nothing is left."""
+        for attachment in self.attachments:
+            attachment.close()
+        self.docker("rm", "-f", "-v", self.name, check=False)
+        self._agi.cleanup()
+        self._profile.close()
+
+
+class AttachedSocket:
+    """POST /containers/…/attach over the engine's socket."""
+
+    def __init__(self, engine: str, name: str) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(engine.removeprefix("unix://"))
+        path = f"/containers/{name}/attach?stream=1&stdin=1&stdout=1&stderr=1"
+        head = f"POST {path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+        self.sock.sendall(head.encode())
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            piece = self.sock.recv(1)
+            if not piece:
+                raise http.client.HTTPException(answer)
+            answer += piece
+        if b" 101 " not in answer and b" 200 " not in answer:
+            raise http.client.HTTPException(answer)
+
+    def sendall(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def recv(self, size: int) -> bytes:
+        return self.sock.recv(size)
+
+    def close(self) -> None:
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+
+class Watched:
+    """An execution and what came of it."""
+
+    def __init__(self, *, ack: bool = True) -> None:
+        self.out = bytearray()
+        self.err = bytearray()
+        self.events: list[Any] = []
+        self.ack = ack
+        self.channel: Channel | None = None
+
+    def __call__(self, event: Any) -> None:
+        self.events.append(event)
+        if isinstance(event, Output):
+            (self.out if event.stream == "stdout" else self.err).extend(event.data)
+            if self.ack and self.channel is not None:
+                self.channel.ack(event.offset + len(event.data))
+
+    @property
+    def pid(self) -> int:
+        return next(event.pid for event in self.events if isinstance(event, Started))
+
+    @property
+    def end(self) -> Ended:
+        found = self.events[-1]
+        assert isinstance(found, Ended), found
+        return found
+
+
+def launch(attachment: Attachment, op: str = "exec", *, ack: bool = True, **args: Any) -> Watched:
+    """Begin an execution."""
+    watched = Watched(ack=ack)
+    watched.channel = attachment.open(op, on_event=watched, key=uuid.uuid4().hex, **args)
+    return watched
+
+
+def run(attachment: Attachment, op: str = "exec", *, within: float = 20, **args: Any) -> Watched:
+    """An execution to its end."""
+    watched = launch(attachment, op, **args)
+    assert watched.channel is not None
+    watched.channel.wait(within)
+    watched.channel.close()
+    return watched
