@@ -1,0 +1,100 @@
+"""What the admin's pages of sandboxes share: colours, verbs on many rows, forms that ask the service."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import ngettext
+
+from agi_site.lib.admin import HistoryAdmin
+from agi_site.lib.fields import masked
+from agi_site.lib.problems import Problem
+
+COLOURS = {
+    "creating": "info",
+    "running": "success",
+    "paused": "warning",
+    "failed": "danger",
+    "queued": "info",
+    "succeeded": "success",
+    "active": "success",
+    "draining": "warning",
+    "lost": "danger",
+    "warming": "info",
+    "warm": "success",
+    "claimed": "info",
+    "ending": "warning",
+    "ready": "success",
+    "held": "danger",
+    "released": "success",
+}
+
+
+class PartAdmin(HistoryAdmin):
+    """Rows that belong to a sandbox's life: nobody deletes them alone, they go with it."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def for_each(request: HttpRequest, rows: Iterable[Any], verb: Callable[[Any], object]) -> None:
+    """Do `verb` to each row for itself; says how many were done, and what stood in the way of the others."""
+    done, refused = 0, []
+    for row in rows:
+        try:
+            with transaction.atomic():
+                verb(row)
+            done += 1
+        except Problem as problem:
+            faults = [str(fault) for some in problem.errors.values() for fault in some]
+            refused.append(f"{row}: {' '.join(faults) or problem.message}")
+    if done:
+        text = ngettext("%(count)d row was changed.", "%(count)d rows were changed.", done)
+        messages.success(request, text % {"count": done})
+    for fault in refused[:5]:
+        messages.warning(request, fault)
+
+
+def names_only(secrets: dict[str, Any] | None) -> SafeString:
+    """A sealed object as its names, every value hidden."""
+    return format_html("<pre>{}</pre>", json.dumps(masked(secrets) or {}, indent=2, ensure_ascii=False))
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form that lets the service try the values, and shows at the fields what it refuses.
+
+    Nothing is kept of the trial; `save_model` of the admin asks the service again, in the person's name.
+    """
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            try:
+                with transaction.atomic():
+                    self.attempt(values)
+                    transaction.set_rollback(True)
+            except Problem as problem:
+                self._tell(problem)
+        return values
+
+    def attempt(self, values: dict[str, Any]) -> None:
+        """Do with the service what saving will do, on a copy of the row."""
+        raise NotImplementedError
+
+    def column_of(self, field: str) -> str | None:
+        """The form's field at which a fault of the service's `field` is shown."""
+        return field if field in self.fields else None
+
+    def _tell(self, problem: Problem) -> None:
+        for field, faults in problem.errors.items():
+            column = self.column_of(field)
+            for fault in faults:
+                self.add_error(column, str(fault) if column == field else f"{field}: {fault}")
+        if not problem.errors:
+            self.add_error(None, str(problem.message))
