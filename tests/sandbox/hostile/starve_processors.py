@@ -1,0 +1,35 @@
+"""More processors than the sandbox may have: by affinity, and by spinning in many processes."""
+
+import os
+import resource
+import time
+
+from kit import attempt
+
+SECONDS = 1.5
+
+
+def affinity():
+    os.sched_setaffinity(0, range(64))
+    return len(os.sched_getaffinity(0)) > 1 and f"{len(os.sched_getaffinity(0))} processors"
+
+
+def spin():
+    begun = time.monotonic()
+    children = []
+    for _ in range(6):
+        child = os.fork()
+        if child == 0:
+            while time.monotonic() - begun < SECONDS:
+                pass
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    share = (used.ru_utime + used.ru_stime) / (time.monotonic() - begun)
+    return share > 1.2 and f"{share:.2f} processors"
+
+
+attempt("affinity", affinity)
+attempt("spinning", spin)
