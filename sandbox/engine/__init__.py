@@ -4,10 +4,14 @@
 Every method may be called twice: what already stands, or is already gone, is fine.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import EngineError, EngineUnavailable, ImageMissing, NoSuchInstance
-from .host import DockerHost
 from .isolation import Isolation, isolation_of
 from .spec import Build, EngineEvent, Found, InstanceSpec, Leftover
+
+if TYPE_CHECKING:
+    from .host import DockerHost
 
 __all__ = [
     "Build",
@@ -23,3 +27,12 @@ __all__ = [
     "NoSuchInstance",
     "isolation_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The web process reads specs and never speaks to an engine, so the SDK is loaded only where one is used."""
+    if name == "DockerHost":
+        from .host import DockerHost
+
+        return DockerHost
+    raise AttributeError(name)

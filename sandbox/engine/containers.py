@@ -1,0 +1,149 @@
+"""The container of an instance, as the engine is asked to make it: everything that may be locked is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from sandbox.policy.limits import MB, Limits
+from sandbox.policy.mounts import Mount
+from sandbox.policy.network import read_network_policy
+from sandbox.policy.syscalls import seccomp_json
+
+from .spec import MEMORY, InstanceSpec
+
+HOME = "/.agi"  # where the runner lies in every container
+WORKSPACE = "/workspace"
+USER = 1000
+# The runner needs its own processes and files beside those of the sandbox.
+RUNNER_PIDS = 8
+RUNNER_FILES = 1024
+CAPABILITIES = ["KILL", "SETGID", "SETPCAP", "SETUID"]
+INODE_BYTES = 8192  # one file in memory for each of these
+NOWHERE = ["127.0.0.1"]  # names come from the pinned ones alone: a resolver would be a way out
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a container is put together from, beside its spec."""
+
+    labels: Mapping[str, str]
+    command: Sequence[str]
+    runner_volume: str
+    workspace_volume: str  # "" is memory
+    network: str  # "none", or a network's name
+    mounts: Sequence[Mount]
+    image_volumes: Sequence[str]  # folders that the image declares as volumes: they would have no limit
+    processors: int
+
+
+def needs_network(spec: InstanceSpec) -> bool:
+    """Whether the container has a network at all."""
+    return bool(spec.published) or read_network_policy(spec.network_policy).needs_network
+
+
+def container_config(instance_id: str, spec: InstanceSpec, parts: Parts) -> dict[str, Any]:
+    """The body of Docker's call `POST /containers/create`."""
+    ports = [f"{port}/{protocol}" for port, protocol in spec.published]
+    return {
+        "Image": spec.image,
+        "Hostname": "sandbox",
+        "User": "0:0",
+        "WorkingDir": "/",
+        "Entrypoint": list(parts.command),
+        "Cmd": [],
+        "Tty": False,
+        "OpenStdin": True,
+        "StdinOnce": False,
+        "Healthcheck": {"Test": ["NONE"]},
+        "StopSignal": "SIGKILL",
+        "Labels": dict(parts.labels),
+        "ExposedPorts": {port: {} for port in ports},
+        "HostConfig": {
+            **_locked(spec),
+            **live_limits(instance_id, spec.limits, parts.processors),
+            **_network(spec, parts.network, ports),
+            **_files(spec, parts),
+            "Ulimits": _ulimits(spec.limits),
+            **({"Runtime": spec.runtime} if spec.runtime else {}),
+        },
+    }
+
+
+def live_limits(instance_id: str, limits: Limits, processors: int) -> dict[str, Any]:
+    """The limits that `POST /containers/…/update` changes too."""
+    return {
+        "CpuPeriod": 100_000,
+        "CpuQuota": limits.cpu_limit * 1000,
+        "CpusetCpus": cpuset(instance_id, limits.processors, processors),
+        "Memory": limits.memory_limit,
+        "MemorySwap": limits.memory_limit,
+        "PidsLimit": limits.pids_limit + RUNNER_PIDS,
+    }
+
+
+def cpuset(instance_id: str, wanted: int, processors: int) -> str:
+    """Which processors a container sees: neighbours by turns, so that the instances spread over the machine."""
+    if wanted >= processors:
+        return f"0-{processors - 1}"
+    first = crc32(instance_id.encode()) % processors
+    return ",".join(str(number) for number in sorted((first + n) % processors for n in range(wanted)))
+
+
+def _locked(spec: InstanceSpec) -> dict[str, Any]:
+    return {
+        "CapDrop": ["ALL"],
+        "CapAdd": CAPABILITIES,
+        "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp_json(spec.syscall_policy)}"],
+        "ReadonlyRootfs": True,
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "Init": False,
+        "LogConfig": {"Type": "none", "Config": {}},
+        "RestartPolicy": {"Name": "no"},
+    }
+
+
+def _network(spec: InstanceSpec, network: str, ports: Sequence[str]) -> dict[str, Any]:
+    if network == "none":
+        return {"NetworkMode": "none"}
+    resolver = {} if read_network_policy(spec.network_policy).open else {"Dns": NOWHERE, "DnsSearch": ["."]}
+    bindings = {port: [{"HostIp": "127.0.0.1", "HostPort": ""}] for port in ports}
+    return {"NetworkMode": network, "PortBindings": bindings, **resolver}
+
+
+def _files(spec: InstanceSpec, parts: Parts) -> dict[str, Any]:
+    limits = spec.limits
+    tmpfs = {place: _tmpfs(min(limits.tmp_limit, MB * 16), "1777") for place in parts.image_volumes} | {
+        "/tmp": _tmpfs(limits.tmp_limit, "1777")
+    }
+    mounts: list[dict[str, Any]] = [
+        {"Type": "volume", "Source": parts.runner_volume, "Target": HOME, "ReadOnly": True,
+         "VolumeOptions": {"NoCopy": True}},
+    ]  # fmt: skip
+    if spec.workspace == MEMORY and not parts.workspace_volume:
+        tmpfs[WORKSPACE] = _tmpfs(limits.disk_limit, "0755", USER)
+    else:
+        mounts.append(
+            {"Type": "volume", "Source": parts.workspace_volume, "Target": WORKSPACE,
+             "VolumeOptions": {"NoCopy": True}}
+        )  # fmt: skip
+    mounts += [
+        {"Type": "bind", "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only,
+         "BindOptions": {"Propagation": "rprivate"}}
+        for mount in parts.mounts
+    ]  # fmt: skip
+    return {"Tmpfs": tmpfs, "ShmSize": limits.shm_limit, "Mounts": mounts}
+
+
+def _tmpfs(size: int, mode: str, owner: int = 0) -> str:
+    inodes = max(256, size // INODE_BYTES)
+    return f"rw,exec,nosuid,nodev,size={size},nr_inodes={inodes},mode={mode},uid={owner},gid={owner}"
+
+
+def _ulimits(limits: Limits) -> list[dict[str, Any]]:
+    files = max(limits.open_files, RUNNER_FILES)
+    return [
+        {"Name": "nofile", "Soft": files, "Hard": files},
+        {"Name": "core", "Soft": 0, "Hard": 0},
+    ]

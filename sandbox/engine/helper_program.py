@@ -1,0 +1,347 @@
+"""The helper's program: what a host must do for its sandboxes that Docker cannot, asked line by line.
+
+It runs in a privileged container (host's processes, network and devices) with the standard library alone.
+Several workers may be attached at once: each reads all answers and keeps its own. A request is
+`{"id", "part", "parts", "text"}`, cut so that lines do not mix; the text is `{"op", ...}` once joined. The answer is
+`{"id", "ok": true, ...}` or `{"id", "ok": false, "fault"}`. Every request may be sent twice.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+DISKS = Path("/disks")
+LINKS = Path("/dev/agi")
+HOST = Path("/proc/1/root")
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+PROGRAMS = {
+    "disk": ("mke2fs", "e2fsck", "debugfs"),
+    "network": ("nft", "nsenter"),
+    "rate": ("tc", "nsenter"),
+}
+LOOP_SET_FD, LOOP_CLR_FD, LOOP_CTL_GET_FREE = 0x4C00, 0x4C01, 0x4C82
+KEPT = 256
+OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
+loops = threading.Lock()
+
+
+class Fault(Exception):
+    """What could not be done, in words."""
+
+
+def run(*argv, given=None, timeout=60, pass_fds=(), fine=(0,)):
+    """Run a program; its output. Raises Fault with what it said when its exit code is not among `fine`."""
+    try:
+        done = subprocess.run(
+            argv, input=given, capture_output=True, text=True, timeout=timeout, pass_fds=pass_fds, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Fault(f"{argv[0]}: {error}") from error
+    if done.returncode not in fine:
+        raise Fault(f"{argv[0]}: {(done.stderr or done.stdout).strip()[-500:]}")
+    return done.stdout
+
+
+# --- Disks: one file each, with ext4, on a loop device; the link /dev/agi/<name> says which ------------------------
+def disk_make(name, size):
+    """Make a disk of `size` bytes unless it stands, and put it on a loop device."""
+    image = disk(name)
+    if not image.exists():
+        unready = image.with_suffix(".new")
+        with unready.open("wb") as file:
+            file.truncate(size)
+        run(
+            *("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-i", "8192"),
+            *("-E", "root_owner=1000:1000,lazy_itable_init=1,nodiscard"),
+            str(unready),
+        )
+        run("debugfs", "-w", "-R", "rmdir lost+found", str(unready))
+        unready.replace(image)
+    return disk_attach(name)
+
+
+def disk_attach(name):
+    """Put a disk that stands on a loop device again, as after the machine's start."""
+    image, link = disk(name), LINKS / name
+    if not image.exists():
+        raise Fault(f"there is no disk {name}")
+    with loops:
+        device = loop_of(image)
+        if device is None:
+            if was_used(image):
+                run("e2fsck", "-p", str(image), timeout=600, fine=(0, 1, 2))
+            device = new_loop(image)
+        LINKS.mkdir(exist_ok=True)
+        if not link.is_symlink() or os.readlink(link) != device:
+            link.unlink(missing_ok=True)
+            link.symlink_to(device)
+    return {"device": str(link)}
+
+
+def disk_drop(name):
+    """Remove a disk for good."""
+    image, link = disk(name), LINKS / name
+    with loops:
+        if (device := loop_of(image)) is not None:
+            drop_loop(device)
+        link.unlink(missing_ok=True)
+        image.unlink(missing_ok=True)
+        image.with_suffix(".new").unlink(missing_ok=True)
+    return {}
+
+
+def disk_list():
+    """The names of the disks, and how many bytes they take."""
+    return {"disks": {path.stem: path.stat().st_blocks * 512 for path in DISKS.glob("*.img")}}
+
+
+def disk(name):
+    if not NAME.fullmatch(name):
+        raise Fault("this is not a disk's name")
+    return DISKS / f"{name}.img"
+
+
+def was_used(image):
+    """Whether the file system was mounted since it was made (ext4's count of mounts)."""
+    with image.open("rb") as file:
+        file.seek(1024 + 52)
+        return int.from_bytes(file.read(2), "little") > 0
+
+
+def loop_of(image):
+    """The loop device that has a file, or None."""
+    status = image.stat() if image.exists() else None
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            backing = path.read_text().strip()
+        except OSError:
+            continue
+        # the kernel names the file as some mount of the volume sees it: the name is ours alone, the inode proves it
+        if status is not None and backing.endswith("/" + image.name):
+            device = f"/dev/{path.parent.parent.name}"
+            if loop_inode(device) in (None, status.st_ino):
+                return device
+    return None
+
+
+def loop_inode(device):
+    """The inode of a loop device's file (LOOP_GET_STATUS64: lo_device, lo_inode, ...)."""
+    found = bytearray(232)
+    try:
+        with open(device, "rb") as file:
+            fcntl.ioctl(file, 0x4C05, found)
+    except OSError:
+        return None
+    return int.from_bytes(found[8:16], sys.byteorder)
+
+
+def new_loop(image):
+    """Put a file on a free loop device; others on this machine may take the same one first."""
+    for _attempt in range(20):
+        with open("/dev/loop-control", "rb") as control:
+            number = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
+        device = f"/dev/loop{number}"
+        if not os.path.exists(device):
+            os.mknod(device, 0o600 | 0o060000, os.makedev(7, number))
+        with image.open("r+b") as file, open(device, "r+b") as loop:
+            try:
+                fcntl.ioctl(loop, LOOP_SET_FD, file.fileno())
+            except OSError as error:
+                if error.errno == 16:  # EBUSY: taken meanwhile
+                    continue
+                raise
+        return device
+    raise Fault("no loop device is free")
+
+
+def drop_loop(device):
+    with open(device, "rb") as loop:
+        try:
+            fcntl.ioctl(loop, LOOP_CLR_FD)
+        except OSError as error:
+            if error.errno != 6:  # ENXIO: it has no file any more
+                raise
+
+
+# --- Network: rules and rates in a container's own network namespace ------------------------------------------------
+def network(pid, container, script, rate, ports, device="eth0"):
+    """Replace the rules of a container's network; `rate` in bytes per second, each way, or None."""
+    namespace = own_namespace(pid, container)
+    try:
+        enter = ("nsenter", f"--net=/proc/self/fd/{namespace}", "--")
+        run(*enter, "nft", "-f", "-", given=with_ports(without_host(script), ports), pass_fds=(namespace,))
+        shape(enter, namespace, device, rate)
+    finally:
+        os.close(namespace)
+    return {}
+
+
+def own_namespace(pid, container):
+    """The container's network namespace, open; never the host's, even when the process is another by now."""
+    namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    groups = Path(f"/proc/{pid}/cgroup").read_text()
+    if container not in groups or os.fstat(namespace).st_ino == os.stat("/proc/1/ns/net").st_ino:
+        os.close(namespace)
+        raise Fault("the container has ended, or has no network of its own")
+    return namespace
+
+
+def without_host(script):
+    """Where all of the internet is open, this machine's own addresses are not."""
+    if OPEN_TO_ALL not in script:
+        return script
+    found = json.loads(run("ip", "-j", "address"))
+    lines = [
+        f"    {'ip6' if entry['family'] == 'inet6' else 'ip'} daddr {entry['local']} reject with icmpx admin-prohibited\n"
+        for link in found
+        for entry in link.get("addr_info", ())
+        if entry.get("local")
+    ]
+    return script.replace(OPEN_TO_ALL, "".join(lines) + OPEN_TO_ALL)
+
+
+def with_ports(script, ports):
+    """Let answers of published ports out, and those who ask in."""
+    for port, protocol in ports:
+        script += (
+            f"insert rule inet agi input {protocol} dport {int(port)} accept\n"
+            f"insert rule inet agi output ct state established ct direction reply {protocol} sport {int(port)} accept\n"
+        )
+    return script
+
+
+def shape(enter, namespace, device, rate):
+    """What leaves is held back inside, what comes in at the host's end of the cable."""
+    links = json.loads(run(*enter, "ip", "-j", "link", "show", device, pass_fds=(namespace,)))
+    peer = links[0].get("link_index")
+    outside = next(
+        (link["ifname"] for link in json.loads(run("ip", "-j", "link")) if link["ifindex"] == peer), ""
+    )
+    for prefix, name, fds in ((enter, device, (namespace,)), ((), outside, ())):
+        if not name:
+            continue
+        if rate:
+            run(*prefix, "tc", "qdisc", "replace", "dev", name, "root", *bucket(rate), pass_fds=fds)
+        elif "tbf" in run(*prefix, "tc", "qdisc", "show", "dev", name, "root", pass_fds=fds):
+            run(*prefix, "tc", "qdisc", "del", "dev", name, "root", pass_fds=fds)
+
+
+def bucket(rate):
+    burst = max(rate // 20, 32_768)
+    return ("tbf", "rate", f"{rate * 8}bit", "burst", str(burst), "latency", "200ms")
+
+
+def names(path, lines):
+    """Write the pinned names into a container's hosts file, below those Docker wrote."""
+    if not re.fullmatch(r"(/[\w.-]+)+/containers/[0-9a-f]{64}/hosts", path):
+        raise Fault("this is not a container's hosts file")
+    place = HOST / path.lstrip("/")
+    kept = place.read_text().partition("# pinned\n")[0]
+    with place.open("r+") as file:
+        file.write(kept + "# pinned\n" + "".join(f"{line}\n" for line in lines))
+        file.truncate()
+    return {}
+
+
+# --- Questions -----------------------------------------------------------------------------------------------------
+def real_path(path):
+    """Where a folder of the host really lies, links followed; "" for none."""
+    done = subprocess.run(
+        ["nsenter", "--mount=/proc/1/ns/mnt", "--", "realpath", "-e", "--", path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return {"path": done.stdout.rstrip("\n")}
+
+
+def about():
+    """What the helper can do here, and which programs are missing."""
+    missing = sorted({name for group in PROGRAMS.values() for name in group if not shutil.which(name)})
+    can = {what: not set(group) & set(missing) for what, group in PROGRAMS.items()}
+    can["disk"] = can["disk"] and os.path.exists("/dev/loop-control")
+    status = os.statvfs(DISKS)
+    return {
+        "can": can,
+        "missing": missing,
+        "loop": os.path.exists("/dev/loop-control"),
+        "disk_free": status.f_bavail * status.f_frsize,
+    }
+
+
+OPS = {
+    "about": about,
+    "disk_attach": disk_attach,
+    "disk_drop": disk_drop,
+    "disk_list": disk_list,
+    "disk_make": disk_make,
+    "names": names,
+    "network": network,
+    "real_path": real_path,
+}
+
+
+# --- Lines ---------------------------------------------------------------------------------------------------------
+class Desk:
+    """Takes requests, does each once, and answers as often as it is asked."""
+
+    def __init__(self, out):
+        self.out, self.lock = out, threading.Lock()
+        self.parts = OrderedDict()
+        self.answers = OrderedDict()
+
+    def take(self, line):
+        try:
+            part = json.loads(line)
+            key, number, total = part["id"], part["part"], part["parts"]
+        except (ValueError, KeyError, TypeError):
+            return
+        with self.lock:
+            if key in self.answers:
+                if self.answers[key] is not None:
+                    self.say(self.answers[key])
+                return
+            found = self.parts.setdefault(key, {})
+            found[number] = part["text"]
+            if len(found) < total:
+                while len(self.parts) > KEPT:
+                    self.parts.popitem(last=False)
+                return
+            del self.parts[key]
+            self.answers[key] = None
+            while len(self.answers) > KEPT:
+                self.answers.popitem(last=False)
+        text = "".join(found[number] for number in range(total))
+        threading.Thread(target=self.do, args=(key, text), daemon=True).start()
+
+    def do(self, key, text):
+        try:
+            request = json.loads(text)
+            answer = {"ok": True, **OPS[request.pop("op")](**request)}
+        except Fault as fault:
+            answer = {"ok": False, "fault": str(fault)}
+        except Exception as error:
+            answer = {"ok": False, "fault": f"{type(error).__name__}: {error}"}
+        with self.lock:
+            self.answers[key] = {"id": key, **answer}
+            self.say(self.answers[key])
+
+    def say(self, answer):
+        self.out.write(b"\n" + json.dumps(answer).encode() + b"\n")
+        self.out.flush()
+
+
+def main():
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    desk = Desk(sys.stdout.buffer)
+    for line in sys.stdin.buffer:
+        desk.take(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What is in each image: a small Debian-like system with one ordinary person, uid 1000, at home in /workspace."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from .tree import MERGED, Tree
+
+USER = 1000
+SHELL = ["bash", "sh", "cat", "ls", "cp", "mv", "rm", "mkdir", "rmdir", "ln", "chmod", "touch", "head", "tail", "wc", "sort", "uniq", "cut", "tr", "tee", "seq", "sleep", "date", "env", "echo", "printf", "true", "false", "test", "expr", "basename", "dirname", "readlink", "realpath", "stat", "du", "df", "find", "xargs", "grep", "sed", "tar", "gzip", "gunzip", "md5sum", "sha256sum", "od", "id", "whoami", "uname", "nproc", "ps", "kill", "timeout", "mktemp", "dd", "truncate", "sync", "diff", "yes", "base64", "comm", "paste", "tac", "nl", "fold", "split", "shuf", "stty", "tty", "which"]
+EXTRA = ["awk", "mawk", "less", "vi", "nano", "git", "curl", "zstd", "xz", "unzip", "zip", "jq", "file", "patch", "free", "top"]
+HELPER = ["bash", "sh", "cat", "ls", "rm", "mkdir", "stat", "truncate", "cp", "sync", "nsenter", "realpath", "mke2fs", "e2fsck", "debugfs", "losetup", "ip", "tc", "nft"]
+PASSWD = f"root:x:0:0:root:/root:/bin/bash\nsandbox:x:{USER}:{USER}:sandbox:/workspace:/bin/bash\n"
+GROUP = f"root:x:0:\ntty:x:5:\nsandbox:x:{USER}:\n"
+# What is shared by programs of every kind, where this machine has it.
+DATA = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/services",
+    "/etc/protocols",
+    "/lib/terminfo/x/xterm",
+    "/lib/terminfo/x/xterm-256color",
+    "/lib/terminfo/l/linux",
+    "/lib/terminfo/d/dumb",
+    "/usr/share/zoneinfo/UTC",
+    "/usr/share/zoneinfo/Asia/Seoul",
+    "/usr/share/zoneinfo/Europe/Berlin",
+    "/usr/share/zoneinfo/America/New_York",
+)
+
+
+def _base() -> Tree:
+    tree = Tree()
+    for name in MERGED:
+        tree.folder(f"usr/{name}")
+        tree.link(name, f"usr/{name}")
+    for place in ("root", "var", "etc", "run", "proc", "sys", "dev"):
+        tree.folder(place)
+    tree.folder("tmp", 0o1777)
+    tree.folder("workspace", 0o755, USER)
+    tree.text("etc/passwd", PASSWD)
+    tree.text("etc/group", GROUP)
+    tree.text("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
+    tree.text("etc/os-release", 'NAME="Sandbox"\nID=sandbox\nID_LIKE=debian\n')
+    for path in map(Path, DATA):
+        if path.is_file():
+            tree.file(str(path) if not str(path).startswith("/lib/") else f"usr{path}", path)
+    return tree
+
+
+def shell() -> Tree:
+    """A shell and the usual small programs."""
+    tree = _base()
+    tree.program(*SHELL)
+    tree.program(*EXTRA, required=False)
+    return tree
+
+
+def python() -> Tree:
+    """The shell's programs, and Python."""
+    tree = shell()
+    tree.python("usr/local")
+    return tree
+
+
+def data() -> Tree:
+    """Python with the packages for data that are installed here: numpy, and pandas where it is."""
+    tree = python()
+    packages = (
+        next(place.removesuffix("/os.py") for place in tree.entries if place.endswith("/os.py"))
+        + "/site-packages"
+    )
+    for name in ("numpy", "pandas", "dateutil", "pytz", "tzdata", "six"):
+        found = importlib.util.find_spec(name)
+        if found is None or not found.origin:
+            continue
+        path = Path(found.origin)
+        if path.name != "__init__.py":
+            tree.file(f"{packages}/{path.name}", path)
+            continue
+        tree.folder_of(f"{packages}/{name}", path.parent, without=("__pycache__", "tests"))
+        if (path.parent.parent / f"{name}.libs").is_dir():
+            tree.folder_of(f"{packages}/{name}.libs", path.parent.parent / f"{name}.libs")
+    return tree
+
+
+def node() -> Tree:
+    """The shell's programs, and Node."""
+    tree = shell()
+    tree.program("node")
+    return tree
+
+
+def helper() -> Tree:
+    """What the engine's helper works with: file systems, network rules. See `DockerHost.info` on what is absent."""
+    tree = _base()
+    tree.program(*HELPER, required=False)
+    return tree
+
+
+RECIPES: dict[str, Callable[[], Tree]] = {
+    "agi-sandbox-shell": shell,
+    "agi-sandbox-python": python,
+    "agi-sandbox-data": data,
+    "agi-sandbox-node": node,
+    "agi-sandbox-helper": helper,
+}
