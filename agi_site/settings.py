@@ -280,6 +280,9 @@ SANDBOX_QUOTA_COUNT = env.int("SANDBOX_QUOTA_COUNT", default=10)  # sandboxes of
 SANDBOX_QUOTA_SECONDS = env.int("SANDBOX_QUOTA_SECONDS", default=100 * 3600)  # of running, in 24 hours
 SANDBOX_MOUNT_ROOTS = env.list("SANDBOX_MOUNT_ROOTS", default=[])  # folders of hosts that policies may mount
 SANDBOX_BACKUP_HOURS = env.int("SANDBOX_BACKUP_HOURS", default=24)
+# A folder of YARA rules (*.yar) beside the program's own, and ClamAV's daemon (tcp://host:3310, unix:///path).
+SANDBOX_SCAN_RULES = env.str("SANDBOX_SCAN_RULES", default="")
+CLAMD_URL = env.str("CLAMD_URL", default="")
 SANDBOX_KEPT_DAYS = env.int("SANDBOX_KEPT_DAYS", default=30)  # rows of deleted sandboxes
 
 # --- REST -------------------------------------------------------------------------------------------------

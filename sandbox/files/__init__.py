@@ -1,9 +1,9 @@
 """Files of sandboxes, as every door calls them: looked at, moved in and out, scanned on the way, mirrored.
 
-Every path is below the workspace ("" is the workspace itself). `by` is who asks, None for the system itself.
-All of them raise NotFound (not there, or not yours), Invalid (a path or an input that is not possible), Conflict
-(the sandbox does not run, the disk is full, …), TooMany (a limit) and Unavailable (no agent, no scanner); a file
-that the scanner held back is `Quarantined`, an Invalid with code "quarantined".
+Every path is below the workspace ("" is the workspace itself). `by` is who asks, None for the system.
+All of them raise NotFound (not there, or not yours), Invalid (a path or an input that is not possible),
+Conflict (the sandbox does not run, the disk is full, …), TooMany (a limit) and Unavailable (no agent, no
+scanner); a file that the scanner held back is `Quarantined`, an Invalid with code "quarantined".
 """
 
 from .browsing import Entry, Listing, delete, list_files, make_directory, move, stat_file, watch

@@ -1,15 +1,34 @@
 """Bytes into and out of sandboxes: files and archives, each scanned on its way."""
 
-from collections.abc import Iterable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from ..models import Sandbox, SandboxFile
+from django.utils.translation import gettext as _
+
+from agi_site.lib.problems import Invalid
+
+from .. import gateway
+from ..models import Direction, Sandbox, SandboxFile
+from . import inside, mirror
+from .access import instance_of
+from .archives import Chunks, members, tar_members
+from .inspection import check_file, check_members, check_whole
+from .limits import bounds
+from .mime import is_text, mime_type
+from .paths import clean, clean_name
+from .repacking import Packed, repack
+from .spool import Spool, too_large
+
+HEAD = 512  # bytes that tell the type of content
+KINDS = {"tar": "application/x-tar", "tar.gz": "application/gzip", "zip": "application/zip"}
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The beginning of a file: `text` is None for what is not UTF-8; `complete` says whether it is all of it."""
+    """The beginning of a file: `text` is None for what is not UTF-8, `complete` says if this is all of it."""
 
     path: str
     data: bytes
@@ -19,7 +38,7 @@ class Content:
 
     @property
     def text(self) -> str | None:
-        raise NotImplementedError
+        return self.data.decode("utf-8", "ignore") if is_text(self.data) else None
 
 
 @dataclass(slots=True)
@@ -30,12 +49,18 @@ class Download:
     size: int | None
     mime_type: str
     chunks: Iterator[bytes]
+    _close: Callable[[], None] = lambda: None
+
+    @classmethod
+    def of(cls, spool: Spool, *, name: str, mime_type: str) -> Self:
+        """All of a spool, which ends with the download."""
+        return cls(name, spool.size, mime_type, _closing(spool, spool.chunks()), spool.close)
 
     def __iter__(self) -> Iterator[bytes]:
         return self.chunks
 
     def close(self) -> None:
-        raise NotImplementedError
+        self._close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +73,118 @@ class Extracted:
     skipped: list[str] = field(default_factory=list)
 
 
+# --- Files ------------------------------------------------------------------------------------------------
 def read_file(*, sandbox: Sandbox, by: Any, path: str, limit: int = 1 << 20) -> Content:
     """The first `limit` bytes of a file, for the editor and for tools."""
-    raise NotImplementedError
+    instance, path = instance_of(sandbox, by), clean_name(path)
+    limit = max(1, min(limit, bounds().transfer))
+    with gateway.read(instance, path, length=limit) as stream, Spool.filled(stream, most=limit) as spool:
+        check_file(sandbox, spool, path=path, direction=Direction.OUT)
+        size, data = int(stream.head.get("size", spool.size)), spool.part(0, spool.size)
+    return Content(path, data, max(size, len(data)), mime_type(path, data[:HEAD]), len(data) >= size)
 
 
 def write_file(*, sandbox: Sandbox, by: Any, path: str, content: bytes | str) -> SandboxFile:
     """Write a whole file at once, making folders above it as needed; returns its row."""
-    raise NotImplementedError
+    data = content.encode() if isinstance(content, str) else content
+    return upload(sandbox=sandbox, by=by, path=path, chunks=[data], size=len(data))
 
 
 def upload(
     *, sandbox: Sandbox, by: Any, path: str, chunks: Iterable[bytes], size: int | None = None
 ) -> SandboxFile:
     """Write a file from chunks of bytes with flat memory; `size` (if known) is checked before it starts."""
-    raise NotImplementedError
+    instance, path, most = (
+        instance_of(sandbox, by, writing=True),
+        clean_name(path, new=True),
+        bounds().transfer,
+    )
+    if size is not None and size > most:
+        raise too_large(most)
+    with Spool.filled(chunks, most=most) as spool:
+        check_whole(sandbox, spool, path=path, size=size)
+        check_file(sandbox, spool, path=path, direction=Direction.IN)
+        inside.write(instance, path, spool)
+        return mirror.put(sandbox, path, size=spool.size, sha256=spool.sha256, head=spool.part(0, HEAD))
 
 
 def download(*, sandbox: Sandbox, by: Any, path: str) -> Download:
-    """The bytes of a file."""
-    raise NotImplementedError
+    """The bytes of a file, scanned before the first of them leaves."""
+    instance, path, most = instance_of(sandbox, by), clean_name(path), bounds().transfer
+    with gateway.read(instance, path) as stream:
+        if int(stream.head.get("size", 0)) > most:
+            raise too_large(most)
+        spool = Spool.filled(stream, most=most)
+    try:
+        check_file(sandbox, spool, path=path, direction=Direction.OUT)
+    except BaseException:
+        spool.close()
+        raise
+    return Download.of(spool, name=path.rpartition("/")[2], mime_type=mime_type(path, spool.part(0, HEAD)))
 
 
+# --- Archives ---------------------------------------------------------------------------------------------
 def archive(*, sandbox: Sandbox, by: Any, path: str = "", kind: str = "tar.gz") -> Download:
     """A folder with all that is in it as one archive; `kind` is "tar", "tar.gz" or "zip"."""
-    raise NotImplementedError
+    if kind not in KINDS:
+        message = _("Choose one of %(kinds)s.") % {"kinds": ", ".join(KINDS)}
+        raise Invalid(message, errors={"kind": [message]})
+    instance, path, most = instance_of(sandbox, by), clean(path), bounds()
+    with gateway.archive(instance, path) as stream:
+        packed = repack(tar_members(Chunks(stream)), bounds=most, most=most.transfer, strict=False)
+    try:
+        check_members(sandbox, packed, folder=path, direction=Direction.OUT)
+        return _packed_as(packed, kind, name=path.rpartition("/")[2] or sandbox.name or "workspace")
+    except BaseException:
+        packed.spool.close()
+        raise
 
 
 def extract(*, sandbox: Sandbox, by: Any, chunks: Iterable[bytes], path: str = "") -> Extracted:
     """Unpack an archive (tar, plain or packed by gzip, bzip2, xz or zstd; zip) into a folder."""
-    raise NotImplementedError
+    instance, path, most = instance_of(sandbox, by, writing=True), clean(path, new=True), bounds()
+    with Spool.filled(chunks, most=most.transfer) as given:
+        check_file(sandbox, given, path=path or "archive", direction=Direction.IN)
+        unpacked = members(given, bounds=most)
+        with repack(unpacked, bounds=most, most=most.unpacked_from(given.size)) as packed:
+            check_members(sandbox, packed, folder=path, direction=Direction.IN)
+            gateway.extract(instance, path, packed.spool.chunks())
+            mirror.refresh_soon(sandbox)
+            return Extracted(packed.files, packed.directories, packed.size, packed.skipped)
+
+
+def _packed_as(packed: Packed, kind: str, *, name: str) -> Download:
+    if kind == "tar.gz":
+        chunks = _closing(packed.spool, _gzipped(packed.spool.chunks()))
+        return Download(f"{name}.{kind}", None, KINDS[kind], chunks, packed.spool.close)
+    if kind == "zip":
+        with packed:
+            return Download.of(_zipped(packed), name=f"{name}.{kind}", mime_type=KINDS[kind])
+    return Download.of(packed.spool, name=f"{name}.{kind}", mime_type=KINDS[kind])
+
+
+def _gzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    for chunk in chunks:
+        if data := packer.compress(chunk):
+            yield data
+    yield packer.flush()
+
+
+def _zipped(packed: Packed) -> Spool:
+    spool = Spool()
+    try:
+        with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:  # type: ignore[arg-type]
+            for name, (offset, size) in packed.parts.items():
+                with archive.open(zipfile.ZipInfo(name), "w", force_zip64=size >= 1 << 31) as target:
+                    for chunk in packed.spool.chunks(offset, size):
+                        target.write(chunk)
+        return spool.done()
+    except BaseException:
+        spool.close()
+        raise
+
+
+def _closing(spool: Spool, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    with spool:
+        yield from chunks

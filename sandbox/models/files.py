@@ -2,9 +2,11 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from agi_site.lib.fields import CreatedAtField, EnumField, ExactCharField, UpdatedAtField, UUIDKey, enum_check
+from agi_site.lib.fields import CreatedAtField, EnumField, ExactCharField, UUIDKey, enum_check
 from agi_site.lib.owned import OwnedModel
 
 from .sandboxes import Sandbox
@@ -25,7 +27,12 @@ class SandboxFile(OwnedModel):
         _("is directory"), null=True, blank=True, default=False, db_default=False
     )
     created_at = CreatedAtField(_("created at"), null=True)
-    last_modified = UpdatedAtField(_("last modified"), null=True)
+    # that of the file in the workspace, which no save may move
+    last_modified = models.DateTimeField(
+        _("last modified"), null=True, blank=True, default=timezone.now, db_default=Now()
+    )
+    # beyond the seed: the same to the nanosecond, so that an unchanged file need not be hashed again
+    modified_ns = models.BigIntegerField(_("modified (ns)"), null=True, blank=True)
 
     class Meta:
         db_table = "sandbox_file"
