@@ -50,8 +50,8 @@ __all__ = [
     "rename_sandbox",
     "run_cell",
     "run_command",
-    "send_input",
     "sandbox_of",
+    "send_input",
     "set_image_active",
     "wait_for",
 ]

@@ -1,9 +1,36 @@
 """Commands, code cells and terminals in sandboxes: rows that the agent of the host takes up."""
 
+import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from ..models import Sandbox, SandboxExecution
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agi_site.lib import plain_json
+from agi_site.lib.problems import Conflict, Invalid, TooMany
+
+from .. import gateway
+from ..lifecycle import trail
+from ..models import (
+    ExecutionCause,
+    ExecutionKind,
+    ExecutionStatus,
+    Sandbox,
+    SandboxExecution,
+    SandboxStatus,
+)
+from .templates import checked_env
+
+LONGEST_COMMAND = 1_000_000
+LONGEST_STDIN = 4 << 20
+MOST_LIVE = 64
+# A sandbox in which something runs soon, if not now.
+SOON = {"create", "start", "restart", "resume", "change", "restore"}
+WAIT_SECONDS = (0.01, 0.25)
+TERMINAL_SECONDS = 24 * 3600
 
 
 def run_command(
@@ -20,10 +47,26 @@ def run_command(
 ) -> SandboxExecution:
     """Queue a shell command; events come on `channels.execution_channel(id)`.
 
-    `stdin` is given at once; `stdin_open` leaves it open for `send_input`. A paused or stopped sandbox is a
-    Conflict; one that is still being created, started or restarted takes it and runs it then.
+    `stdin` is given at once; `stdin_open` leaves it open for `send_input`. `timeout` (seconds) and
+    `output_limit` (bytes) are at most the sandbox's own, which hold when nothing is said. A paused or stopped
+    sandbox is a Conflict; one that is still being created, started or restarted takes it and runs it then.
     """
-    raise NotImplementedError
+    if not command.strip():
+        raise Invalid(errors={"command": [_("Write a command.")]})
+    if len(stdin) > LONGEST_STDIN:
+        raise Invalid(errors={"stdin": [_("At most %(most)d characters.") % {"most": LONGEST_STDIN}]})
+    return _queue(
+        sandbox,
+        by,
+        kind=ExecutionKind.COMMAND,
+        command=command,
+        working_dir=working_dir,
+        env=env,
+        timeout=timeout,
+        output_limit=output_limit,
+        stdin=stdin or None,
+        stdin_open=stdin_open,
+    )
 
 
 def run_cell(
@@ -38,7 +81,21 @@ def run_cell(
     output_limit: int | None = None,
 ) -> SandboxExecution:
     """Queue Python code; cells of one `session` share their variables, "" is a fresh state each time."""
-    raise NotImplementedError
+    if not code.strip():
+        raise Invalid(errors={"code": [_("Write some code.")]})
+    if len(session) > 64 or any(not letter.isprintable() for letter in session):
+        raise Invalid(errors={"session": [_("A session's name has at most 64 characters.")]})
+    return _queue(
+        sandbox,
+        by,
+        kind=ExecutionKind.CELL,
+        command=code,
+        working_dir=working_dir,
+        env=env,
+        timeout=timeout,
+        output_limit=output_limit,
+        python_session=session,
+    )
 
 
 def open_terminal(
@@ -49,20 +106,144 @@ def open_terminal(
     working_dir: str = "",
     env: Mapping[str, str] | None = None,
 ) -> SandboxExecution:
-    """Queue an interactive terminal (kind `terminal`); talk to it by `gateway.open_terminal`."""
-    raise NotImplementedError
+    """Queue an interactive terminal (kind `terminal`); talk to it by `gateway.open_terminal`.
+
+    It ends with its program, with the sandbox, or when it is cancelled.
+    """
+    return _queue(
+        sandbox,
+        by,
+        kind=ExecutionKind.TERMINAL,
+        command=command,
+        working_dir=working_dir,
+        env=env,
+        timeout=None,
+        output_limit=None,
+        stdin_open=True,
+    )
 
 
 def cancel_execution(*, execution: SandboxExecution, by: Any) -> SandboxExecution:
-    """Ask for its end, with all its children; one that has ended is left alone."""
-    raise NotImplementedError
+    """Ask for its end, with all its children; one that has ended is left alone, one that waits ends at once."""
+    now = timezone.now()
+    row = SandboxExecution.objects.filter(pk=execution.pk)
+    ended = row.filter(status=ExecutionStatus.QUEUED).update(
+        status=ExecutionStatus.ENDED,
+        cause=ExecutionCause.CANCELLED,
+        cancel_requested_at=now,
+        completed_at=now,
+    )
+    if ended:
+        trail.tell_end(execution.pk, cause=ExecutionCause.CANCELLED, detail="")
+    else:
+        row.live().filter(cancel_requested_at__isnull=True).update(cancel_requested_at=now)
+        _poke_after_commit(execution.sandbox, str(execution.pk))
+    execution.refresh_from_db()
+    return execution
 
 
 def send_input(*, execution: SandboxExecution, by: Any, data: bytes = b"", eof: bool = False) -> None:
     """Write to the open stdin of a running execution; raises Conflict or Unavailable."""
-    raise NotImplementedError
+    execution.refresh_from_db(fields=["status"])
+    if execution.status != ExecutionStatus.RUNNING or not execution.stdin_open:
+        raise Conflict(_("This execution takes no input now."), code="no_input")
+    gateway.send_input(execution, data, eof=eof)
 
 
 def wait_for(*, execution: SandboxExecution, timeout: float) -> SandboxExecution:
     """Wait until it has ended, for `timeout` seconds at most; returns the row as it is then."""
-    raise NotImplementedError
+    deadline = time.monotonic() + timeout
+    pause, longest = WAIT_SECONDS
+    while time.monotonic() < deadline:
+        status = SandboxExecution.objects.filter(pk=execution.pk).values_list("status", flat=True).first()
+        if status in {ExecutionStatus.ENDED, None}:
+            break
+        time.sleep(pause)
+        pause = min(pause * 1.3, longest)
+    execution.refresh_from_db()
+    return execution
+
+
+def _queue(
+    sandbox: Sandbox,
+    by: Any,
+    *,
+    kind: ExecutionKind,
+    command: str,
+    working_dir: str,
+    env: Mapping[str, str] | None,
+    timeout: int | None,
+    output_limit: int | None,
+    **values: Any,
+) -> SandboxExecution:
+    _check(kind, command, working_dir)
+    variables = checked_env(env)
+    limits = sandbox.resource
+    with transaction.atomic():
+        current = Sandbox.objects.filter(pk=sandbox.pk).values_list("status", "verb").first()
+        _check_runs(*(current or (SandboxStatus.DELETED, None)))
+        if SandboxExecution.objects.filter(sandbox=sandbox).live().count() >= MOST_LIVE:
+            raise TooMany(
+                _("At most %(most)d executions wait or run in a sandbox at a time.") % {"most": MOST_LIVE},
+                retry_after=5,
+                code="too_many_executions",
+            )
+        row: SandboxExecution = SandboxExecution.objects.create(
+            sandbox=sandbox,
+            user=by,
+            kind=kind,
+            command=command,
+            working_dir=working_dir or None,
+            environment=variables or None,
+            started_at=None,
+            timeout=_at_most(
+                timeout,
+                TERMINAL_SECONDS if kind == ExecutionKind.TERMINAL else limits.execution_timeout,
+                "timeout",
+            ),
+            output_limit=None
+            if kind == ExecutionKind.TERMINAL
+            else _at_most(output_limit, limits.output_limit, "output_limit"),
+            **values,
+        )
+        _poke_after_commit(sandbox, str(row.pk))
+    return row
+
+
+def _check(kind: ExecutionKind, command: str, working_dir: str) -> None:
+    field = "code" if kind == ExecutionKind.CELL else "command"
+    fault = plain_json.fault_in_text(command)
+    if len(command) > LONGEST_COMMAND:
+        fault = _("At most %(most)d characters.") % {"most": LONGEST_COMMAND}
+    if fault:
+        raise Invalid(errors={field: [fault]})
+    if len(working_dir) > 255 or plain_json.fault_in_text(working_dir):
+        raise Invalid(errors={"working_dir": [_("A working directory has at most 255 characters.")]})
+
+
+def _check_runs(status: str, verb: str | None) -> None:
+    if verb in SOON or (status == SandboxStatus.RUNNING and not verb):
+        return
+    if status == SandboxStatus.PAUSED:
+        message = _("This sandbox is paused. Resume it first.")
+    elif status == SandboxStatus.DELETED or verb == "delete":
+        message = _("This sandbox was deleted.")
+    else:
+        message = _("This sandbox does not run. Start it first.")
+    raise Conflict(message, code="not_running")
+
+
+def _at_most(asked: int | None, most: int | None, field: str) -> int | None:
+    """What was asked for, or the sandbox's own limit; raises Invalid beyond that."""
+    if asked is None:
+        return most
+    if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1 or (most and asked > most):
+        raise Invalid(
+            errors={field: [_("Choose a number from 1 to %(most)d.") % {"most": most or 2**31 - 1}]}
+        )
+    return asked
+
+
+def _poke_after_commit(sandbox: Sandbox, execution_id: str) -> None:
+    if sandbox.host is not None:
+        transaction.on_commit(partial(gateway.poke, sandbox.host, execution=execution_id), robust=True)

@@ -1,10 +1,44 @@
 """Sandboxes as people ask for them: made, moved by verbs, changed, extended. No engine is called here."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from ..models import Sandbox, SandboxSnapshot, SandboxTemplate
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agi_site.lib.problems import Conflict, Invalid, NotFound
+from system import queue
+from system.services import audit
+
+from .. import states
+from ..engine.spec import MEMORY, InstanceSpec
+from ..lifecycle import ending, placement, pool, specs, trail
+from ..models import (
+    HostStatus,
+    Sandbox,
+    SandboxResource,
+    SandboxSecurity,
+    SandboxSnapshot,
+    SandboxStatus,
+    SandboxTemplate,
+    SandboxWorkspace,
+)
+from ..policy.limits import Limits, read_limits
+from . import claims, quotas
+from .ports import check_ports, store_ports
+from .templates import Defaults, check_image, checked_env, checked_security, defaults_of
+
+WORKSPACE = "/workspace"
+LONGEST_NAME = 100
+LONGEST_LIFE = 366 * 24 * 3600
+# People wait for these; a refill can wait for them.
+PRIORITY = {"create": 20, "start": 20, "resume": 20, "delete": 10}
+ASKED = ("start", "pause", "resume", "stop", "restart", "delete")
+UNDER_WAY = ("create", "start", "restart", "resume", "change")
 
 
 def create_sandbox(
@@ -26,26 +60,79 @@ def create_sandbox(
     from now; `origin` is what it was made for, as (type, id). Raises Invalid, Conflict (the person's quota),
     TooMany (seconds of running), NotFound (a template that is switched off) or Unavailable (no host).
     """
-    raise NotImplementedError
+    if not template.is_active:
+        raise NotFound(_("This template is switched off."), code="template_inactive")
+    defaults = defaults_of(template)
+    wanted = read_limits(limits, base=defaults.limits)
+    policies = checked_security(security, base=defaults.security)
+    variables = checked_env({**defaults.env, **(env or {})})
+    opened = check_ports(ports)
+    sandbox = Sandbox(
+        user=owner,
+        template=template,
+        name=_checked_name(name),
+        image_name=template.image_name,
+        image_tag=template.image_tag,
+        expires_at=_expiry(defaults.expires_in if expires_in is None else expires_in),
+        config=_config(template, defaults, policies),
+        origin_type=origin[0] if origin else None,
+        origin_id=origin[1] if origin else None,
+    )
+    with transaction.atomic():
+        get_user_model().objects.select_for_update().only("pk").get(pk=owner.pk)
+        quotas.check_room(owner)
+        check_image(name=str(template.image_name), tag=str(template.image_tag))
+        hosts = placement.hosts_in_use()
+        sandbox.save(force_insert=True)
+        _store_parts(sandbox, limits=wanted, policies=policies, env=variables)
+        store_ports(sandbox, opened)
+        spec = specs.spec_of_template(template, wanted, policies, defaults.workspace, published=opened)
+        warm = _give_instance(sandbox, spec=spec, hosts=hosts)
+        kind = "claimed" if warm else "created"
+        trail.note(sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host))
+        trail.tell(sandbox)
+        audit(component="sandbox", message=f"sandbox {sandbox.pk} was made of {template.name}", by=owner)
+    return sandbox
 
 
 def do_verb(*, sandbox: Sandbox, verb: str, by: Any, **options: Any) -> Sandbox:
-    """Ask for `start`, `pause`, `resume`, `stop`, `restart` or `delete`; a worker does it, `sandbox.verb` says so.
+    """Ask for `start`, `pause`, `resume`, `stop`, `restart` or `delete`; `sandbox.verb` stands until it is done.
 
-    Raises Conflict, which names what is possible now. `by` is None for the system itself.
-    Deleting works at any time, and again and again.
+    Raises Conflict, which names what is possible now. `by` is None for the system itself; `cause` (a slug, for
+    the record) may be among the options. Deleting works at any time, and again and again.
     """
-    raise NotImplementedError
+    if verb not in ASKED:
+        raise Invalid(_("There is no such verb: %(verb)s.") % {"verb": verb[:50]}, code="unknown_verb")
+    sandbox.refresh_from_db()
+    if verb == "delete" and (sandbox.status == SandboxStatus.DELETED or sandbox.verb == "delete"):
+        return sandbox
+    if by is not None and verb in {"start", "restart"}:
+        quotas.check_seconds(sandbox.user)
+    with transaction.atomic():
+        begin(sandbox, verb, **options)
+        if by is not None:
+            audit(component="sandbox", message=f"sandbox {sandbox.pk}: {verb}", by=by)
+    return sandbox
 
 
 def extend_sandbox(*, sandbox: Sandbox, by: Any, seconds: int | None) -> datetime | None:
     """Let it expire `seconds` from now, or (None) never; returns when. Raises Invalid or Conflict."""
-    raise NotImplementedError
+    _check_stands(sandbox)
+    sandbox.expires_at = _expiry(seconds)
+    with transaction.atomic():
+        sandbox.save(update_fields=["expires_at"])
+        until = sandbox.expires_at.isoformat() if sandbox.expires_at else None
+        trail.note(sandbox, "extended", by=str(by), expires_at=until)
+        trail.tell(sandbox)
+        audit(component="sandbox", message=f"sandbox {sandbox.pk} may live until {until}", by=by)
+    return sandbox.expires_at
 
 
 def rename_sandbox(*, sandbox: Sandbox, by: Any, name: str) -> Sandbox:
     """Give it another name; raises Invalid."""
-    raise NotImplementedError
+    sandbox.name = _checked_name(name)
+    sandbox.save(update_fields=["name"])
+    return sandbox
 
 
 def change_limits(*, sandbox: Sandbox, by: Any, limits: Mapping[str, Any]) -> Sandbox:
@@ -53,21 +140,230 @@ def change_limits(*, sandbox: Sandbox, by: Any, limits: Mapping[str, Any]) -> Sa
 
     The restart keeps the workspace, and an event `restarted` says so. Raises Invalid or Conflict.
     """
-    raise NotImplementedError
+    before = specs.limits_of(sandbox)
+    after = read_limits(limits, base=before)
+    names = sorted(name for name, value in after.as_dict().items() if before.as_dict()[name] != value)
+    if not names:
+        return sandbox
+    with transaction.atomic():
+        _begin_change(sandbox)
+        for name in names:
+            setattr(sandbox.resource, name, getattr(after, name))
+        sandbox.resource.save(update_fields=[*names, "updated_at"])
+        _record_change(sandbox, by, {"limits": {name: getattr(after, name) for name in names}})
+    return sandbox
 
 
 def change_policy(*, sandbox: Sandbox, by: Any, security: Mapping[str, Any]) -> Sandbox:
     """Change `network_policy`, `syscall_policy`, `mount_policy` or `runtime`, as `change_limits`."""
-    raise NotImplementedError
+    row, config = sandbox.security, dict(sandbox.config or {})
+    before = {
+        "network_policy": row.network_policy or {},
+        "syscall_policy": row.syscall_policy or {},
+        "mount_policy": row.mount_policy or {},
+        "runtime": str(config.get("runtime") or ""),
+    }
+    after = checked_security(security, base=before)
+    names = sorted(name for name in after if after[name] != before[name])
+    if not names:
+        return sandbox
+    with transaction.atomic():
+        _begin_change(sandbox)
+        for name in set(names) - {"runtime"}:
+            setattr(row, name, after[name] or None)
+        row.save(update_fields=[*(set(names) - {"runtime"}), "updated_at"])
+        if "runtime" in names:
+            sandbox.config = config | {"runtime": after["runtime"]}
+            sandbox.save(update_fields=["config"])
+        _record_change(sandbox, by, {"policies": names})
+    return sandbox
 
 
 def change_environment(*, sandbox: Sandbox, by: Any, env: Mapping[str, str]) -> Sandbox:
     """Replace the environment of what will be run from now on; values are sealed. Raises Invalid."""
-    raise NotImplementedError
+    _check_stands(sandbox)
+    values = checked_env(env)
+    with transaction.atomic():
+        sandbox.security.env_variables = values or None
+        sandbox.security.save(update_fields=["env_variables", "updated_at"])
+        trail.note(sandbox, "changed", by=str(by), environment=sorted(values))
+        audit(component="sandbox", message=f"the environment of sandbox {sandbox.pk} was changed", by=by)
+    return sandbox
 
 
 def clone_sandbox(
     *, sandbox: Sandbox, by: Any, name: str = "", snapshot: SandboxSnapshot | None = None
 ) -> Sandbox:
     """Another sandbox of the same recipe, with a copy of the workspace (as of now, or of a snapshot)."""
-    raise NotImplementedError
+    from .. import snapshots
+
+    template = sandbox.template
+    if template is None:
+        raise Conflict(
+            _("The template of this sandbox is gone, so it cannot be made again."), code="no_template"
+        )
+    row = sandbox.security
+    with transaction.atomic():
+        made = create_sandbox(
+            owner=by,
+            template=template,
+            name=name or _("Copy of %(name)s") % {"name": sandbox.name or sandbox.pk[:8]},
+            limits=specs.limits_of(sandbox).as_dict(),
+            security={
+                "network_policy": row.network_policy or {},
+                "syscall_policy": row.syscall_policy or {},
+                "mount_policy": row.mount_policy or {},
+                "runtime": (sandbox.config or {}).get("runtime") or "",
+            },
+            env=row.env_variables or {},
+            ports=[
+                {
+                    "container_port": port.container_port,
+                    "protocol": port.protocol,
+                    "description": port.description,
+                }
+                for port in sandbox.ports.all()
+            ],
+        )
+        if snapshot is not None:
+            snapshots.fill_sandbox(sandbox=made, snapshot=snapshot, by=by)
+        else:
+            snapshots.clone_workspace(source=sandbox, target=made, by=by)
+    return made
+
+
+# --- Verbs ------------------------------------------------------------------------------------------------
+def begin(sandbox: Sandbox, verb: str, **options: Any) -> None:
+    """Let `verb` be under way and queue its work, in the caller's transaction; raises Conflict."""
+    rule = states.VERBS[verb]
+    free = Q() if rule.any_time else Q(verb__isnull=True)
+    changed = Sandbox.objects.filter(free, pk=sandbox.pk, status__in=rule.starts_from).update(verb=verb)
+    if not changed:
+        sandbox.refresh_from_db()
+        raise _not_now(sandbox, verb)
+    sandbox.verb = verb
+    host = sandbox.host
+    if verb == "delete" and (host is None or host.status == HostStatus.LOST):
+        ending.delete_without_host(sandbox, **options)
+        return
+    if host is None or host.status == HostStatus.LOST:
+        raise Conflict(
+            _("The Docker host of this sandbox does not answer, so this cannot be done now."),
+            code="host_lost",
+        )
+    queue_verb(sandbox, verb, **options)
+    trail.tell(sandbox)
+
+
+def queue_verb(sandbox: Sandbox, verb: str, *, delay: float = 0, **options: Any) -> None:
+    """Queue the work of a verb that is under way; twice is once."""
+    assert sandbox.host is not None
+    queue.enqueue(
+        task_type=f"sandbox.{verb}",
+        payload={"sandbox_id": sandbox.pk, **options},
+        priority=PRIORITY.get(verb, 5),
+        queue=sandbox.host.queue,
+        run_at=timezone.now() + timedelta(seconds=delay) if delay else None,
+        key=ending.task_key(verb, str(sandbox.pk)),
+    )
+
+
+def _not_now(sandbox: Sandbox, verb: str) -> Conflict:
+    if sandbox.verb:
+        return Conflict(
+            _("“%(under_way)s” is still under way. Wait until it is done.") % {"under_way": sandbox.verb},
+            code="verb_under_way",
+        )
+    possible = ", ".join(states.verbs_of(sandbox)) or _("nothing")
+    return Conflict(
+        _("“%(verb)s” is not possible while the sandbox is %(status)s. Possible now: %(possible)s.")
+        % {"verb": verb, "status": SandboxStatus(sandbox.status).label, "possible": possible},
+        code="verb_not_possible",
+    )
+
+
+def _begin_change(sandbox: Sandbox) -> None:
+    """A stopped sandbox takes its changes at the next start; a running one by a worker."""
+    sandbox.refresh_from_db(fields=["status", "verb"])
+    if sandbox.status in {SandboxStatus.STOPPED, SandboxStatus.FAILED} and not sandbox.verb:
+        return
+    begin(sandbox, "change")
+
+
+def _record_change(sandbox: Sandbox, by: Any, what: dict[str, Any]) -> None:
+    trail.note(sandbox, "changed", by=str(by), **what)
+    named = ", ".join(f"{key}: {', '.join(sorted(value))}" for key, value in what.items())
+    audit(component="sandbox", message=f"sandbox {sandbox.pk} was changed ({named})", by=by)
+
+
+# --- Making -----------------------------------------------------------------------------------------------
+def _give_instance(sandbox: Sandbox, *, spec: InstanceSpec, hosts: Sequence[Any]) -> bool:
+    """Bind a warm instance, or order a new one; returns whether the sandbox runs at once."""
+    instance = None if spec.published else claims.claim(sandbox=sandbox, spec=spec, hosts=hosts)
+    if instance is None:
+        sandbox.host, sandbox.verb = placement.choose(hosts, spec), "create"
+        claims.order(sandbox=sandbox, spec=spec, host=sandbox.host)
+        sandbox.save(update_fields=["host", "verb"])
+        queue_verb(sandbox, "create")
+        pool.refill_soon(sandbox.host)
+        return False
+    sandbox.host, sandbox.container_id = instance.host, instance.container_id
+    made_of = specs.stored_spec(instance)
+    if made_of is not None and made_of.live == spec.live:
+        now = timezone.now()
+        sandbox.status, sandbox.started_at, sandbox.last_active = SandboxStatus.RUNNING, now, now
+        sandbox.save(update_fields=["host", "container_id", "status", "started_at", "last_active"])
+    else:  # a worker gives it other limits before it counts as running
+        sandbox.verb = "create"
+        sandbox.save(update_fields=["host", "container_id", "verb"])
+        queue_verb(sandbox, "create")
+    pool.refill_soon(instance.host)
+    return sandbox.status == SandboxStatus.RUNNING
+
+
+def _store_parts(
+    sandbox: Sandbox, *, limits: Limits, policies: Mapping[str, Any], env: Mapping[str, str]
+) -> None:
+    sandbox.resource = SandboxResource.objects.create(sandbox=sandbox, **limits.as_dict())
+    sandbox.security = SandboxSecurity.objects.create(
+        sandbox=sandbox,
+        network_policy=policies["network_policy"] or None,
+        syscall_policy=policies["syscall_policy"] or None,
+        mount_policy=policies["mount_policy"] or None,
+        env_variables=dict(env) or None,
+        capabilities=[],
+    )
+    SandboxWorkspace.objects.create(sandbox=sandbox, root_path=WORKSPACE)
+
+
+def _config(template: SandboxTemplate, defaults: Defaults, policies: Mapping[str, Any]) -> dict[str, Any]:
+    config = {"workspace": defaults.workspace, "languages": (template.config or {}).get("languages") or []}
+    if defaults.workspace == MEMORY:
+        config["workspace_note"] = "memory"
+    return config | ({"runtime": policies["runtime"]} if policies["runtime"] else {})
+
+
+def _checked_name(name: str) -> str:
+    name = name.replace("\0", "").strip()
+    if len(name) > LONGEST_NAME:
+        raise Invalid(
+            errors={"name": [_("A name has at most %(most)d characters.") % {"most": LONGEST_NAME}]}
+        )
+    return name
+
+
+def _expiry(seconds: int | None) -> datetime | None:
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= LONGEST_LIFE:
+        raise Invalid(
+            errors={
+                "expires_in": [_("Choose a number of seconds from 1 to %(most)d.") % {"most": LONGEST_LIFE}]
+            }
+        )
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+def _check_stands(sandbox: Sandbox) -> None:
+    if sandbox.status == SandboxStatus.DELETED or sandbox.verb == "delete":
+        raise Conflict(_("This sandbox was deleted."), code="deleted")

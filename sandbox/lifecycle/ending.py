@@ -1,0 +1,78 @@
+"""Rows of what ends: a run that is over, and a sandbox that is deleted, with or without its host."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ..models import (
+    ExecutionCause,
+    InstanceStatus,
+    Sandbox,
+    SandboxFile,
+    SandboxInstance,
+    SandboxPort,
+    SandboxSecurity,
+    SandboxStatus,
+)
+from . import trail
+
+RUNS = (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
+
+
+def task_key(verb: str, sandbox_id: str) -> str:
+    """Under which the task of a verb stands in the queue, once."""
+    return f"sandbox.{verb}:{sandbox_id}"
+
+
+def ran(sandbox: Sandbox, now: datetime) -> int:
+    """Seconds of the run that ends `now`, 0 if none does; notes them for the quotas.
+
+    In the transaction that moves the sandbox out of running, with what the row says before that.
+    """
+    if sandbox.status not in RUNS or sandbox.started_at is None:
+        return 0
+    seconds = max(0, round((now - sandbox.started_at).total_seconds()))
+    trail.note(sandbox, trail.RAN, seconds=seconds)
+    return seconds
+
+
+def delete_without_host(sandbox: Sandbox, *, cause: str = "") -> None:
+    """Delete a sandbox whose host is lost or gone: the rows now, its container when the host comes back."""
+    SandboxInstance.objects.filter(sandbox=sandbox).exclude(status=InstanceStatus.GONE).update(
+        status=InstanceStatus.ENDING, cause="deleted"
+    )
+    delete_rows(sandbox, cause=cause, host_lost=True)
+
+
+def delete_rows(sandbox: Sandbox, *, cause: str = "", **said: Any) -> bool:
+    """Write down that a sandbox is deleted: no files, ports or secrets; False if that was done already."""
+    with transaction.atomic():
+        now = timezone.now()
+        seconds = ran(sandbox, now)
+        changed = (
+            Sandbox.objects.filter(pk=sandbox.pk)
+            .exclude(status=SandboxStatus.DELETED)
+            .update(
+                status=SandboxStatus.DELETED,
+                verb=None,
+                cause=cause or None,
+                detail=None,
+                container_id=None,
+                ended_at=now,
+                running_seconds=(sandbox.running_seconds or 0) + seconds,
+            )
+        )
+        if not changed:
+            transaction.set_rollback(True)
+            return False
+        trail.end_executions(sandbox, cause=ExecutionCause.CANCELLED, detail=_("The sandbox was deleted."))
+        SandboxFile.objects.filter(sandbox=sandbox).delete()
+        SandboxPort.objects.filter(sandbox=sandbox).delete()
+        SandboxSecurity.objects.filter(sandbox=sandbox).update(env_variables=None)
+        sandbox.refresh_from_db()
+        trail.note(sandbox, "deleted", **({"cause": cause} if cause else {}), **said)
+        trail.tell(sandbox)
+    return True

@@ -1,0 +1,198 @@
+"""Warm instances: how many a host should have of each template, making them, and giving up what nobody needs.
+
+A refill is queued with each claim. It makes instances until nothing is missing; at most REFILLS at a time per
+host, for starting containers is the host's heaviest work.
+"""
+
+import logging
+import math
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+
+from agi_site.lib.problems import Problem, Unavailable
+from system import queue
+
+from .. import gateway
+from ..engine import EngineError, EngineUnavailable, ImageMissing
+from ..engine.spec import InstanceSpec
+from ..models import HostStatus, InstanceStatus, SandboxHost, SandboxInstance, SandboxTemplate
+from . import placement, specs
+from .defaults import defaults_of
+from .engines import engine_of
+from .steps import reach
+
+logger = logging.getLogger(__name__)
+
+REFILLS = 2
+# Claims of this span say how many should wait; with none, the template's minimum waits.
+SPAN = timedelta(minutes=10)
+CLAIMS_PER_INSTANCE = 4
+# A refill that takes longer than this has died; the reconciler removes what it left.
+MAKING = timedelta(seconds=90)
+# A profile that could not be made is left alone for a while.
+PAUSE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How many instances of a profile should wait on a host."""
+
+    template: SandboxTemplate
+    spec: InstanceSpec
+    wanted: int
+
+
+def refill_soon(host: SandboxHost) -> None:
+    """Queue a look at a host's pool, in the caller's transaction."""
+    queue.enqueue(task_type="sandbox.refill", payload={"host_id": host.pk}, queue=host.queue, max_retries=0)
+
+
+def refill(host: SandboxHost) -> int:
+    """Make warm instances until nothing is missing, give up what is too much; returns how many were made."""
+    made = 0
+    _give_up_surplus(host)
+    while instance := _begin(host):
+        made += make_warm(instance)
+    return made
+
+
+def targets(host: SandboxHost) -> list[Target]:
+    """What should wait on a host: its share of each template whose image it has; nothing while it drains."""
+    if host.status != HostStatus.ACTIVE:
+        return []
+    hosts = list(SandboxHost.objects.filter(status=HostStatus.ACTIVE))
+    found = []
+    for template in SandboxTemplate.objects.filter(is_active=True).order_by("pk"):
+        try:
+            defaults = defaults_of(template)
+            spec = defaults.spec(template)
+            sharing = placement.fitting(hosts, spec)
+        except Problem as problem:
+            logger.info("template %s has no pool: %s", template.name, problem)
+            continue
+        if not any(other.pk == host.pk for other in sharing) or cache.get(_pause_key(host, spec)):
+            continue
+        recent = SandboxInstance.objects.filter(
+            profile=spec.profile, host=host, claimed_at__gte=timezone.now() - SPAN
+        ).count()
+        low, high = (math.ceil(bound / len(sharing)) for bound in (defaults.pool_min, defaults.pool_max))
+        found.append(
+            Target(template, spec, min(high, max(low, low + math.ceil(recent / CLAIMS_PER_INSTANCE))))
+        )
+    return found
+
+
+def make_warm(instance: SandboxInstance) -> bool:
+    """Make the container of a stored `warming` instance and let it wait; False when that failed."""
+    spec = InstanceSpec.from_json(instance.spec or {})
+    engine = engine_of(instance.host)
+    try:
+        container_id = engine.create(instance.pk, spec)
+        reach("refill:created")
+        SandboxInstance.objects.filter(pk=instance.pk).update(container_id=container_id)
+        reach("refill:stored")
+        rules = specs.network_rules(spec)
+        engine.start(instance.pk, nft_script=rules.nft_script, rate=rules.rate, hosts=rules.hosts)
+        reach("refill:started")
+        boot = gateway.attach(instance.pk).get("boot")
+        reach("refill:attached")
+    except (EngineError, Problem) as error:
+        _give_up(instance, error, spec)
+        return False
+    now = timezone.now()
+    waits = SandboxInstance.objects.filter(pk=instance.pk, status=InstanceStatus.WARMING).update(
+        status=InstanceStatus.WARM, container_id=container_id, boot_id=boot, warm_at=now
+    )
+    if not waits:  # somebody gave it up meanwhile
+        engine.remove(instance.pk)
+    return bool(waits)
+
+
+def remove_instance(instance: SandboxInstance, *, cause: str) -> None:
+    """Remove an instance from its host, whatever there is of it, and then say that it is gone."""
+    SandboxInstance.objects.filter(pk=instance.pk).exclude(status=InstanceStatus.GONE).update(
+        status=InstanceStatus.ENDING, cause=cause
+    )
+    engine_of(instance.host).remove(instance.pk)
+    reach("remove:removed")
+    SandboxInstance.objects.filter(pk=instance.pk).exclude(status=InstanceStatus.GONE).update(
+        status=InstanceStatus.GONE, gone_at=timezone.now(), sandbox=None
+    )
+
+
+def _begin(host: SandboxHost) -> SandboxInstance | None:
+    """Store the next instance to be made, or None when nothing is missing or enough are being made.
+
+    Refills take turns by the host's row. One that finds enough others at work may leave: each of those looks
+    again when it has made its instance.
+    """
+    with transaction.atomic():
+        host = SandboxHost.objects.select_for_update().get(pk=host.pk)
+        making = SandboxInstance.objects.filter(
+            host=host, status=InstanceStatus.WARMING, created_at__gte=timezone.now() - MAKING
+        )
+        if making.count() >= REFILLS:
+            return None
+        have = _waiting(host)
+        missing = [
+            (target.wanted - have[target.spec.profile], target)
+            for target in targets(host)
+            if have[target.spec.profile] < target.wanted
+        ]
+        if not missing:
+            return None
+        _most, target = max(missing, key=lambda pair: pair[0])
+        row: SandboxInstance = SandboxInstance.objects.create(
+            host=host,
+            template=target.template,
+            profile=target.spec.profile,
+            status=InstanceStatus.WARMING,
+            spec=target.spec.as_json(),
+        )
+        return row
+
+
+def _waiting(host: SandboxHost) -> Counter[str]:
+    """How many instances of each profile wait, or will soon."""
+    return Counter(
+        SandboxInstance.objects.filter(
+            host=host, status__in=[InstanceStatus.WARM, InstanceStatus.WARMING]
+        ).values_list("profile", flat=True)
+    )
+
+
+def _give_up_surplus(host: SandboxHost) -> None:
+    """Remove warm instances beyond what is wanted, the oldest first, and those nobody asks for."""
+    wanted = Counter({target.spec.profile: target.wanted for target in targets(host)})
+    waiting = SandboxInstance.objects.filter(host=host, status=InstanceStatus.WARM, sandbox__isnull=True)
+    for row in waiting.select_related("host").order_by("-pk"):
+        if wanted[row.profile] > 0:
+            wanted[row.profile] -= 1
+            continue
+        ours = SandboxInstance.objects.filter(pk=row.pk, status=InstanceStatus.WARM).update(
+            status=InstanceStatus.ENDING, cause="surplus"
+        )
+        if ours:
+            remove_instance(row, cause="surplus")
+
+
+def _give_up(instance: SandboxInstance, error: Exception, spec: InstanceSpec) -> None:
+    """Leave nothing of an instance that could not be made, and do not try again at once."""
+    logger.warning("a warm instance could not be made on %s: %s", instance.host.name, error)
+    cache.set(_pause_key(instance.host, spec), True, PAUSE_SECONDS)
+    cause = "image_missing" if isinstance(error, ImageMissing) else "failed"
+    try:
+        remove_instance(instance, cause=cause)
+    except EngineError:  # it stands as `ending`: the reconciler removes it
+        logger.info("instance %s is removed later", instance.pk)
+    if isinstance(error, EngineUnavailable | Unavailable):
+        raise error
+
+
+def _pause_key(host: SandboxHost, spec: InstanceSpec) -> str:
+    return f"sandbox.refill.pause.{host.pk}.{spec.profile}"

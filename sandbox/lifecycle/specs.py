@@ -1,0 +1,116 @@
+"""What a sandbox's container is to be made of, from its rows; and the rules of its network, resolved."""
+
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..engine.spec import DISK, InstanceSpec
+from ..models import Sandbox, SandboxInstance, SandboxTemplate
+from ..policy.limits import NAMES, Limits
+from ..policy.network import read_network_policy, to_nft, usable_pins
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRules:
+    """What `DockerHost.start` and `apply_network` want to know of a network."""
+
+    nft_script: str | None
+    rate: int | None
+    hosts: dict[str, Sequence[str]]
+
+
+def image_reference(name: str, tag: str) -> str:
+    """How an engine is told an image: a digest stands by itself, a name goes with its tag."""
+    return name if "@" in name or name.startswith("sha256:") else f"{name}:{tag or LATEST}"
+
+
+def limits_of(sandbox: Sandbox) -> Limits:
+    """The limits of the row `sandbox_resource`; NULL there is the default, or no limit where that may be."""
+    row, base = sandbox.resource, Limits()
+    optional = {"network_limit", "timeout", "idle_timeout"}
+    values = {name: getattr(row, name) for name in NAMES}
+    return Limits(
+        **{
+            name: getattr(base, name) if value is None and name not in optional else value
+            for name, value in values.items()
+        }
+    )
+
+
+def spec_of(sandbox: Sandbox) -> InstanceSpec:
+    """What the container of a sandbox is to be, as its rows say now."""
+    security, config = sandbox.security, sandbox.config or {}
+    return InstanceSpec(
+        image=image_reference(str(sandbox.image_name), str(sandbox.image_tag)),
+        limits=limits_of(sandbox),
+        network_policy=security.network_policy or {},
+        syscall_policy=security.syscall_policy or {},
+        mount_policy=security.mount_policy or {},
+        workspace=str(config.get("workspace") or DISK),
+        runtime=str(config.get("runtime") or ""),
+        published=tuple(
+            sorted(
+                (port.container_port, str(port.protocol)) for port in sandbox.ports.all() if port.published
+            )
+        ),
+    )
+
+
+def spec_of_template(
+    template: SandboxTemplate,
+    limits: Limits,
+    security: Mapping[str, Any],
+    workspace: str,
+    *,
+    published: Iterable[Any] = (),
+) -> InstanceSpec:
+    """What a container of a template is to be; with the template's own defaults, what the pool keeps warm.
+
+    `published` are ports as services.ports has them; those reached by the proxy are none of the container's.
+    """
+    return InstanceSpec(
+        image=image_reference(str(template.image_name), str(template.image_tag)),
+        limits=limits,
+        network_policy=security.get("network_policy") or {},
+        syscall_policy=security.get("syscall_policy") or {},
+        mount_policy=security.get("mount_policy") or {},
+        workspace=workspace,
+        runtime=str(security.get("runtime") or ""),
+        published=tuple(
+            sorted((port.container_port, str(port.protocol)) for port in published if port.published)
+        ),
+    )
+
+
+def stored_spec(instance: SandboxInstance) -> InstanceSpec | None:
+    """What the container of an instance is made of; None before it was made."""
+    return InstanceSpec.from_json(instance.spec) if instance.spec and instance.container_id else None
+
+
+def changes_live(before: InstanceSpec, after: InstanceSpec) -> bool:
+    """Whether a running container can become the other by live limits and rules of a network it has."""
+    if before.profile == after.profile:
+        return True
+    both = [read_network_policy(spec.network_policy).needs_network for spec in (before, after)]
+    return all(both) and replace(before, network_policy=after.network_policy).profile == after.profile
+
+
+def network_rules(spec: InstanceSpec) -> NetworkRules:
+    """The rules as a script, with the addresses that host names have now; none without a network."""
+    policy = read_network_policy(spec.network_policy)
+    if not policy.needs_network:
+        return NetworkRules(None, None, {})
+    pins = {host: usable_pins(policy, host, resolve(host)) for host in sorted(policy.hosts)}
+    return NetworkRules(to_nft(policy, pins=pins), spec.limits.network_limit, dict(pins))
+
+
+def resolve(host: str) -> list[str]:
+    """The addresses of a name, sorted; none when it has none, for then nothing is opened."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return sorted({str(address[0]).partition("%")[0] for *_kind, address in found})
