@@ -1,10 +1,10 @@
-"""The way from the web process (or any task) to the agent of a host, which holds the streams into its containers.
+"""The way from the web process (or any task) to a host's agent, which holds the streams into its containers.
 
 One TCP connection per request. The client sends one line, a signed JSON object that is good for a minute and
-for one use; the agent answers with a JSON line `{"ok": true, …}` or `{"ok": false, "code", "message"}`, and then
-with what the operation is about: `chunks` (4 bytes of length, big-endian, then the bytes; length 0 is the end,
-followed by one more JSON line), the raw bytes of a tunnel, or the frames of a terminal. `docs/` has no more to
-say about it: both ends are in this repository, `agent/gateway_server.py` is the other one.
+for one use; the agent answers with a JSON line `{"ok": true, …}` or `{"ok": false, "code", "message"}`, and
+then with what the operation is about: chunks (4 bytes of length, big-endian, then the bytes; length 0 is the
+end, followed by one more JSON line), the raw bytes of a tunnel, or the frames of a terminal. The other end is
+`agent/gateway_server.py`.
 
 Every call raises problems: Unavailable while the host has no agent or the container no stream, and what the
 runner inside refuses as NotFound, Invalid, Conflict or TooMany with the runner's own `code`.
@@ -59,10 +59,10 @@ PROBLEMS: dict[str, type[Problem]] = {
 
 # --- Calls ------------------------------------------------------------------------------------------------
 def poke(host: SandboxHost | str, *, execution: str = "", instance: str = "") -> bool:
-    """Tell a host's agent to look now: at one execution (new or to be cancelled), an instance, or everything.
+    """Tell a host's agent to look now at an execution (new, or to be cancelled) or at what waits for an instance.
 
-    Never raises and hardly waits; call it after the commit. What a lost poke left, the agent's sweep finds within
-    a second. Returns whether the poke left.
+    Never raises and hardly waits; call it after the commit. What a lost poke left, the agent's sweep finds
+    within a second. Returns whether the poke left.
     """
     try:
         with _connect(_Target(host=host), 0.5) as connection:
@@ -82,15 +82,16 @@ def attach(instance: AnInstance, *, timeout: float = 15) -> dict[str, Any]:
 
 
 def detach(instance: AnInstance, *, timeout: float = 10) -> dict[str, Any]:
-    """Let the agent leave a container that is about to be stopped or removed; it does not attach again by itself.
+    """Let the agent leave a container that is about to be stopped or removed.
 
-    What still runs in it ends when the stream ends; `attach` takes it up again.
+    It does not attach again by itself for a minute; `attach` takes it up again. Executions that still ran are
+    ended once the container is seen to have ended.
     """
     return _call(_of_instance(instance), timeout, op="detach")
 
 
 def call(instance: AnInstance, op: str, *, timeout: float = CALL_SECONDS, **args: Any) -> dict[str, Any]:
-    """One request to the runner inside (list, stat, mkdir, delete, move, manifest, usage, kill_all, info, …)."""
+    """One request to the runner inside: list, stat, mkdir, delete, move, manifest, usage, kill_all, info, …"""
     answer = _call(_of_instance(instance), timeout, op="call", call=op, args=args, timeout=timeout)
     found: dict[str, Any] = answer["answer"]
     return found
@@ -100,11 +101,11 @@ def call(instance: AnInstance, op: str, *, timeout: float = CALL_SECONDS, **args
 class ByteStream:
     """Bytes out of a sandbox: iterate for chunks, close early or use it in `with`.
 
-    `head` is what the runner said first (for a file: its size and so on), `answer` what it said last (None before).
+    `answer` is what the runner said when all bytes were there (None before).
     """
 
-    def __init__(self, connection: socket.socket, reader: Any, head: dict[str, Any]) -> None:
-        self._connection, self._reader, self.head = connection, reader, head
+    def __init__(self, connection: socket.socket, reader: Any) -> None:
+        self._connection, self._reader = connection, reader
         self.answer: dict[str, Any] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -161,7 +162,7 @@ def watch(instance: AnInstance, path: str = "", **args: Any) -> Iterator[Iterato
 def send_input(execution: AnExecution, data: bytes = b"", *, eof: bool = False, timeout: float = 10) -> None:
     """Send bytes to the standard input of an execution (or to a terminal), and close it with `eof`.
 
-    Raises Conflict when it has ended or takes no input, Unavailable when it does not read for `timeout` seconds.
+    Raises Conflict when it has ended, Unavailable when it does not read for `timeout` seconds.
     """
     chunks = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
     _send(_of_execution(execution), chunks, op="input", eof=eof, timeout=timeout)
@@ -174,14 +175,14 @@ def resize(execution: AnExecution, *, cols: int, rows: int) -> None:
 
 # --- Both ways, for event loops ---------------------------------------------------------------------------
 async def open_tunnel(
-    instance: AnInstance, port: int, *, timeout: float = 10
+    instance: AnInstance, port: int, *, seconds: float = 10
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A TCP connection to a port inside (its 127.0.0.1 or ::1); close the writer at the end.
 
     Raises Conflict (`refused`) when nothing listens there.
     """
     target = await sync_to_async(_of_instance)(instance)
-    reader, writer, _head = await _open(target, timeout, op="tunnel", port=port, timeout=timeout)
+    reader, writer, _head = await _open(target, seconds, op="tunnel", port=port, timeout=seconds)
     return reader, writer
 
 
@@ -238,10 +239,10 @@ class Terminal:
 TERMINAL_FRAME = struct.Struct(">cI")
 
 
-async def open_terminal(execution: AnExecution, after: int = 0, *, timeout: float = 10) -> Terminal:
+async def open_terminal(execution: AnExecution, after: int = 0, *, seconds: float = 10) -> Terminal:
     """Look at a running terminal from the byte `after` on; raises Conflict (`ended`) when it has ended."""
     target = await sync_to_async(_of_execution)(execution)
-    reader, writer, _head = await _open(target, timeout, op="terminal", after=after)
+    reader, writer, _head = await _open(target, seconds, op="terminal", after=after)
     return Terminal(reader, writer)
 
 
@@ -302,7 +303,7 @@ def _split(address: str) -> tuple[str, int]:
 
 
 def _connect(target: _Target, seconds: float) -> socket.socket:
-    """A connection to the agent; asks the table for its address again when it does not answer at the known one."""
+    """A connection to the agent; when it does not answer at the known address, the table is asked again."""
     for fresh in (False, True):
         address = target.address(fresh=fresh)
         try:
@@ -365,7 +366,8 @@ def _stream(target: _Target, **request: Any) -> ByteStream:
         try:
             connection.settimeout(STREAM_SECONDS)
             connection.sendall(target.line(**request))
-            return ByteStream(connection, reader, _checked(_read_line(reader)).get("answer") or {})
+            _checked(_read_line(reader))
+            return ByteStream(connection, reader)
         except BaseException:
             reader.close()
             connection.close()

@@ -1,4 +1,4 @@
-"""Text from bytes that come in pieces, with secret values replaced, also where a piece ends in one's middle."""
+"""Text from bytes that come in pieces, with secret values replaced, also where a piece ends within one."""
 
 import codecs
 import re
