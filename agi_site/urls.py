@@ -14,6 +14,7 @@ urlpatterns = [
     path("conversations/", include("conversations.urls")),
     path("knowledge/", include("knowledge.urls")),
     path("memory/", include("knowledge.memory_urls")),
+    path("sandboxes/", include("sandbox.urls")),
     path("events/", include("conversations.event_urls")),
     path("events/", include("sandbox.event_urls")),
     path("api/", include("agi_site.api_urls")),

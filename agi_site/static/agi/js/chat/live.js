@@ -11,8 +11,8 @@ const HIDDEN_AFTER_MS = 30_000;
 const LONGEST_PAUSE_MS = 15_000;
 
 export class Live {
-  constructor({ address, after, notice, isBusy, onEvent }) {
-    Object.assign(this, { address, after, notice, isBusy, onEvent });
+  constructor({ address, after, notice, isBusy, onEvent, events = EVENTS }) {
+    Object.assign(this, { address, after, notice, isBusy, onEvent, events });
     this.failures = 0;
     this.connect();
     document.addEventListener("visibilitychange", () => this.#visibility());
@@ -30,14 +30,14 @@ export class Live {
       this.failures = 0;
       clearTimeout(this.noticeTimer);
       this.noticeTimer = undefined;
-      this.notice.hidden = true;
+      if (this.notice) this.notice.hidden = true;
     };
     source.onerror = () => {
-      this.noticeTimer ??= setTimeout(() => (this.notice.hidden = false), NOTICE_AFTER_MS);
+      this.noticeTimer ??= setTimeout(() => this.notice && (this.notice.hidden = false), NOTICE_AFTER_MS);
       // The browser tries again by itself only after a dropped connection, not after a refusal.
       if (source.readyState === EventSource.CLOSED) this.#later();
     };
-    for (const name of EVENTS) {
+    for (const name of this.events) {
       source.addEventListener(name, (event) => {
         if (source !== this.source) return;
         if (event.lastEventId) this.after = event.lastEventId;

@@ -1,0 +1,245 @@
+"""The files of a sandbox: a folder at a time, moved in and out, and a text at a time in an editor."""
+
+import posixpath
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from agi_site.lib.problems import Invalid, Problem
+from agi_site.lib.web import add_problem, flash, page
+
+from .. import files
+from ..forms import FolderForm, MoveForm, TextForm
+from ..models import Sandbox, SandboxFile, SandboxQuarantine
+from .answers import stream
+from .common import form_page, head_of, sandbox_of, sandbox_page
+
+PAGE = 500
+LONGEST_TEXT = 1 << 20
+MOST_UPLOADS = 200
+
+
+@require_safe
+def file_list(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What is in the folder `?path=`: as the sandbox sees it, or as it was when it last ran."""
+    sandbox = sandbox_of(request, pk)
+    path = _path(request.GET.get("path", ""))
+    offset = int(request.GET["offset"]) if request.GET.get("offset", "").isdigit() else 0
+    listing, trouble, remembered = None, "", []
+    try:
+        listing = files.list_files(sandbox=sandbox, by=request.user, path=path, offset=offset, limit=PAGE)
+    except Problem as problem:
+        trouble = str(problem.message)
+        remembered = _remembered(sandbox, path)
+    return sandbox_page(
+        request,
+        sandbox,
+        "files",
+        parts=("listing",),
+        path=path,
+        crumbs=_crumbs(path),
+        listing=listing,
+        next_offset=offset + PAGE if listing and listing.more else None,
+        trouble=trouble,
+        remembered=remembered,
+        held=SandboxQuarantine.objects.for_user(request.user).filter(sandbox=sandbox).order_by("-pk")[:5],
+        folder_form=FolderForm(),
+    )
+
+
+@require_POST
+def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Files into the folder `path`; with `unpack`, archives are unpacked there."""
+    sandbox = sandbox_of(request, pk)
+    folder = _path(request.POST.get("path", ""))
+    sent = request.FILES.getlist("files")
+    if not sent or len(sent) > MOST_UPLOADS:
+        return _back(
+            request, sandbox, folder, Invalid(_("Choose from 1 to %(most)d files.") % {"most": MOST_UPLOADS})
+        )
+    try:
+        for file in sent:
+            if "unpack" in request.POST:
+                files.extract(sandbox=sandbox, by=request.user, chunks=file.chunks(), path=folder)
+            else:
+                target = posixpath.join(folder, file.name)
+                files.upload(
+                    sandbox=sandbox, by=request.user, path=target, chunks=file.chunks(), size=file.size
+                )
+    except Problem as problem:
+        return _back(request, sandbox, folder, problem)
+    said = ngettext("%(count)d file uploaded.", "%(count)d files uploaded.", len(sent)) % {"count": len(sent)}
+    return _back(request, sandbox, folder, said=said)
+
+
+@require_POST
+def make_folder(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A new folder, or with `kind=file` a new text to write."""
+    sandbox = sandbox_of(request, pk)
+    folder = _path(request.POST.get("path", ""))
+    form = FolderForm(request.POST)
+    if not form.is_valid():
+        return _back(request, sandbox, folder, Invalid(_("Give it a name.")))
+    target = posixpath.join(folder, form.cleaned_data["name"])
+    if request.POST.get("kind") == "file":
+        return HttpResponseRedirect(_address("sandbox:file_edit", sandbox, target) + "&new")
+    try:
+        files.make_directory(sandbox=sandbox, by=request.user, path=target)
+    except Problem as problem:
+        return _back(request, sandbox, folder, problem)
+    return _back(request, sandbox, target)
+
+
+@form_page
+def move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Rename or move what is at `?path=`."""
+    sandbox = sandbox_of(request, pk)
+    source = _path(request.GET.get("path", "") or request.POST.get("path", ""))
+    form = MoveForm(request.POST or None, initial={"path": source, "target": source})
+    if request.method == "POST" and form.is_valid():
+        try:
+            files.move(
+                sandbox=sandbox, by=request.user, source=source, target=_path(form.cleaned_data["target"])
+            )
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            return _back(request, sandbox, posixpath.dirname(_path(form.cleaned_data["target"])))
+    return page(
+        request,
+        "sandbox/small_form.html",
+        sandbox=sandbox,
+        form=form,
+        title=_("Rename or move"),
+        verb=_("Save"),
+        lead=source,
+        cancel=_address("sandbox:files", sandbox, posixpath.dirname(source)),
+        status=400 if form.errors else 200,
+    )
+
+
+@form_page
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask, and on POST delete a file, or a folder with all that is in it."""
+    sandbox = sandbox_of(request, pk)
+    path = _path(request.POST.get("path", "") or request.GET.get("path", ""))
+    parent = posixpath.dirname(path)
+    if request.method != "POST":
+        cancel = _address("sandbox:files", sandbox, parent)
+        return page(request, "sandbox/file_delete.html", sandbox=sandbox, path=path, cancel=cancel)
+    try:
+        files.delete(sandbox=sandbox, by=request.user, path=path)
+    except Problem as problem:
+        return _back(request, sandbox, parent, problem)
+    return _back(request, sandbox, parent, said=_("Deleted."))
+
+
+@require_safe
+def download(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A file, or with `?archive` a folder as one archive."""
+    sandbox = sandbox_of(request, pk)
+    path = _path(request.GET.get("path", ""))
+    try:
+        if "archive" in request.GET:
+            kind = request.GET["archive"] or "tar.gz"
+            return stream(files.archive(sandbox=sandbox, by=request.user, path=path, kind=kind))
+        return stream(files.download(sandbox=sandbox, by=request.user, path=path))
+    except Problem as problem:
+        return _back(request, sandbox, posixpath.dirname(path), problem)
+
+
+@form_page
+def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A text in an editor."""
+    sandbox = sandbox_of(request, pk)
+    path = _path(request.GET.get("path", ""))
+    is_new, trouble, text = "new" in request.GET, "", ""
+    if request.method != "POST" and not is_new:
+        try:
+            content = files.read_file(sandbox=sandbox, by=request.user, path=path, limit=LONGEST_TEXT)
+        except Problem as problem:
+            return _back(request, sandbox, posixpath.dirname(path), problem)
+        if content.text is None or not content.complete:
+            trouble = _("This is not a text that the editor can hold. Download it instead.")
+        text = content.text or ""
+    form = TextForm(request.POST or None, initial={"text": text})
+    if request.method == "POST" and form.is_valid():
+        try:
+            files.write_file(sandbox=sandbox, by=request.user, path=path, content=form.cleaned_data["text"])
+        except Problem as problem:
+            if request.htmx:
+                raise
+            add_problem(form, problem)
+        else:
+            if request.htmx:
+                return HttpResponse(status=204)
+            messages.success(request, _("Saved."))
+            return HttpResponseRedirect(_address("sandbox:file_edit", sandbox, path))
+    return page(
+        request,
+        "sandbox/file_edit.html",
+        tab="files",
+        form=form,
+        path=path,
+        name=posixpath.basename(path),
+        trouble=trouble,
+        is_new=is_new,
+        crumbs=_crumbs(posixpath.dirname(path)),
+        status=400 if form.errors else 200,
+        **head_of(sandbox),
+    )
+
+
+def _path(given: str) -> str:
+    """A path without what means nothing; whether it may be touched is the service's and the runner's business."""
+    return "/".join(part for part in given.split("/") if part not in ("", "."))
+
+
+def _crumbs(path: str) -> list[dict[str, str]]:
+    parts = path.split("/") if path else []
+    return [{"name": part, "path": "/".join(parts[: at + 1])} for at, part in enumerate(parts)]
+
+
+def _remembered(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
+    """A folder as the mirror keeps it, for a sandbox that does not run."""
+    prefix = f"{path}/" if path else ""
+    rows = SandboxFile.objects.filter(sandbox=sandbox, path__startswith=prefix).order_by("path")[:PAGE]
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        name, slash, _rest = row.path[len(prefix) :].partition("/")
+        is_directory = bool(slash) or bool(row.is_directory)
+        found.setdefault(
+            name,
+            {
+                "name": name,
+                "path": prefix + name,
+                "is_directory": is_directory,
+                "size": row.size_bytes,
+                "modified": row.last_modified,
+            },
+        )
+    return sorted(found.values(), key=lambda entry: (not entry["is_directory"], entry["name"]))
+
+
+def _address(name: str, sandbox: Sandbox, path: str) -> str:
+    return f"{reverse(name, args=[sandbox.pk])}?{urlencode({'path': path})}"
+
+
+def _back(
+    request: HttpRequest, sandbox: Sandbox, folder: str, problem: Problem | None = None, said: str = ""
+) -> HttpResponse:
+    """On to the folder's page, with what there is to say; HTMX and upload.js get a refusal as a toast."""
+    if problem is not None:
+        if request.htmx:
+            raise problem
+        flash(request, problem)
+    elif said and not request.htmx:
+        messages.success(request, said)
+    return HttpResponseRedirect(_address("sandbox:files", sandbox, folder))

@@ -1,0 +1,115 @@
+"""Snapshots of a sandbox's files: made, restored, cloned, downloaded, deleted."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from agi_site.lib.problems import Problem
+from agi_site.lib.web import add_problem, page, paged
+
+from .. import services, snapshots
+from ..forms import CloneForm, SnapshotForm
+from ..models import SandboxSnapshot, SnapshotStatus
+from .answers import stream
+from .common import back, form_page, sandbox_of, sandbox_page
+
+
+@form_page
+def snapshot_list(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """GET: the snapshots of this sandbox; POST: one more."""
+    sandbox = sandbox_of(request, pk)
+    form = SnapshotForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            snapshots.create_snapshot(sandbox=sandbox, by=request.user, name=form.cleaned_data["name"])
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            return redirect("sandbox:snapshots", sandbox.pk)
+    rows = SandboxSnapshot.objects.for_user(request.user).filter(sandbox=sandbox)
+    found = paged(request, rows, order=["-pk"])
+    return sandbox_page(
+        request,
+        sandbox,
+        "snapshots",
+        form=form,
+        page=found,
+        under_way=any(row.status == SnapshotStatus.CREATING for row in found.rows),
+        status=400 if form.errors else 200,
+    )
+
+
+@form_page
+def restore(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
+    """Ask, and on POST put the files back as they were."""
+    sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
+    if request.method != "POST":
+        return page(request, "sandbox/snapshot_restore.html", sandbox=sandbox, snapshot=snapshot)
+    try:
+        snapshots.restore_snapshot(
+            snapshot=snapshot,
+            sandbox=sandbox,
+            by=request.user,
+            end_executions="end_executions" in request.POST,
+        )
+    except Problem as problem:
+        return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
+    messages.success(request, _("The files are being put back. Every file is verified first."))
+    return redirect("sandbox:snapshots", sandbox.pk)
+
+
+@form_page
+def clone_from(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
+    """A new sandbox with the files of a snapshot."""
+    sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
+    form = CloneForm(request.POST or None, initial={"name": snapshot.name})
+    if request.method == "POST" and form.is_valid():
+        try:
+            copy = services.clone_sandbox(
+                sandbox=sandbox, by=request.user, name=form.cleaned_data["name"], snapshot=snapshot
+            )
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            messages.success(request, _("The copy is being made."))
+            return redirect("sandbox:detail", copy.pk)
+    return page(
+        request,
+        "sandbox/small_form.html",
+        sandbox=sandbox,
+        form=form,
+        title=_("New sandbox from the snapshot"),
+        verb=_("Create"),
+        lead=_("A new sandbox of the same recipe, with the files of this snapshot."),
+        status=400 if form.errors else 200,
+    )
+
+
+@require_safe
+def download(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
+    """The archive."""
+    sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
+    try:
+        return stream(snapshots.download_snapshot(snapshot=snapshot, by=request.user))
+    except Problem as problem:
+        return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
+
+
+@require_POST
+def delete(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
+    """Delete a snapshot with what is stored of it."""
+    sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
+    try:
+        snapshots.delete_snapshot(snapshot=snapshot, by=request.user)
+    except Problem as problem:
+        return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
+    messages.success(request, _("Deleted."))
+    return redirect("sandbox:snapshots", sandbox.pk)
+
+
+def _snapshot(request: HttpRequest, pk: UUID) -> SandboxSnapshot:
+    return get_object_or_404(SandboxSnapshot.objects.for_user(request.user), pk=str(pk))
