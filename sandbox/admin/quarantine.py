@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -64,6 +65,8 @@ class SandboxQuarantineAdmin(PartAdmin):
 
     def content_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The held bytes, for those who may decide on them."""
+        if not self.has_decide_permission(request):
+            raise PermissionDenied
         row = get_object_or_404(SandboxQuarantine, pk=object_id)
         return tell_problems(
             request, lambda _request: send(files.open_quarantined(quarantined=row, by=request.user))

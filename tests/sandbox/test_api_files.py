@@ -1,6 +1,7 @@
 """The REST door of files: raw bodies in and out, and what it refuses before anything reaches a sandbox."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
@@ -141,8 +142,9 @@ def test_a_body_that_ends_early_is_no_file(
     alice: Any, api_of: Any, asks: Any, a_sandbox: Sandbox, a_file: SandboxFile
 ) -> None:
     asks("files.upload", keeping([], a_file))
+    ends_early: dict[str, Any] = {"wsgi.input": BytesIO(b"half")}
     answer = api_of(alice).put(
-        at(a_sandbox, "content", path="a"), b"half", content_type=OCTETS, CONTENT_LENGTH="8"
+        at(a_sandbox, "content", path="a"), b"announced", content_type=OCTETS, **ends_early
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "body_ended")
 
@@ -214,7 +216,7 @@ def test_a_path_that_no_file_has_is_named(
     ("problem", "status"),
     [
         (Conflict("It is stopped.", code="not_running"), 409),
-        (Unavailable("No worker.", code="no_agent"), 503),
+        (Unavailable("Silent.", code="no_agent"), 503),
     ],
 )
 def test_what_stands_in_the_way_is_told_before_the_first_byte(
