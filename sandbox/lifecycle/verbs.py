@@ -5,6 +5,7 @@ Rows say which verb is under way; every write is fenced by that, so what was sup
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from agi_site.lib.problems import Problem, Unavailable
 from system.queue import TaskRun
 
+from .. import gateway
 from ..engine import EngineError, EngineUnavailable, ImageMissing
 from ..models import (
     ExecutionCause,
@@ -154,7 +156,7 @@ def fail(sandbox: Sandbox, verb: str, error: Exception) -> str:
 
 
 def _true_status(sandbox: Sandbox, verb: str) -> SandboxStatus:
-    """What the engine says after a verb that failed; what is half started is stopped, half created removed."""
+    """What the engine says after a failed verb; what is half started is stopped, half created removed."""
     instance = getattr(sandbox, "instance", None)
     if instance is None:
         return FAILED
@@ -207,7 +209,7 @@ def _settle(
     verb_failed: str = "",
     **values: Any,
 ) -> None:
-    """End a verb: status, cause, event, told to everybody; raises Superseded if it is not under way any more."""
+    """End a verb: status, cause, event, told to all; raises Superseded if it is not under way any more."""
     with transaction.atomic():
         if status not in ending.RUNS:
             seconds = ending.ran(sandbox, timezone.now())
@@ -227,6 +229,9 @@ def _settle(
         said = {"cause": cause, "detail": detail, "verb": verb_failed}
         trail.note(sandbox, kind, **{key: value for key, value in said.items() if value})
         trail.tell(sandbox)
+        if status == RUNNING and sandbox.host is not None:  # what waits in it may begin
+            instance_id = sandbox.instance.pk
+            transaction.on_commit(partial(gateway.poke, sandbox.host, instance=instance_id), robust=True)
     reach(f"{verb}:settled")
 
 

@@ -12,8 +12,8 @@ from ..models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance
 def claim(*, sandbox: Sandbox, spec: InstanceSpec, hosts: Sequence[SandboxHost]) -> SandboxInstance | None:
     """Bind a warm instance of the spec's profile on one of `hosts` to a stored sandbox; None when none waits.
 
-    In the caller's transaction. Rows that another claim has locked are skipped where the database can do that;
-    the compare-and-set decides everywhere.
+    In the caller's transaction. Rows that another claim has locked are skipped where the database can do
+    that; the compare-and-set decides everywhere.
     """
     by_id = {host.pk: host for host in hosts}
     while True:

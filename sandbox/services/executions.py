@@ -124,7 +124,7 @@ def open_terminal(
 
 
 def cancel_execution(*, execution: SandboxExecution, by: Any) -> SandboxExecution:
-    """Ask for its end, with all its children; one that has ended is left alone, one that waits ends at once."""
+    """Ask for its end, with all its children; what has ended is left alone, what waits ends at once."""
     now = timezone.now()
     row = SandboxExecution.objects.filter(pk=execution.pk)
     ended = row.filter(status=ExecutionStatus.QUEUED).update(

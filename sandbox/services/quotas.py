@@ -45,7 +45,7 @@ def quota_of(user: Any) -> Quota:
 def check_room(user: Any) -> None:
     """Raise Conflict or TooMany, with the figures, unless the person may have one more sandbox and run it.
 
-    Call it in the transaction that makes the sandbox, with the person's row locked, so that two at once count.
+    Call it in the transaction that makes the sandbox, with the person's row locked: two at once both count.
     """
     quota = quota_of(user)
     if quota.count >= quota.most_count:

@@ -96,10 +96,10 @@ def create_sandbox(
 
 
 def do_verb(*, sandbox: Sandbox, verb: str, by: Any, **options: Any) -> Sandbox:
-    """Ask for `start`, `pause`, `resume`, `stop`, `restart` or `delete`; `sandbox.verb` stands until it is done.
+    """Ask for `start`, `pause`, `resume`, `stop`, `restart` or `delete`; `sandbox.verb` says so until done.
 
-    Raises Conflict, which names what is possible now. `by` is None for the system itself; `cause` (a slug, for
-    the record) may be among the options. Deleting works at any time, and again and again.
+    Raises Conflict, which names what is possible now. `by` is None for the system itself; `cause` (a slug,
+    for the record) may be among the options. Deleting works at any time, and again and again.
     """
     if verb not in ASKED:
         raise Invalid(_("There is no such verb: %(verb)s.") % {"verb": verb[:50]}, code="unknown_verb")
