@@ -9,6 +9,7 @@ from system import queue
 from system.queue import TaskRun, periodic, task_type
 from system.queue.residents import resident
 
+from . import file_tasks  # noqa: F401 - registers the tasks about files
 from .lifecycle import building, expiry, hosts, housekeeping, pool, reconcile, usage, verbs
 from .models import SandboxHost
 

@@ -9,6 +9,7 @@ from ..models import SandboxInstance
 from .spool import Spool
 
 MANIFEST_SECONDS = 120.0
+STAGING = ".agi-restore"  # where a restore puts things down before they take their places
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,10 @@ class Found:
     target: str = ""
 
 
-def manifest(instance: SandboxInstance, known: Mapping[str, Found]) -> Iterable[Found]:
-    """Everything in the workspace, with hashes; what is as `known` says need not be read again."""
+def manifest(instance: SandboxInstance, known: Mapping[str, Found], *, path: str = "") -> Iterable[Found]:
+    """Everything below a folder, with hashes; what is as `known` says need not be read again."""
     told = [[path, each.size, each.modified_ns, each.sha256] for path, each in known.items()]
-    answer = gateway.call(instance, "manifest", path="", known=told, timeout=MANIFEST_SECONDS)
+    answer = gateway.call(instance, "manifest", path=path, known=told, timeout=MANIFEST_SECONDS)
     return _entries(answer)
 
 

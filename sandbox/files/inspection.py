@@ -1,5 +1,8 @@
 """What the scanner says of a transfer, and what follows: it passes, leaves a mark, or is held back."""
 
+from dataclasses import dataclass
+from typing import Self
+
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Invalid
@@ -8,7 +11,7 @@ from ..lifecycle.trail import note
 from ..models import Direction, Sandbox
 from .archives import FILE, BadArchive, is_archive, members
 from .limits import Bounds
-from .quarantine import hold, is_released, pieces, refusal
+from .quarantine import Quarantined, hold, is_released, pieces, refusal
 from .repacking import Packed
 from .scan import Finding, Scan
 from .spool import Spool, TooLarge
@@ -17,16 +20,50 @@ from .spool import Spool, TooLarge
 INSIDE = Bounds(transfer=1 << 30, unpacked=512 << 20, files=20_000)
 
 
-def check_file(sandbox: Sandbox, spool: Spool, *, path: str, direction: Direction) -> None:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Whose bytes move which way; the sandbox of a snapshot may be gone."""
+
+    owner_id: int
+    sandbox: Sandbox | None
+    direction: Direction
+
+    @classmethod
+    def into(cls, sandbox: Sandbox) -> Self:
+        return cls(sandbox.user_id, sandbox, Direction.IN)
+
+    @classmethod
+    def out_of(cls, sandbox: Sandbox) -> Self:
+        return cls(sandbox.user_id, sandbox, Direction.OUT)
+
+    def hold(self, path: str, finding: Finding, content: Spool) -> Quarantined:
+        """Hold content back; returns the refusal to raise."""
+        row = hold(
+            owner_id=self.owner_id,
+            sandbox=self.sandbox,
+            path=path,
+            direction=self.direction,
+            finding=finding,
+            content=content,
+        )
+        return refusal(row)
+
+    def mark(self, scan: Scan, path: str) -> None:
+        """Note what rules had to report without holding anything back."""
+        if scan.marks and self.sandbox is not None:
+            note(self.sandbox, "marked", path=path[:255], rules=sorted(scan.marks))
+
+
+def check_file(course: Course, spool: Spool, *, path: str) -> None:
     """Let a file pass, or hold it back and raise Quarantined; archives are looked into one level deep."""
     scan = Scan()
     finding = scan.look(spool) or _inside(scan, spool)
     if finding and not is_released(spool.sha256):
-        raise refusal(hold(sandbox=sandbox, path=path, direction=direction, finding=finding, content=spool))
-    _mark(sandbox, scan, path)
+        raise course.hold(path, finding, spool)
+    course.mark(scan, path)
 
 
-def check_members(sandbox: Sandbox, packed: Packed, *, folder: str, direction: Direction) -> None:
+def check_members(course: Course, packed: Packed, *, folder: str = "") -> None:
     """As `check_file`, for every file of a tar that was made of an archive."""
     scan = Scan()
     for name, (offset, size) in packed.parts.items():
@@ -35,14 +72,11 @@ def check_members(sandbox: Sandbox, packed: Packed, *, folder: str, direction: D
             continue
         with Spool.filled(packed.spool.chunks(offset, size), most=size) as content:
             if not is_released(content.sha256):
-                path = f"{folder}/{name}" if folder else name
-                raise refusal(
-                    hold(sandbox=sandbox, path=path, direction=direction, finding=finding, content=content)
-                )
-    _mark(sandbox, scan, folder or "/")
+                raise course.hold(f"{folder}/{name}" if folder else name, finding, content)
+    course.mark(scan, folder or "/")
 
 
-def check_whole(sandbox: Sandbox, spool: Spool, *, path: str, size: int | None) -> None:
+def check_whole(spool: Spool, *, path: str, size: int | None) -> None:
     """Raise Invalid when less arrived than was announced."""
     if size is not None and spool.size != size:
         raise Invalid(
@@ -69,8 +103,3 @@ def _inside(scan: Scan, spool: Spool) -> Finding | None:
     except (BadArchive, TooLarge):
         return None
     return None
-
-
-def _mark(sandbox: Sandbox, scan: Scan, path: str) -> None:
-    if scan.marks:
-        note(sandbox, "marked", path=path[:255], rules=sorted(scan.marks))

@@ -205,6 +205,8 @@ def _storable(entries: Iterable[Found]) -> tuple[dict[str, Found], int]:
     found: dict[str, Found] = {}
     most, left_out = limits.value("mirrored_files"), 0
     for entry in entries:
+        if entry.path.partition("/")[0] == inside.STAGING:
+            continue
         if len(found) < most and entry.kind in {"file", "directory", "link"} and _fits(entry.path):
             found[entry.path] = entry
         else:

@@ -44,11 +44,17 @@ def is_released(content_hash: str) -> bool:
 
 
 def hold(
-    *, sandbox: Sandbox, path: str, direction: Direction, finding: Finding, content: Spool
+    *,
+    owner_id: int,
+    sandbox: Sandbox | None,
+    path: str,
+    direction: Direction,
+    finding: Finding,
+    content: Spool,
 ) -> SandboxQuarantine:
-    """Keep a sealed copy of what was found, with its row and an event of the sandbox."""
+    """Keep a sealed copy of what was found, with its row and an event of the sandbox (where there is one)."""
     row = SandboxQuarantine(
-        user_id=sandbox.user_id,
+        user_id=owner_id,
         sandbox=sandbox,
         path=shown(path)[:255],
         direction=direction,
@@ -64,7 +70,9 @@ def hold(
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            note(sandbox, "quarantined", path=row.path, direction=str(direction), rule=row.rule, id=row.pk)
+            if sandbox is not None:
+                said = {"path": row.path, "direction": str(direction), "rule": row.rule, "id": row.pk}
+                note(sandbox, "quarantined", **said)
     except BaseException:
         storing.discard(row.storage_path)
         raise

@@ -86,6 +86,14 @@ class Spool:
             offset += len(chunk)
             yield chunk
 
+    def kept(self) -> Self:
+        """The same bytes once more, which stay when this one is closed."""
+        other = type(self)()
+        other.file.close()
+        other.file = os.fdopen(os.dup(self.file.fileno()), "rb")
+        other.size, other._hash = self.size, self._hash.copy()
+        return other
+
     def close(self) -> None:
         self.file.close()
 

@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Invalid
 
 from .. import gateway
-from ..models import Direction, Sandbox, SandboxFile
+from ..models import Sandbox, SandboxFile, SandboxInstance
 from . import inside, mirror
 from .access import instance_of
 from .archives import Chunks, members, tar_members
-from .inspection import check_file, check_members, check_whole
+from .inspection import Course, check_file, check_members, check_whole
 from .limits import bounds
 from .mime import is_text, mime_type
 from .paths import clean, clean_name
-from .repacking import Packed, repack
+from .repacking import Packed, repack, shown
 from .spool import Spool, too_large
 
 HEAD = 512  # bytes that tell the type of content
@@ -78,9 +79,10 @@ def read_file(*, sandbox: Sandbox, by: Any, path: str, limit: int = 1 << 20) -> 
     """The first `limit` bytes of a file, for the editor and for tools."""
     instance, path = instance_of(sandbox, by), clean_name(path)
     limit = max(1, min(limit, bounds().transfer))
+    size = _size_of(instance, path)
     with gateway.read(instance, path, length=limit) as stream, Spool.filled(stream, most=limit) as spool:
-        check_file(sandbox, spool, path=path, direction=Direction.OUT)
-        size, data = int(stream.head.get("size", spool.size)), spool.part(0, spool.size)
+        check_file(Course.out_of(sandbox), spool, path=path)
+        data = spool.part(0, spool.size)
     return Content(path, data, max(size, len(data)), mime_type(path, data[:HEAD]), len(data) >= size)
 
 
@@ -102,8 +104,8 @@ def upload(
     if size is not None and size > most:
         raise too_large(most)
     with Spool.filled(chunks, most=most) as spool:
-        check_whole(sandbox, spool, path=path, size=size)
-        check_file(sandbox, spool, path=path, direction=Direction.IN)
+        check_whole(spool, path=path, size=size)
+        check_file(Course.into(sandbox), spool, path=path)
         inside.write(instance, path, spool)
         return mirror.put(sandbox, path, size=spool.size, sha256=spool.sha256, head=spool.part(0, HEAD))
 
@@ -111,16 +113,24 @@ def upload(
 def download(*, sandbox: Sandbox, by: Any, path: str) -> Download:
     """The bytes of a file, scanned before the first of them leaves."""
     instance, path, most = instance_of(sandbox, by), clean_name(path), bounds().transfer
+    if _size_of(instance, path) > most:
+        raise too_large(most)
     with gateway.read(instance, path) as stream:
-        if int(stream.head.get("size", 0)) > most:
-            raise too_large(most)
         spool = Spool.filled(stream, most=most)
     try:
-        check_file(sandbox, spool, path=path, direction=Direction.OUT)
+        check_file(Course.out_of(sandbox), spool, path=path)
     except BaseException:
         spool.close()
         raise
     return Download.of(spool, name=path.rpartition("/")[2], mime_type=mime_type(path, spool.part(0, HEAD)))
+
+
+def _size_of(instance: SandboxInstance, path: str) -> int:
+    """The bytes of a file; raises NotFound, or Invalid for what is no file."""
+    found = inside.stat(instance, path)
+    if found.kind != "file":
+        raise Invalid(_("“%(path)s” is not a file.") % {"path": shown(path)}, code="not_a_file")
+    return found.size
 
 
 # --- Archives ---------------------------------------------------------------------------------------------
@@ -133,7 +143,7 @@ def archive(*, sandbox: Sandbox, by: Any, path: str = "", kind: str = "tar.gz") 
     with gateway.archive(instance, path) as stream:
         packed = repack(tar_members(Chunks(stream)), bounds=most, most=most.transfer, strict=False)
     try:
-        check_members(sandbox, packed, folder=path, direction=Direction.OUT)
+        check_members(Course.out_of(sandbox), packed, folder=path)
         return _packed_as(packed, kind, name=path.rpartition("/")[2] or sandbox.name or "workspace")
     except BaseException:
         packed.spool.close()
@@ -144,10 +154,10 @@ def extract(*, sandbox: Sandbox, by: Any, chunks: Iterable[bytes], path: str = "
     """Unpack an archive (tar, plain or packed by gzip, bzip2, xz or zstd; zip) into a folder."""
     instance, path, most = instance_of(sandbox, by, writing=True), clean(path, new=True), bounds()
     with Spool.filled(chunks, most=most.transfer) as given:
-        check_file(sandbox, given, path=path or "archive", direction=Direction.IN)
+        check_file(Course.into(sandbox), given, path=path or "archive")
         unpacked = members(given, bounds=most)
         with repack(unpacked, bounds=most, most=most.unpacked_from(given.size)) as packed:
-            check_members(sandbox, packed, folder=path, direction=Direction.IN)
+            check_members(Course.into(sandbox), packed, folder=path)
             gateway.extract(instance, path, packed.spool.chunks())
             mirror.refresh_soon(sandbox)
             return Extracted(packed.files, packed.directories, packed.size, packed.skipped)
@@ -176,13 +186,19 @@ def _zipped(packed: Packed) -> Spool:
     try:
         with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:  # type: ignore[arg-type]
             for name, (offset, size) in packed.parts.items():
-                with archive.open(zipfile.ZipInfo(name), "w", force_zip64=size >= 1 << 31) as target:
+                with archive.open(_zip_info(name), "w", force_zip64=size >= 1 << 31) as target:
                     for chunk in packed.spool.chunks(offset, size):
                         target.write(chunk)
         return spool.done()
     except BaseException:
         spool.close()
         raise
+
+
+def _zip_info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, timezone.now().timetuple()[:6])
+    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
+    return info
 
 
 def _closing(spool: Spool, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,144 @@
+"""Putting a snapshot in the place of a workspace: verified, laid down beside it, then swapped in by renames.
+
+The workspace is the root of a disk and cannot be swapped whole, so its entries are: everything in it moves to
+`.agi-restore/old`, then everything in `.agi-restore/new` moves up. A mark on the disk between the two says
+which way an interrupted swap is undone; a restore that fails, or whose worker dies, leaves what was there.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from agi_site.lib.problems import Conflict, NotFound, Problem
+from system.queue import TaskRun
+
+from .. import gateway
+from ..files import inside, mirror
+from ..files.access import instance_of
+from ..files.inside import STAGING
+from ..files.repacking import Packed
+from ..lifecycle.trail import note, tell
+from ..models import Sandbox, SandboxExecution, SandboxInstance, SandboxSnapshot
+from . import content
+
+NEW, OLD, MARK = f"{STAGING}/new", f"{STAGING}/old", f"{STAGING}/swapping-in"
+VERB = "restore"
+PATIENCE = 15.0  # seconds for executions to end
+
+
+def restore(task: TaskRun, *, snapshot_id: str, sandbox_id: str) -> dict[str, Any]:
+    """The work of `sandbox.snapshots.restore`; may run again, and begins by undoing what was half done."""
+    sandbox = Sandbox.objects.filter(pk=sandbox_id, verb=VERB).first()
+    if sandbox is None:
+        return {"skipped": "not asked any more"}
+    snapshot = SandboxSnapshot.objects.filter(pk=snapshot_id).first()
+    try:
+        if snapshot is None:
+            raise NotFound(_("The snapshot was deleted."))
+        _wait_for_quiet(sandbox, task)
+        replace_workspace(instance_of(sandbox, None), snapshot)
+    except Problem as error:
+        finish(sandbox, "restore_failed", snapshot=snapshot_id, detail=str(error.message))
+        return {"failed": str(error.code)}
+    except Exception:
+        if task.last_attempt:
+            finish(
+                sandbox, "restore_failed", snapshot=snapshot_id, detail=_("An unexpected error, see the log.")
+            )
+        raise
+    finish(sandbox, "restored", snapshot=snapshot_id, name=snapshot.name)
+    return {"files": snapshot.file_count}
+
+
+def finish(sandbox: Sandbox, kind: str, **said: Any) -> None:
+    """End the verb, say how it went, and let the mirror follow."""
+    Sandbox.objects.filter(pk=sandbox.pk, verb=VERB).update(verb=None)
+    sandbox.refresh_from_db()
+    note(sandbox, kind, **said)
+    tell(sandbox)
+    mirror.refresh_soon(sandbox)
+
+
+def replace_workspace(instance: SandboxInstance, snapshot: SandboxSnapshot) -> None:
+    """Verify, lay down, verify again, swap; raises Problem with the workspace as it was."""
+    undo(instance)
+    with content.verified(snapshot) as (_stored, packed):
+        try:
+            _lay_down(instance, packed)
+            _swap(instance)
+        except BaseException:
+            undo(instance)
+            raise
+    inside.delete(instance, STAGING)
+
+
+def undo(instance: SandboxInstance) -> None:
+    """Bring back what an interrupted swap moved away, and remove what it brought."""
+    if not _is_there(instance, STAGING):
+        return
+    if _is_there(instance, MARK):  # the old is all away: what stands in the workspace is new
+        _move_all(instance, "", NEW)
+    if _is_there(instance, OLD):
+        _move_all(instance, OLD, "")
+    inside.delete(instance, STAGING)
+
+
+def _lay_down(instance: SandboxInstance, packed: Packed) -> None:
+    for folder in (STAGING, NEW, OLD):
+        gateway.call(instance, "mkdir", path=folder)
+    try:
+        gateway.extract(instance, NEW, packed.spool.chunks())
+    except Conflict as error:
+        if error.code in {"no_space", "disk_full"}:
+            message = _("The disk has no room for the snapshot beside what is there. Delete something first.")
+            raise Conflict(message, code="no_space") from error
+        raise
+    _check_arrived(instance, packed)
+
+
+def _check_arrived(instance: SandboxInstance, packed: Packed) -> None:
+    """Raise Mismatch unless the sandbox has on its disk what was sent."""
+    there = {entry.path: entry for entry in inside.manifest(instance, {}, path=NEW)}
+    for path, kind, size, _mode, about in content.describe(packed):
+        entry = there.get(path)
+        if (
+            entry is None
+            or entry.kind != kind
+            or (kind == "file" and (entry.size, entry.sha256) != (size, about))
+        ):
+            raise content.mismatch_at(path)
+
+
+def _swap(instance: SandboxInstance) -> None:
+    _move_all(instance, "", OLD)
+    gateway.write(instance, MARK, [], size=0)
+    _move_all(instance, NEW, "")
+
+
+def _move_all(instance: SandboxInstance, source: str, target: str) -> None:
+    for entry in list(inside.entries(instance, source)):
+        name = entry.path.rpartition("/")[2]
+        if source or name != STAGING:
+            inside.move(instance, entry.path, f"{target}/{name}" if target else name, overwrite=False)
+
+
+def _is_there(instance: SandboxInstance, path: str) -> bool:
+    try:
+        inside.stat(instance, path)
+    except NotFound:
+        return False
+    return True
+
+
+def _wait_for_quiet(sandbox: Sandbox, task: TaskRun, pause: Callable[[float], Any] = time.sleep) -> None:
+    """Wait until the executions that were told to end have ended; raises Conflict when they do not."""
+    deadline = time.monotonic() + PATIENCE
+    while SandboxExecution.objects.filter(sandbox=sandbox).live().exists():
+        if time.monotonic() > deadline:
+            raise Conflict(
+                _("Something still runs in this sandbox, so its files were left alone."), code="busy"
+            )
+        task.check()
+        pause(0.1)
