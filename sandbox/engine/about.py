@@ -69,13 +69,13 @@ def _helper(host: "DockerHost") -> tuple[dict[str, bool], list[str]]:
         return nothing, [
             _("The helper does not run, so there are no disks and no networks: %(why)s") % {"why": error}
         ]
-    can = nothing | answer["can"] | {"mounts": "nsenter" not in answer["missing"]}
+    can = nothing | answer["can"] | {"mounts": True}
     sentences = {
         "disk": _(
             "Workspaces live in memory, and end with a stop: the helper has no loop devices or no e2fsprogs."
         ),
         "network": _("Sandboxes have no network: the helper has no nftables."),
         "rate": _("The rate of networks has no limit: the helper has no iproute2."),
-        "mounts": _("Folders of the host cannot be mounted: the helper has no util-linux."),
+        "mounts": _("Folders of the host cannot be mounted."),
     }
     return can, [text for name, text in sentences.items() if not can[name]]

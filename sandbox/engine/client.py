@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import docker
 import docker.errors
 import requests
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
 from docker.utils import kwargs_from_env
 
 from .errors import EngineError, EngineUnavailable, ImageMissing, NoSuchInstance
@@ -45,6 +46,34 @@ def status_of(error: BaseException | None) -> int:
     return int(getattr(cause, "status_code", 0) or 0)
 
 
+class _Connection(UnixHTTPConnection):  # type: ignore[misc]
+    """The SDK's, which leaves a socket behind when nobody listens."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(self.unix_socket)
+        except OSError:
+            self.sock.close()
+            raise
+
+
+class _Pool(UnixHTTPConnectionPool):  # type: ignore[misc]
+    def _new_conn(self) -> _Connection:
+        return _Connection(self.base_url, self.socket_path, self.timeout)
+
+
+class _API(docker.APIClient):
+    """The SDK's client, whose connections are closed when they fail."""
+
+    def mount(self, prefix: str, adapter: Any) -> None:
+        if isinstance(adapter, UnixHTTPAdapter):
+            pool = _Pool(prefix, adapter.socket_path, adapter.timeout, maxsize=adapter.max_pool_size)
+            adapter.get_connection = lambda _url, _proxies=None: pool
+        super().mount(prefix, adapter)
+
+
 class Client:
     """One engine's API: `api` is this thread's client of the SDK."""
 
@@ -60,7 +89,7 @@ class Client:
         """The SDK's client of this thread and process."""
         if getattr(self._local, "pid", None) != os.getpid():
             with translated():
-                self._local.api = docker.APIClient(
+                self._local.api = _API(
                     **self.settings, version=self._version or "auto", timeout=TIMEOUT
                 )
             self._local.pid = os.getpid()

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,8 +30,15 @@ AGAIN = 3.0  # seconds after which a request is sent once more
 PATIENCE = 60.0
 
 
-def helper_config(image: str, runner_volume: str, disks: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """The body of Docker's call `POST /containers/create`."""
+def helper_config(
+    image: str, runner_volume: str, disks: str, docker_root: str, roots: Sequence[str], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """The body of Docker's call `POST /containers/create`; `roots` are the folders that policies may mount."""
+    seen = [
+        {"Type": "bind", "Source": root, "Target": f"/host{root}", "ReadOnly": True,
+         "BindOptions": {"Propagation": "rprivate"}}
+        for root in roots
+    ]  # fmt: skip
     return {
         "Image": image,
         "Entrypoint": python_command("helper.py"),
@@ -49,7 +56,13 @@ def helper_config(image: str, runner_volume: str, disks: str, labels: Mapping[st
             "DeviceCgroupRules": ["b 7:* rwm", "c 10:237 rwm"],  # loop devices, and their control
             "PidMode": "host",
             "NetworkMode": "host",
-            "Binds": ["/dev:/dev", f"{disks}:/disks", f"{runner_volume}:{HOME}:ro"],
+            "Binds": [
+                "/dev:/dev",
+                f"{docker_root}/containers:/containers",
+                f"{disks}:/disks",
+                f"{runner_volume}:{HOME}:ro",
+            ],
+            "Mounts": seen,
             "LogConfig": {"Type": "none", "Config": {}},
             "RestartPolicy": {"Name": "unless-stopped"},
             "Memory": 256 * 1024**2,

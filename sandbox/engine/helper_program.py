@@ -19,7 +19,8 @@ from pathlib import Path
 
 DISKS = Path("/disks")
 LINKS = Path("/dev/agi")
-HOST = Path("/proc/1/root")
+HOST = "/host"  # the machine's files, read-only
+CONTAINERS = Path("/containers")  # what Docker keeps of each container
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 PROGRAMS = {
     "disk": ("mke2fs", "e2fsck", "debugfs"),
@@ -83,6 +84,15 @@ def disk_attach(name):
             link.unlink(missing_ok=True)
             link.symlink_to(device)
     return {"device": str(link)}
+
+
+def disk_detach(name):
+    """Take a disk that nobody uses off its loop device; it stays."""
+    with loops:
+        if (device := loop_of(disk(name))) is not None:
+            drop_loop(device)
+        (LINKS / name).unlink(missing_ok=True)
+    return {}
 
 
 def disk_drop(name):
@@ -187,7 +197,7 @@ def own_namespace(pid, container):
     """The container's network namespace, open; never the host's, even when the process is another by now."""
     namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     groups = Path(f"/proc/{pid}/cgroup").read_text()
-    if container not in groups or os.fstat(namespace).st_ino == os.stat("/proc/1/ns/net").st_ino:
+    if container not in groups or os.fstat(namespace).st_ino == os.stat("/proc/self/ns/net").st_ino:
         os.close(namespace)
         raise Fault("the container has ended, or has no network of its own")
     return namespace
@@ -238,26 +248,28 @@ def bucket(rate):
     return ("tbf", "rate", f"{rate * 8}bit", "burst", str(burst), "latency", "200ms")
 
 
-def names(path, lines):
+def names(container, lines):
     """Write the pinned names into a container's hosts file, below those Docker wrote."""
-    if not re.fullmatch(r"(/[\w.-]+)+/containers/[0-9a-f]{64}/hosts", path):
-        raise Fault("this is not a container's hosts file")
-    place = HOST / path.lstrip("/")
+    if not re.fullmatch(r"[0-9a-f]{64}", container):
+        raise Fault("this is not a container")
+    place = CONTAINERS / container / "hosts"
     kept = place.read_text().partition("# pinned\n")[0]
-    with place.open("r+") as file:
+    with place.open("r+") as file:  # in place: the container sees this very file
         file.write(kept + "# pinned\n" + "".join(f"{line}\n" for line in lines))
         file.truncate()
     return {}
 
 
 # --- Questions -----------------------------------------------------------------------------------------------------
+REAL_PATH = "import os, sys; os.chroot(sys.argv[1]); print(os.path.realpath(sys.argv[2]), end='')"
+
+
 def real_path(path):
-    """Where a folder of the host really lies, links followed; "" for none."""
-    done = subprocess.run(
-        ["nsenter", "--mount=/proc/1/ns/mnt", "--", "realpath", "-e", "--", path],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return {"path": done.stdout.rstrip("\n")}
+    """Where a folder of the machine really lies, links followed."""
+    mine = Path("/proc/self/cmdline").read_text().split("\0")  # with the loader in front of the interpreter
+    argv = [*mine[: mine.index("-I")], "-I", "-S", "-c", REAL_PATH, HOST, path]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return {"path": done.stdout}
 
 
 def about():
@@ -277,6 +289,7 @@ def about():
 OPS = {
     "about": about,
     "disk_attach": disk_attach,
+    "disk_detach": disk_detach,
     "disk_drop": disk_drop,
     "disk_list": disk_list,
     "disk_make": disk_make,

@@ -1,9 +1,11 @@
 """One Docker engine: containers of instances, their disks, their network, images."""
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import PurePosixPath
 from threading import Event
 from typing import IO, Any
@@ -301,11 +303,11 @@ class DockerHost:
 
     def _checked_mounts(self, mounts: Sequence[Mount]) -> Sequence[Mount]:
         """The mounts, whose folders must lie below the site's roots with links followed too."""
+        if mounts:
+            self.ensure_ready()  # the roots may be others now
         for mount in mounts:
             real = self.helper.ask("real_path", path=mount.source)["path"]
             roots = [self.helper.ask("real_path", path=root)["path"] for root in settings.SANDBOX_MOUNT_ROOTS]
-            if not real:
-                raise EngineError(f"The folder {mount.source} is not on this host.")
             if not any(root and PurePosixPath(real).is_relative_to(root) for root in roots):
                 raise EngineError(f"The folder {mount.source} leads out of what sandboxes may see.")
         return mounts
@@ -349,7 +351,7 @@ class DockerHost:
         ports = [[int(port.split("/")[0]), port.split("/")[1]] for port in bound]
         if hosts is not None:
             lines = [f"{address} {name}" for name, found in hosts.items() for address in found]
-            self.helper.ask("names", path=container["HostsPath"], lines=lines)
+            self.helper.ask("names", container=container["Id"], lines=lines)
         self.helper.ask(
             "network",
             pid=container["State"]["Pid"],
@@ -374,9 +376,13 @@ class DockerHost:
         with suppress(EngineError):
             self.client.call("POST", "/containers/create", body, name=f"{self._runner_volume}-filled")
 
+    @staticmethod
+    def _content() -> str:
+        """What the helper is made of: when it changes, the helper is made anew."""
+        return sha256(json.dumps([runner_digest(), settings.SANDBOX_MOUNT_ROOTS]).encode()).hexdigest()[:16]
+
     def _is_current(self, helper: Mapping[str, Any]) -> bool:
-        labels = helper["Config"]["Labels"]
-        return bool(labels.get("agi.runner") == runner_digest())
+        return bool(helper["Config"]["Labels"].get("agi.content") == self._content())
 
     def _start_helper(self, helper: Mapping[str, Any] | None) -> None:
         """Make the helper anew where it is old or gone; without its image, make that of this machine's files."""
@@ -389,17 +395,24 @@ class DockerHost:
         if helper is None:
             if not self.has_image(HELPER_IMAGE):
                 make_image(self, HELPER_IMAGE.partition(":")[0])
-            labels = {**self._labels("helper"), "agi.runner": runner_digest()}
-            body = helper_config(HELPER_IMAGE, self._runner_volume, f"agi-{self.site}-disks", labels)
-            self.client.call(
-                "POST", "/volumes/create", {"Name": f"agi-{self.site}-disks", "Labels": self._labels("disks")}
-            )
-            try:
-                self.client.call("POST", "/containers/create", body, name=name)
-            except EngineError as error:
-                if status_of(error) != 409:  # another process was faster
-                    raise
+            disks = {"Name": self._name("disks"), "Labels": self._labels("disks")}
+            self.client.call("POST", "/volumes/create", disks)
+            self._create_helper(settings.SANDBOX_MOUNT_ROOTS)
         self.client.call("POST", f"/containers/{name}/start")
+
+    def _create_helper(self, roots: Sequence[str]) -> None:
+        docker_root = self.client.call("GET", "/info")["DockerRootDir"]
+        labels = {**self._labels("helper"), "agi.content": self._content()}
+        body = helper_config(
+            HELPER_IMAGE, self._runner_volume, self._name("disks"), docker_root, roots, labels
+        )
+        try:
+            self.client.call("POST", "/containers/create", body, name=self._name("helper"))
+        except EngineError as error:
+            if status_of(error) == 400 and roots:  # one of the folders is not on this host
+                self._create_helper([])
+            elif status_of(error) != 409:  # another process was faster
+                raise
 
     # --- Small things -------------------------------------------------------------------------------------------
     def _name(self, what: str) -> str:
@@ -409,9 +422,7 @@ class DockerHost:
         return {"agi.site": self.site, "agi.kind": kind}
 
     def _filters(self, *, kind: str = "") -> str:
-        from json import dumps
-
-        return dumps({"label": [f"agi.site={self.site}", *([f"agi.kind={kind}"] if kind else [])]})
+        return json.dumps({"label": [f"agi.site={self.site}", *([f"agi.kind={kind}"] if kind else [])]})
 
     def _forget(self) -> None:
         self._ready = self._network_stands = False

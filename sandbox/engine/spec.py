@@ -67,9 +67,9 @@ class InstanceSpec:
         return cls(
             image=given["image"],
             limits=read_limits(given.get("limits")),
-            network_policy=given.get("network_policy") or {},
-            syscall_policy=given.get("syscall_policy") or {},
-            mount_policy=given.get("mount_policy") or {},
+            network_policy=given.get("network_policy") or None,
+            syscall_policy=given.get("syscall_policy") or None,
+            mount_policy=given.get("mount_policy") or None,
             workspace=given.get("workspace") or DISK,
             runtime=given.get("runtime") or "",
             published=tuple((int(port), str(protocol)) for port, protocol in given.get("published") or ()),

@@ -1,0 +1,113 @@
+"""A real engine for tests: images made once on a machine, a site of this test process's own, all of it removed."""
+
+import fcntl
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.engine import DockerHost, EngineError, InstanceSpec
+
+LOCK = Path(tempfile.gettempdir()) / "agi-sandbox-images.lock"
+IMAGES = ("agi-sandbox-helper", "agi-sandbox-shell", "agi-sandbox-python")
+SHELL, PYTHON = "agi-sandbox-shell:latest", "agi-sandbox-python:latest"
+
+
+def own_site() -> str:
+    """A site's name that says which process it belongs to, so that what a killed one left can be told."""
+    return f"t{os.getpid()}x{uuid.uuid4().hex[:6]}"
+
+
+def sweep_dead(host: DockerHost) -> None:
+    """Remove what test processes left that are no more."""
+    found = host.client.call("GET", "/containers/json", all="1", filters='{"label":["agi.site"]}')
+    found += host.client.call("GET", "/volumes", filters='{"label":["agi.site"]}')["Volumes"] or []
+    for site in {entry["Labels"]["agi.site"] for entry in found}:
+        pid = site.removeprefix("t").partition("x")[0]
+        if site.startswith("t") and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            with suppress(EngineError):
+                DockerHost("left", host.url, site).remove_everything()
+
+
+@pytest.fixture(scope="session")
+def engine_site() -> str:
+    """The label of all that this test process makes: `settings.SANDBOX_SITE` of its tests."""
+    return own_site()
+
+
+@pytest.fixture(scope="session")
+def make_sandbox_image(docker_engine: str) -> Callable[..., dict[str, str]]:
+    """`make_sandbox_image("agi-sandbox-node")` makes further images of this machine's files; one process at a time."""
+
+    def make(*names: str) -> dict[str, str]:
+        from sandbox.images.make import make_images
+
+        host = DockerHost("images", docker_engine, "images")
+        with LOCK.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made = make_images(host, names)
+        host.close()
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def docker_host(
+    docker_engine: str, engine_site: str, make_sandbox_image: Callable[..., Any]
+) -> Iterator[DockerHost]:
+    """The engine with its images, runner and helper, for this test process alone; nothing of it is left."""
+    make_sandbox_image(*IMAGES)
+    host = DockerHost("local", docker_engine, engine_site)
+    sweep_dead(host)
+    try:
+        host.ensure_ready()
+        yield host
+    finally:
+        host.remove_everything()
+
+
+@pytest.fixture
+def new_instance(docker_host: DockerHost) -> Iterator[Callable[..., str]]:
+    """`new_instance(image=…, **spec)` is the id of a started container, removed with the test."""
+    made: list[str] = []
+
+    def make(
+        *, host: DockerHost | None = None, start: bool = True, network: dict[str, Any] | None = None, **spec: Any
+    ) -> str:
+        host = host or docker_host
+        instance_id = str(uuid.uuid4())
+        made.append(instance_id)
+        host.create(instance_id, InstanceSpec(**{"image": SHELL, "workspace": "memory"} | spec))
+        if start:
+            host.start(instance_id, **(network or {}))
+        return instance_id
+
+    yield make
+    for instance_id in made:
+        docker_host.remove(instance_id)
+
+
+@pytest.fixture
+def run_inside(docker_host: DockerHost) -> Callable[..., tuple[int, str]]:
+    """`run_inside(instance_id, "nproc")` runs a shell's line as the sandbox's person; (exit code, output)."""
+
+    def run(instance_id: str, line: str, *, host: DockerHost | None = None, user: str = "1000") -> tuple[int, str]:
+        return execute(host or docker_host, instance_id, line, user=user)
+
+    return run
+
+
+def execute(host: DockerHost, instance_id: str, line: str, *, user: str = "1000") -> tuple[int, str]:
+    """Run a shell's line in a container by the engine's own exec."""
+    found = host.find(instance_id)
+    assert found is not None
+    api = host.client.api
+    command = api.exec_create(found.container_id, ["sh", "-c", line], user=user, workdir="/workspace")
+    output = api.exec_start(command["Id"]).decode(errors="replace")
+    return api.exec_inspect(command["Id"])["ExitCode"], output.strip()
