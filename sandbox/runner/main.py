@@ -40,7 +40,7 @@ class Child:
         self.pid, self.sock = pid, sock
         self.inbox = messages.Inbox(sock)
         self.channel: Channel | None = None
-        self.cells: dict[int, Channel] | None = None  # the nest works for many
+        self.cells: dict[int, Channel] = {}  # the nest works for many
 
 
 class Runner:
@@ -163,7 +163,7 @@ class Runner:
             kernel.kill_tree(lambda: kernel.descendants({1}, but=known), lambda: self._reap_orphans(known))
         if child is self.nest:
             self.nest = None
-        for channel in [child.channel, *(child.cells or {}).values()]:
+        for channel in [child.channel, *child.cells.values()]:
             if channel is not None:
                 channel.gone()
 
@@ -182,7 +182,7 @@ class Runner:
             self.loop.forget(child.sock.fileno())
         while (message := child.inbox.next()) is not None:
             channel = child.channel
-            if child.cells is not None:
+            if "cell" in message:
                 channel = child.cells.get(message.get("cell", -1))
                 if "exit" in message or "fault" in message:
                     child.cells.pop(message.get("cell", -1), None)
@@ -294,7 +294,7 @@ class Runner:
             cell = Cell(self, number, op, key)
             self.channels[number] = cell
             nest = self.warmed()
-            (nest.cells or {})[number] = cell  # `or` is for the type only: a nest has cells
+            nest.cells[number] = cell
             cell.start(nest, args)
         elif op in FILE_OPS:
             file_op = FileOp(self, number, op, key)
@@ -318,6 +318,10 @@ class Runner:
         if op == "warm":
             self.warmed(args.get("imports"))
             return {}
+        if op == "end_session":
+            if self.nest is not None:
+                messages.send(self.nest.sock, {"end_session": str(args["session"])})
+            return {}
         if op == "kill_all":
             running = [c for c in self.channels.values() if isinstance(c, Execution) and c.result is None]
             for execution in running:
@@ -338,7 +342,6 @@ class Runner:
         """The process that looks after the cells, started at the first use."""
         if self.nest is None or self.nest.pid not in self.children:
             self.nest = self.spare()
-            self.nest.cells = {}
             messages.send(self.nest.sock, {"nest": imports or []})
         return self.nest
 

@@ -1,4 +1,4 @@
-"""JSON messages with open files between the runner and the processes it forked: a length (u32), then the text."""
+"""JSON messages with open files between the runner and what it forked: a length (u32), then the text."""
 
 import array
 import json
@@ -14,7 +14,7 @@ MAX_FILES = 8
 
 def send(sock: socket.socket, message: dict[str, Any], files: tuple[int, ...] = ()) -> None:
     """Write one message whole; OSError if the other side is gone."""
-    data = json.dumps(message).encode()
+    data = json.dumps(message | {"files": len(files)}).encode()
     data = LENGTH.pack(len(data)) + data
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
     sent = sock.sendmsg([data], rights)
@@ -23,11 +23,12 @@ def send(sock: socket.socket, message: dict[str, Any], files: tuple[int, ...] = 
 
 
 class Inbox:
-    """The messages that arrive on a socket, with their files."""
+    """The messages that arrive on a socket, with their files; `trusted`: files are taken at all."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, *, trusted: bool = True) -> None:
         self.sock = sock
-        self.files: list[int] = []
+        self._trusted = trusted
+        self._files: list[int] = []
         self._buffer = bytearray()
 
     def receive(self) -> bool:
@@ -44,12 +45,15 @@ class Inbox:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 found = array.array("i")
                 found.frombytes(value[: len(value) - len(value) % found.itemsize])
-                self.files += found
+                self._files += found
+        if self._files and not self._trusted:
+            close_all(self._files)
+            self._files.clear()
         self._buffer += data
         return bool(data)
 
     def next(self) -> dict[str, Any] | None:
-        """The next whole message; ValueError if it is none of ours."""
+        """The next whole message, its "files" open; ValueError if it is none of ours."""
         if len(self._buffer) < LENGTH.size:
             return None
         (length,) = LENGTH.unpack_from(self._buffer)
@@ -62,12 +66,9 @@ class Inbox:
         del self._buffer[:end]
         if not isinstance(message, dict):
             raise ValueError("A message is no object.")
+        count = message.get("files", 0) if self._trusted else 0
+        message["files"], self._files = self._files[:count], self._files[count:]
         return message
-
-    def take_files(self, count: int) -> list[int]:
-        """The files that came with the message just read."""
-        taken, self.files = self.files[:count], self.files[count:]
-        return taken
 
 
 def close_all(files: list[int] | tuple[int, ...]) -> None:

@@ -197,7 +197,7 @@ def settle(files: list[int], keep: int) -> int:
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 65) for fd in files]
     for number, fd in enumerate(high):
         os.dup2(fd, number, inheritable=True)
-    os.closerange(3, keep)
+    os.closerange(len(files), keep)
     os.closerange(keep + 1, 65536)
     return keep
 

@@ -13,7 +13,7 @@ def serve(sock: socket.socket, *, privileged: bool) -> None:
     while (task := inbox.next()) is None:
         if not inbox.receive():
             os._exit(0)
-    files = inbox.take_files(messages.MAX_FILES)
+    files = task["files"]
     if "exec" in task:
         supervise.supervise(sock, task, files, privileged)
     elif "file" in task:
