@@ -295,6 +295,14 @@ class Download:
         self.put(Faulted("closed", "The download was closed."))
 
 
+def _feed(channel: Channel, chunks: Iterable[bytes], timeout: float) -> None:
+    """Send a request's input; what fails is told by its answer."""
+    with contextlib.suppress(StreamLost, TimeoutError):
+        for chunk in chunks:
+            channel.send(chunk, timeout)
+        channel.eof()
+
+
 class Attachment:
     """A container's attached stream. `first`: nobody was attached to this boot of the container before.
 
@@ -369,9 +377,11 @@ class Attachment:
         self.send(wire.frame(wire.RESUME, known.id, wire.OFFSET.pack(channel.received)))
         return channel
 
-    def request(self, op: str, *, timeout: float = 30, **args: Any) -> dict[str, Any]:
+    def request(
+        self, op: str, *, timeout: float = 30, chunks: Iterable[bytes] | None = None, **args: Any
+    ) -> dict[str, Any]:
         """A request's answer; what it lists stands in "entries". RunnerFault, StreamLost."""
-        download = self.download(op, timeout=timeout, **args)
+        download = self.download(op, timeout=timeout, chunks=chunks, **args)
         data = b"".join(download)
         if data:
             download.answer["entries"] = [json.loads(line) for line in data.splitlines()]
@@ -379,20 +389,29 @@ class Attachment:
             download.answer["entries"] = []
         return download.answer
 
-    def download(self, op: str, *, timeout: float = 60, **args: Any) -> Download:
-        """Bytes (read, archive) as an iterator; `timeout` is the longest wait between two pieces."""
+    def download(
+        self, op: str, *, timeout: float = 60, chunks: Iterable[bytes] | None = None, **args: Any
+    ) -> Download:
+        """Bytes (read, archive) as an iterator; `timeout` is the longest wait between two pieces.
+
+        `chunks` are sent meanwhile, by a thread (a manifest's known files).
+        """
         download = Download(timeout)
         download.channel = self.open(op, on_event=download.put, **args)
         with self._lock:
             self._downloads[download.channel.id] = download
         if self.closed.is_set():
             download.put(None)
+        if chunks is not None:
+            threading.Thread(target=_feed, args=(download.channel, chunks, timeout), daemon=True).start()
         return download
 
-    def lines(self, op: str, *, timeout: float = 60, **args: Any) -> Iterator[dict[str, Any]]:
+    def lines(
+        self, op: str, *, timeout: float = 60, chunks: Iterable[bytes] | None = None, **args: Any
+    ) -> Iterator[dict[str, Any]]:
         """JSON lines (list, manifest, watch) one by one; close the generator to stop."""
         rest = b""
-        for piece in self.download(op, timeout=timeout, **args):
+        for piece in self.download(op, timeout=timeout, chunks=chunks, **args):
             *complete, rest = (rest + piece).split(b"\n")
             yield from map(json.loads, complete)
 

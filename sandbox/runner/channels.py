@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import signal
 import socket
 import time
 from collections import deque
@@ -355,7 +356,9 @@ class FileOp(Channel):
         """End the process too."""
         super().release()
         if self.child is not None and self.answer is None:
-            kernel.send_signal(self.child.pid, 9)
+            pid = self.child.pid
+            kernel.send_signal(pid, signal.SIGTERM)  # it removes what it had half written
+            self.runner.loop.later((self, "kill"), KILL_GRACE, lambda: self.runner.end_child(pid))
         self.child = None
 
 

@@ -111,8 +111,11 @@ class Runner:
             from sandbox.runner import work
 
             work.serve(sock, privileged=self.privileged)
+        except SystemExit:
+            os._exit(1)
         except BaseException:
             say_error()
+            os._exit(1)
         os._exit(0)
 
     def spare(self) -> Child:
@@ -135,6 +138,11 @@ class Runner:
                 self.spares.insert(0, self.fork())
         except OSError:
             self.loop.later("refill", 1, self.refill)
+
+    def end_child(self, pid: int) -> None:
+        """Kill a process of ours if it is still there."""
+        if pid in self.children:
+            kernel.send_signal(pid, signal.SIGKILL)
 
     def _woken(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):

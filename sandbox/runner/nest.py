@@ -72,7 +72,8 @@ class Nest:
         if self.zygote is not None:
             return self.zygote[1]
         python = next(
-            (f"{path}/{name}" for name in PYTHON for path in PATHS if os.access(f"{path}/{name}", os.X_OK)), ""
+            (f"{path}/{name}" for name in PYTHON for path in PATHS if os.access(f"{path}/{name}", os.X_OK)),
+            "",
         )
         if not python:
             raise LookupError("This image has no Python.")
@@ -241,9 +242,7 @@ class Nest:
 
     def _end_orphans(self) -> None:
         """What ended cells left behind fell to us."""
-        kernel.kill_tree(
-            lambda: kernel.descendants({os.getpid()}, but=self.reaper.mains), self.reaper.reap
-        )
+        kernel.kill_tree(lambda: kernel.descendants({os.getpid()}, but=self.reaper.mains), self.reaper.reap)
 
     def _tell(self, message: dict[str, Any]) -> None:
         try:

@@ -1,0 +1,284 @@
+"""Walking the workspace: lists, manifests with hashes, archives. Flat in memory, whatever is there."""
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from sandbox.runner import kernel
+from sandbox.runner.fileops import CHUNK, PART, Refused, Task, describe, new_sha256, read_in
+
+MAX_ENTRIES = 1_000_000
+MAX_DEPTH_BYTES = 4095
+
+
+class Walk:
+    """The entries below a folder, folders before what is in them; what cannot be read is counted."""
+
+    def __init__(self, task: Task, path: str, *, recursive: bool = True, limit: int = MAX_ENTRIES) -> None:
+        self.task, self.path, self.recursive = task, path, recursive
+        self.limit = min(limit, MAX_ENTRIES)
+        self.count = self.skipped = 0
+        self.truncated = False
+
+    def __iter__(self) -> Iterator[tuple[str, os.stat_result, str | None]]:
+        """Path, stat (of links themselves), and where a link points."""
+        waiting = [self.path]
+        first = True
+        while waiting:
+            path = waiting.pop()
+            try:
+                fd = kernel.open_beneath(self.task.root, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except OSError:
+                if first:
+                    raise
+                self.skipped += 1
+                continue
+            first = False
+            try:
+                yield from self._folder(fd, "" if path == "." else f"{path}/", waiting)
+            finally:
+                os.close(fd)
+
+    def _folder(self, fd: int, prefix: str, waiting: list[str]) -> Iterator[Any]:
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                if entry.name.startswith(PART):
+                    continue
+                if self.count >= self.limit:
+                    self.truncated = True
+                    waiting.clear()
+                    return
+                path = prefix + entry.name
+                try:
+                    found = entry.stat(follow_symlinks=False)
+                    link = stat.S_ISLNK(found.st_mode)
+                    target = os.readlink(entry.name, dir_fd=fd) if link else None
+                except OSError:
+                    self.skipped += 1
+                    continue
+                self.count += 1
+                yield path, found, target
+                if self.recursive and stat.S_ISDIR(found.st_mode):
+                    if len(os.fsencode(path)) > MAX_DEPTH_BYTES:
+                        self.skipped += 1
+                    else:
+                        waiting.append(path)
+
+    def figures(self) -> dict[str, Any]:
+        """How many entries there were, how many could not be read, and whether there are more."""
+        return {"count": self.count, "skipped": self.skipped, "truncated": self.truncated}
+
+
+class Lines:
+    """JSON lines to the caller, in large pieces."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def put(self, value: dict[str, Any]) -> None:
+        """A line."""
+        import json  # noqa: PLC0415
+
+        line = json.dumps(value, separators=(",", ":")).encode() + b"\n"
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= CHUNK // 8:
+            self.flush()
+
+    def flush(self) -> None:
+        """What was put so far."""
+        self.task.write(b"".join(self._lines))
+        self._lines.clear()
+        self._size = 0
+
+
+def op_list(task: Task) -> dict[str, Any]:
+    """{"path"=".", "recursive"=false, "limit"=10000}: entries as lines; symlinks are told, never followed."""
+    limit = int(task.args.get("limit") or 10_000)
+    walk = Walk(task, task.path(default="."), recursive=bool(task.args.get("recursive")), limit=limit)
+    lines = Lines(task)
+    for path, found, target in walk:
+        lines.put(describe(path, found, target))
+    lines.flush()
+    return walk.figures()
+
+
+def op_manifest(task: Task) -> dict[str, Any]:
+    """{"path"=".", "known"=false, "limit", "max_bytes"}: entries as lines, files with their sha256.
+
+    With "known" the caller sends lines [path, size, mtime_ns, sha256]: what has not changed is not read again.
+    A file larger than "max_bytes", or one that cannot be read, has no sha256.
+    """
+    known = _known(task) if task.args.get("known") else {}
+    most = task.args.get("max_bytes")
+    walk = Walk(task, task.path(default="."), limit=int(task.args.get("limit") or MAX_ENTRIES))
+    lines = Lines(task)
+    hashed = total = 0
+    for path, found, target in walk:
+        entry = describe(path, found, target)
+        if stat.S_ISREG(found.st_mode):
+            total += found.st_size
+            before = known.pop(path, None)
+            if before is not None and before[:2] == (found.st_size, found.st_mtime_ns):
+                entry["sha256"] = before[2]
+            elif most is None or found.st_size <= most:
+                hashed += 1
+                _hash(task, path, entry)
+        lines.put(entry)
+    lines.flush()
+    return walk.figures() | {"bytes": total, "hashed": hashed}
+
+
+def _known(task: Task) -> dict[str, tuple[int, int, str]]:
+    import json  # noqa: PLC0415
+
+    text = b"".join(read_in(task))
+    rows = (json.loads(line) for line in text.splitlines())
+    return {path: (size, mtime_ns, digest) for path, size, mtime_ns, digest in rows}
+
+
+def _hash(task: Task, path: str, entry: dict[str, Any]) -> None:
+    try:
+        fd = kernel.open_beneath(task.root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        entry["unreadable"] = True
+        return
+    try:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            return
+        digest = new_sha256()
+        while data := os.read(fd, CHUNK * 4):
+            digest.update(data)
+        after = os.fstat(fd)
+        entry.update(size=after.st_size, mtime_ns=after.st_mtime_ns, sha256=digest.hexdigest())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            entry["changing"] = True
+    except OSError:
+        entry["unreadable"] = True
+    finally:
+        os.close(fd)
+
+
+class _Out:
+    """What tarfile writes to."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._parts: list[bytes] = []
+        self._size = self.total = 0
+
+    def write(self, data: bytes) -> int:
+        """Collected into large pieces."""
+        self._parts.append(bytes(data))
+        self._size += len(data)
+        self.total += len(data)
+        if self._size >= CHUNK:
+            self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """On its way."""
+        self._task.write(b"".join(self._parts))
+        self._parts.clear()
+        self._size = 0
+
+
+def op_archive(task: Task) -> dict[str, Any]:
+    """{"paths"=["."], "limit"}: a tar (pax) of regular files, folders and links; the rest is counted."""
+    import tarfile  # noqa: PLC0415
+
+    from sandbox.runner.fileops import clean  # noqa: PLC0415
+
+    paths = [clean(path) for path in task.args.get("paths") or ["."]]
+    out = _Out(task)
+    figures = {"count": 0, "skipped": 0, "bytes": 0}
+    with tarfile.open(
+        fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, errorlevel=0, bufsize=20 * 512
+    ) as tar:
+        for path in paths:
+            if path == "." or stat.S_ISDIR(_stat(task, path).st_mode):
+                if path != ".":
+                    _add(task, tar, path, _stat(task, path), None, figures)
+                walk = Walk(task, path, limit=int(task.args.get("limit") or MAX_ENTRIES))
+                for inner, found, target in walk:
+                    _add(task, tar, inner, found, target, figures)
+                if walk.truncated:
+                    raise Refused("too_many", "There are too many files for an archive.")
+                figures["skipped"] += walk.skipped
+            else:
+                _add(task, tar, path, _stat(task, path), _target(task, path), figures)
+    out.flush()
+    return figures | {"sent": out.total}
+
+
+def _stat(task: Task, path: str) -> os.stat_result:
+    folder, name = task.parent(path)
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    finally:
+        os.close(folder)
+
+
+def _target(task: Task, path: str) -> str | None:
+    folder, name = task.parent(path)
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError:
+        return None
+    finally:
+        os.close(folder)
+
+
+def _add(task: Task, tar: Any, path: str, found: os.stat_result, target: str | None, figures: Any) -> None:
+    import tarfile  # noqa: PLC0415
+
+    info = tarfile.TarInfo(path)
+    info.mode, info.mtime = stat.S_IMODE(found.st_mode) & 0o777, found.st_mtime_ns / 1e9
+    info.uid = info.gid = kernel.UID
+    if stat.S_ISDIR(found.st_mode):
+        info.type = tarfile.DIRTYPE
+        tar.addfile(info)
+    elif target is not None:
+        info.type, info.linkname = tarfile.SYMTYPE, target
+        tar.addfile(info)
+    elif not stat.S_ISREG(found.st_mode) or not _add_file(task, tar, path, info):
+        figures["skipped"] += 1
+        return
+    figures["count"] += 1
+    figures["bytes"] += info.size
+
+
+def _add_file(task: Task, tar: Any, path: str, info: Any) -> bool:
+    """A file as long as it is when it is opened: what grows meanwhile is cut, what shrinks is filled."""
+    try:
+        fd = kernel.open_beneath(task.root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    with os.fdopen(fd, "rb", buffering=0) as file:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return False
+        info.size = found.st_size
+        tar.addfile(info, _Exactly(file, info.size))
+    return True
+
+
+class _Exactly:
+    """As many bytes as were promised."""
+
+    def __init__(self, file: Any, left: int) -> None:
+        self._file, self._left = file, left
+
+    def read(self, size: int) -> bytes:
+        """Bytes of the file, then zeros."""
+        size = min(size, self._left)
+        data = b""
+        while len(data) < size:
+            piece = self._file.read(size - len(data))
+            data += piece or bytes(size - len(data))
+        self._left -= size
+        return data
