@@ -277,7 +277,7 @@ def _of_instance(instance: AnInstance) -> _Target:
         found = SandboxInstance.objects.select_related("host").filter(pk=instance).first()
         if found is None:
             raise NotFound
-        instance = found
+        return _Target(host=found.host, about=(("instance", str(found.pk)),))
     return _Target(host=instance.host, about=(("instance", str(instance.pk)),))
 
 

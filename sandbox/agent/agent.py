@@ -233,6 +233,11 @@ class Agent:
             self._taking.add(execution_id)
         try:
             self._take_up(execution_id)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception as error:  # it would fail each time
+            logger.exception("execution %s could not be started", execution_id)
+            end_row(execution_id, ExecutionCause.ERROR, str(error), where=_queued)
         finally:
             with self._changed:
                 self._taking.discard(execution_id)

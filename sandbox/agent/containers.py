@@ -5,6 +5,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_noop
 
 from sandbox.engine import EngineError, EngineUnavailable, Found
@@ -114,12 +115,7 @@ class Container:
         """Follow what the runner has and the table calls running; end the rest on either side."""
         for following in self.agent.followings_of(self.instance_id):
             following.abandon()
-        rows = {
-            str(row.pk): row
-            for row in SandboxExecution.objects.select_related(*PARTS).filter(
-                sandbox__instance=self.instance_id, status=ExecutionStatus.RUNNING
-            )
-        }
+        rows = self._running_rows()
         for known in sync.channels:
             row = rows.pop(known.key, None)
             if row is None:
@@ -128,6 +124,20 @@ class Container:
                 self._follow(attachment, known, row)
         for execution_id in rows:
             end_row(execution_id, ExecutionCause.LOST, NOT_KNOWN, where=_running)
+
+    def _running_rows(self) -> dict[str, SandboxExecution]:
+        running = SandboxExecution.objects.filter(
+            sandbox__instance=self.instance_id, status=ExecutionStatus.RUNNING
+        )
+        rows: dict[str, SandboxExecution] = {}
+        for execution_id in running.values_list("pk", flat=True):
+            try:
+                rows[str(execution_id)] = running.select_related(*PARTS).get(pk=execution_id)
+            except SandboxExecution.DoesNotExist:
+                continue
+            except ImproperlyConfigured as error:  # its variables were sealed with a key that is gone
+                end_row(str(execution_id), ExecutionCause.ERROR, str(error), where=_running)
+        return rows
 
     def _follow(self, attachment: Attachment, known: Known, row: SandboxExecution) -> None:
         agent = self.agent

@@ -67,7 +67,7 @@ class Following:
         self.keeper, self.output = keeper, output
         self.channel: Channel | None = None
         self.ring = Ring() if row.kind == ExecutionKind.TERMINAL else None
-        self.over = threading.Event()
+        self.begun, self.over = threading.Event(), threading.Event()
         self._fresh = not output.saved  # the row has no text yet, so it can be set instead of added to
         self._early: list[Event] = []
         self._end: Ended | Faulted | None = None
@@ -121,6 +121,7 @@ class Following:
         """Its channel is open: tell the readers, and take what came meanwhile."""
         with self._lock:
             self.channel = channel
+            self.begun.set()
             if adopted:
                 self._publish(events.RESET, {})
             else:

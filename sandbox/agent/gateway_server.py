@@ -211,7 +211,7 @@ class Request:
 
     def _following(self) -> tuple["Following", Channel]:
         following = self.agent.following(str(self.asked.get("execution", "")), START_SECONDS)
-        if following is None or following.channel is None:
+        if following is None or not following.begun.wait(START_SECONDS) or following.channel is None:
             raise Refused("ended", "This execution does not run now.")
         return following, following.channel
 

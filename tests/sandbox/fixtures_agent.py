@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -90,7 +91,14 @@ class AgentWorld:
         """An agent as a process, not waited for."""
         process = subprocess.Popen(
             [sys.executable, str(PROGRAM), self.host.name, self.engine.url, self.engine.site],
-            env={**os.environ, "PYTHONPATH": os.getcwd(), "DATABASE_URL": database_url(), **environment},
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "agi_site.settings",
+                "PYTHONPATH": str(settings.BASE_DIR),
+                "DATABASE_URL": database_url(),
+                "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+                **environment,
+            },
         )
         self.processes.append(process)
         return process
