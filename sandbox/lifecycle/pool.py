@@ -81,9 +81,7 @@ def targets(host: SandboxHost) -> list[Target]:
             profile=spec.profile, host=host, claimed_at__gte=timezone.now() - SPAN
         ).count()
         low, high = (math.ceil(bound / len(sharing)) for bound in (defaults.pool_min, defaults.pool_max))
-        found.append(
-            Target(template, spec, min(high, max(low, low + math.ceil(recent / CLAIMS_PER_INSTANCE))))
-        )
+        found.append(Target(template, spec, min(high, max(low, low + recent // CLAIMS_PER_INSTANCE))))
     return found
 
 

@@ -193,7 +193,7 @@ def _end_run(sandbox: Sandbox, instance: SandboxInstance, verb: str, detail: str
         )
         if not changed:
             raise Superseded
-        sandbox.status = STOPPED
+        sandbox.status, sandbox.running_seconds = STOPPED, (sandbox.running_seconds or 0) + seconds
     reach(f"{verb}:counted")
 
 

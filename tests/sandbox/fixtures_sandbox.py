@@ -1,4 +1,4 @@
-"""Sandboxes for tests: with an engine of notes, quick and without Docker; and with the real engine and agent."""
+"""Sandboxes for tests: with an engine of notes, quick and without Docker; and with the real parts."""
 
 import uuid
 from collections.abc import Callable, Iterator

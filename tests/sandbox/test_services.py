@@ -38,7 +38,7 @@ def test_a_claim_is_a_row_changing_hands_and_calls_no_engine(alice, filled, reci
 
 
 def test_a_claim_takes_few_queries(alice, filled, recipe):
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         services.create_sandbox(owner=alice, template=recipe)
     assert len(queries) <= 22, [query["sql"][:90] for query in queries]
     assert sum(float(query["time"]) for query in queries) < 0.05
@@ -133,7 +133,9 @@ def test_what_is_not_possible_is_refused_before_anything_is_stored(alice, filled
 
 def test_a_published_port_is_known_when_it_runs(alice, filled, recipe, run_tasks):
     sandbox = services.create_sandbox(
-        owner=alice, template=recipe, ports=[{"container_port": 8000, "published": True}, {"container_port": 80}]
+        owner=alice,
+        template=recipe,
+        ports=[{"container_port": 8000, "published": True}, {"container_port": 80}],
     )
     run_tasks()
     ports = dict(SandboxPort.objects.filter(sandbox=sandbox).values_list("container_port", "host_port"))
@@ -165,6 +167,7 @@ def test_a_verb_that_is_not_possible_says_which_are(alice, mine):
 
 
 def test_it_can_always_be_destroyed_and_again(alice, mine, run_tasks, fresh, paper):
+    instance_id = mine.instance.pk
     services.do_verb(sandbox=mine, verb="stop", by=alice)
     services.do_verb(sandbox=mine, verb="delete", by=alice)
     services.do_verb(sandbox=mine, verb="delete", by=alice)
@@ -172,8 +175,8 @@ def test_it_can_always_be_destroyed_and_again(alice, mine, run_tasks, fresh, pap
     assert fresh(mine).status == "deleted"
     assert fresh(mine).ended_at is not None
     assert services.do_verb(sandbox=mine, verb="delete", by=alice).status == "deleted"
-    assert SandboxInstance.objects.get(pk=mine.instance.pk).status == InstanceStatus.GONE
-    assert mine.instance.pk not in paper.containers
+    assert SandboxInstance.objects.get(pk=instance_id).status == InstanceStatus.GONE
+    assert instance_id not in paper.containers
     assert SandboxSecurity.objects.get(sandbox=mine).env_variables is None
 
 
@@ -303,7 +306,9 @@ def test_an_execution_that_is_not_possible_is_refused(alice, mine, given):
         services.run_command(sandbox=mine, by=alice, **given)
 
 
-def test_a_sandbox_that_does_not_run_takes_no_execution_but_one_that_starts_does(alice, mine, run_tasks, fresh):
+def test_a_sandbox_that_does_not_run_takes_no_execution_but_one_that_starts_does(
+    alice, mine, run_tasks, fresh
+):
     services.do_verb(sandbox=mine, verb="pause", by=alice)
     with pytest.raises(Conflict):
         services.run_command(sandbox=mine, by=alice, command="true")

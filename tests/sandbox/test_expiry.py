@@ -1,0 +1,86 @@
+"""What ends by the clock, and what running sandboxes are said to use; with an engine of notes."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from agi_site.lib import events
+from sandbox import services
+from sandbox.channels import sandbox_channel
+from sandbox.lifecycle import expiry, usage
+from sandbox.models import Sandbox, SandboxEvent, SandboxExecution, SandboxInstance
+from system.models import Log, Monitoring
+
+pytestmark = pytest.mark.django_db
+
+
+def earlier(seconds):
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def test_an_idle_sandbox_stops_and_says_so(mine, run_tasks, fresh):
+    assert expiry.expire()["idle"] == 0
+    Sandbox.objects.update(last_active=earlier(1801))
+    assert expiry.expire()["idle"] == 1
+    run_tasks()
+    assert (fresh(mine).status, fresh(mine).cause) == ("stopped", "idle")
+    assert SandboxEvent.objects.get(sandbox=mine, kind="stopped").data == {"cause": "idle"}
+
+
+def test_one_that_works_is_not_idle_but_a_silent_terminal_is_no_work(mine, alice):
+    Sandbox.objects.update(last_active=earlier(1801))
+    row = services.run_command(sandbox=mine, by=alice, command="sleep 9999", timeout=600)
+    assert expiry.expire()["idle"] == 0
+    SandboxExecution.objects.filter(pk=row.pk).update(status="ended")
+    services.open_terminal(sandbox=mine, by=alice)
+    assert expiry.expire()["idle"] == 1
+
+
+def test_one_that_runs_too_long_stops(mine, run_tasks, fresh):
+    Sandbox.objects.update(started_at=earlier(12 * 3600 + 1), last_active=timezone.now())
+    assert expiry.expire() == {"expired": 0, "timeout": 1, "idle": 0}
+    run_tasks()
+    assert fresh(mine).cause == "timeout"
+    assert fresh(mine).running_seconds >= 12 * 3600
+
+
+def test_an_expired_one_is_deleted_in_any_state(mine, alice, run_tasks, fresh):
+    services.extend_sandbox(sandbox=mine, by=alice, seconds=5)
+    assert expiry.expire()["expired"] == 0
+    services.do_verb(sandbox=mine, verb="stop", by=alice)
+    run_tasks()
+    Sandbox.objects.update(expires_at=earlier(1))
+    assert expiry.expire()["expired"] == 1
+    run_tasks()
+    assert (fresh(mine).status, fresh(mine).cause) == ("deleted", "expired")
+
+
+def test_old_rows_are_cleaned_up_with_a_record_of_what_went(mine, alice, run_tasks, settings):
+    services.do_verb(sandbox=mine, verb="delete", by=alice)
+    run_tasks()
+    assert expiry.clean_up() == {"sandboxes": 0, "instances": 0}
+    Sandbox.objects.update(ended_at=earlier(settings.SANDBOX_KEPT_DAYS * 86400 + 60))
+    SandboxInstance.objects.filter(gone_at__isnull=False).update(gone_at=earlier(3 * 86400))
+    assert expiry.clean_up() == {"sandboxes": 1, "instances": 1}
+    assert not Sandbox.objects.exists()
+    assert Log.objects.filter(component="sandbox", message__contains=mine.pk).exists()
+
+
+def test_usage_is_told_live_and_stored_once_a_minute(mine):
+    assert usage.latest_usage(mine.pk) is None
+    assert usage._tell(mine.pk, {"cpu_seconds": 1.0, "memory": 10}) is None
+    usage._tell(mine.pk, {"cpu_seconds": 1.5, "memory": 12})
+    assert usage.latest_usage(mine.pk)["memory"] == 12
+    assert usage.latest_usage(mine.pk)["cpu_percent"] > 0
+    told = [event for event in events.read(sandbox_channel(mine.pk)) if event.name == "usage"]
+    assert [event.data["memory"] for event in told] == [10, 12]
+    assert Monitoring.objects.filter(component=f"sandbox:{mine.pk}", metric="memory").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_running_sandbox_is_asked(alice, filled, recipe):
+    first = services.create_sandbox(owner=alice, template=recipe)
+    services.create_sandbox(owner=alice, template=recipe)
+    assert usage.collect() == 2
+    assert usage.latest_usage(first.pk)["pids"] == 3

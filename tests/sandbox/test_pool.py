@@ -1,0 +1,156 @@
+"""Warm instances: how many wait, who gets them, and what is given up; with an engine of notes."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.db import connections
+from django.utils import timezone
+
+from agi_site.lib.problems import Conflict, Unavailable
+from sandbox import services
+from sandbox.engine import EngineError, EngineUnavailable
+from sandbox.engine.spec import InstanceSpec
+from sandbox.lifecycle import placement, pool
+from sandbox.models import HostStatus, InstanceStatus, Sandbox, SandboxHost, SandboxImage, SandboxInstance
+from sandbox.policy.limits import GB
+
+pytestmark = pytest.mark.django_db
+
+
+def waiting():
+    return SandboxInstance.objects.filter(status=InstanceStatus.WARM).count()
+
+
+def test_a_host_keeps_the_least_number_warm_started_and_attached(filled, paper):
+    assert waiting() == 2
+    assert {row["state"] for row in paper.containers.values()} == {"running"}
+    assert set(paper.gateway.attached) == set(paper.containers)
+    assert all(row.warm_at and row.boot_id and row.container_id for row in filled)
+
+
+def test_a_claimed_instance_never_returns(alice, mine, run_tasks):
+    claimed = mine.instance.pk
+    services.do_verb(sandbox=mine, verb="delete", by=alice)
+    run_tasks()
+    assert SandboxInstance.objects.get(pk=claimed).status == InstanceStatus.GONE
+    assert waiting() == 2
+    assert not SandboxInstance.objects.filter(pk=claimed, status=InstanceStatus.WARM).exists()
+
+
+def test_the_pool_grows_with_claims_up_to_its_most_and_shrinks_when_nobody_comes(
+    alice, filled, recipe, run_tasks, settings, host
+):
+    settings.SANDBOX_QUOTA_COUNT = 100
+    for _number in range(12):
+        services.create_sandbox(owner=alice, template=recipe)
+        run_tasks()
+    assert waiting() == 5  # 2, and one for every four of the last ten minutes
+    for _number in range(10):
+        services.create_sandbox(owner=alice, template=recipe)
+    run_tasks()
+    assert waiting() == 6
+    SandboxInstance.objects.filter(claimed_at__isnull=False).update(
+        claimed_at=timezone.now() - timedelta(hours=1)
+    )
+    pool.refill(host)
+    assert waiting() == 2
+
+
+def test_instances_of_a_recipe_that_changed_are_given_up(filled, recipe, host, paper):
+    recipe.resource_config = {"open_files": 512}
+    recipe.save()
+    pool.refill(host)
+    assert waiting() == 2
+    assert not {row.pk for row in filled} & set(paper.containers)
+    assert paper.disks == set(paper.containers)
+
+
+def test_at_most_two_are_made_at_a_time_and_one_whose_maker_died_does_not_count(host, recipe):
+    first, second = pool._begin(host), pool._begin(host)
+    assert first is not None
+    assert second is not None
+    recipe.config = {"pool": {"min": 5, "max": 5}}
+    recipe.save()
+    assert pool._begin(host) is None
+    SandboxInstance.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(minutes=5))
+    assert pool._begin(host) is not None
+
+
+def test_one_that_cannot_be_made_leaves_nothing_and_is_not_tried_again_at_once(host, recipe, paper):
+    paper.faults["start"] = EngineError("no")
+    assert pool.refill(host) == 0
+    assert paper.containers == {}
+    assert paper.disks == set()
+    assert SandboxInstance.objects.get().status == InstanceStatus.GONE
+    paper.faults.clear()
+    assert pool.refill(host) == 0
+    cache.clear()
+    assert pool.refill(host) == 2
+
+
+def test_an_engine_that_goes_away_in_the_middle_is_told_to_the_queue(host, recipe, paper):
+    paper.faults["create"] = EngineUnavailable("gone")
+    with pytest.raises(EngineUnavailable):
+        pool.refill(host)
+
+
+def test_a_template_whose_image_is_not_there_has_no_pool_and_a_cold_one_says_so(alice, host, recipe, paper):
+    SandboxImage.objects.create(name="agi-sandbox-node")
+    recipe.image_name = "agi-sandbox-node"
+    recipe.save()
+    assert pool.refill(host) == 0
+    with pytest.raises(Conflict, match="on no Docker host"):
+        services.create_sandbox(owner=alice, template=recipe)
+
+
+def test_the_pool_is_shared_between_hosts(host, recipe):
+    other = SandboxHost.objects.create(
+        name="other", status=HostStatus.ACTIVE, info=host.info, memory_bytes=8 * GB
+    )
+    assert [target.wanted for target in pool.targets(host)] == [1]
+    assert [target.wanted for target in pool.targets(other)] == [1]
+
+
+def test_a_new_container_goes_where_the_most_room_is(alice, host, mine):
+    SandboxHost.objects.create(name="small", status=HostStatus.ACTIVE, info=host.info, memory_bytes=1 * GB)
+    large = SandboxHost.objects.create(
+        name="large", status=HostStatus.ACTIVE, info=host.info, memory_bytes=64 * GB
+    )
+    spec = InstanceSpec(image="agi-sandbox-python:latest")
+    hosts = list(SandboxHost.objects.all())
+    assert placement.choose(hosts, spec) == large
+    SandboxHost.objects.update(memory_bytes=64 << 20)
+    with pytest.raises(Unavailable, match="full"):
+        placement.choose(list(SandboxHost.objects.all()), spec)
+    with pytest.raises(Conflict, match="runtime"):
+        placement.choose(hosts, InstanceSpec(image="agi-sandbox-python:latest", runtime="runsc"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claims_at_the_same_moment_get_different_instances(alice, bob, host, recipe, settings):
+    settings.SANDBOX_QUOTA_COUNT = 100
+    recipe.config = {"pool": {"min": 6, "max": 6}}
+    recipe.save()
+    pool.refill(host)
+    made, errors, start = [], [], threading.Barrier(8)
+
+    def claim(person):
+        try:
+            start.wait()
+            made.append(services.create_sandbox(owner=person, template=recipe).pk)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=claim, args=[person]) for person in [alice, bob] * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    rows = list(Sandbox.objects.filter(pk__in=made).with_parts())
+    assert len({row.instance.pk for row in rows}) == 8
+    assert sum(row.status == "running" for row in rows) == 6
