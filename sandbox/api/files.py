@@ -28,7 +28,7 @@ FOLDER = OpenApiParameter(
     "path", OpenApiTypes.STR, description="Below the workspace; empty is the workspace."
 )
 KINDS = ("tar", "tar.gz", "zip")
-BYTES = {(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)} | problems(503)
+BYTES = {(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)} | problems(409, 503)
 
 
 class SandboxFileSerializer(RowSerializer):
@@ -135,7 +135,9 @@ class FilesOfSandbox(OwnedReadOnlyViewSet):
     """The verbs about files; a sandbox that does not run answers 409, one whose host is silent 503."""
 
     @extend_schema(
-        parameters=[PageOfFolderSerializer], responses={200: ListingSerializer} | problems(503), filters=False
+        parameters=[PageOfFolderSerializer],
+        responses={200: ListingSerializer} | problems(409, 503),
+        filters=False,
     )
     @action(detail=True, methods=["get"], url_path="files", pagination_class=None, filter_backends=[])
     def files(self, request: Request, pk: str) -> Response:
@@ -171,7 +173,7 @@ class FilesOfSandbox(OwnedReadOnlyViewSet):
         row = files.upload(sandbox=sandbox, by=request.user, path=path, chunks=chunks, size=size)
         return self._file(row)
 
-    @extend_schema(parameters=[PATH], responses={200: TextSerializer} | problems(503))
+    @extend_schema(parameters=[PATH], responses={200: TextSerializer} | problems(409, 503))
     @action(detail=True, methods=["get"], url_path="files/text")
     def file_text(self, request: Request, pk: str) -> Response:
         """The beginning of a file (1 MiB) as text."""
@@ -222,14 +224,15 @@ class FilesOfSandbox(OwnedReadOnlyViewSet):
 
     @extend_schema(
         parameters=[FOLDER],
-        request={
-            parser.media_type: OpenApiTypes.BINARY for parser in (TarParser, GzipParser, ZipParser, RawParser)
-        },
+        request={"application/octet-stream": OpenApiTypes.BINARY},
         responses={200: ExtractedSerializer} | problems(411, 503),
     )
     @archive.mapping.put
     def extract(self, request: Request, pk: str) -> Response:
-        """Unpack an archive (tar, also packed; zip) given as the body into a folder."""
+        """Unpack an archive (tar, also packed; zip) given as the body into a folder.
+
+        It may also be sent as application/x-tar, application/gzip or application/zip.
+        """
         sandbox, path = self.get_object(), path_of(request, default="")
         _size, chunks = body_of(request, TarParser, GzipParser, ZipParser, RawParser)
         found = files.extract(sandbox=sandbox, by=request.user, path=path, chunks=chunks)

@@ -124,7 +124,7 @@ class CreateSandboxSerializer(StrictSerializer):
     limits = LimitsSerializer(required=False)
     security = PolicySerializer(required=False)
     env = EnvironmentField(required=False)
-    ports = PublishedPortGivenSerializer(many=True, required=False, max_length=50)
+    ports = serializers.ListField(child=PublishedPortGivenSerializer(), required=False, max_length=50)
     expires_in = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=LONGEST_NUMBER, help_text="Seconds from now."
     )
