@@ -34,7 +34,10 @@ def latest_of(sandboxes: Iterable[Sandbox]) -> dict[str, dict[str, Any]]:
         found = cache.get_many(keys)
     except Exception:  # a cache that is away only costs these figures
         return {}
-    return {str(keys[key]): dict(value) for key, value in found.items() if isinstance(value, dict)}
+    now = datetime.now(UTC)
+    return {
+        str(keys[key]): _sample(now, value, None) for key, value in found.items() if isinstance(value, dict)
+    }
 
 
 def usage_key(sandbox_id: str) -> str:

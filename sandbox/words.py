@@ -42,23 +42,27 @@ TAGS = {
 CAUSES = {
     "oom": gettext_lazy("It ran out of memory."),
     "killed": gettext_lazy("Its container was killed from outside."),
-    "exited": gettext_lazy("Its container ended by itself."),
+    "died": gettext_lazy("Its container ended by itself."),
+    "container_lost": gettext_lazy("Its container is gone."),
+    "host_lost": gettext_lazy("The machine it ran on is lost."),
+    "image_missing": gettext_lazy("Its image is not on any host."),
     "idle": gettext_lazy("It was stopped because nothing happened in it for a while."),
     "timeout": gettext_lazy("It was stopped because it ran for as long as its limit allows."),
     "expired": gettext_lazy("It expired."),
-    "quota": gettext_lazy("It was stopped because the day's running time was used up."),
-    "host_lost": gettext_lazy("The machine it ran on is lost."),
-    "engine_restarted": gettext_lazy("The Docker engine was restarted."),
-    "container_lost": gettext_lazy("Its container is gone."),
-    "lost": gettext_lazy("Its container is gone."),
-    "no_engine": gettext_lazy("No Docker engine answered."),
-    "engine_error": gettext_lazy("The Docker engine refused it."),
-    "image_missing": gettext_lazy("Its image is not on any host."),
-    "error": gettext_lazy("Something went wrong."),
+    "changed": gettext_lazy("So that a change takes effect; the files were kept."),
+    "create_failed": gettext_lazy("It could not be created."),
+    "start_failed": gettext_lazy("It could not be started."),
+    "pause_failed": gettext_lazy("It could not be paused."),
+    "resume_failed": gettext_lazy("It could not be resumed."),
+    "stop_failed": gettext_lazy("It could not be stopped."),
+    "restart_failed": gettext_lazy("It could not be restarted."),
+    "change_failed": gettext_lazy("The change could not be applied."),
 }
+# The engine's own words say the same again.
+SAID_BY_DETAIL = {"oom", "container_lost", "host_lost"}
 EVENTS = {
     "created": gettext_lazy("Created"),
-    "claimed": gettext_lazy("Taken from the warm pool"),
+    "claimed": gettext_lazy("Created, from the warm pool"),
     "started": gettext_lazy("Started"),
     "paused": gettext_lazy("Paused"),
     "resumed": gettext_lazy("Resumed"),
@@ -70,27 +74,26 @@ EVENTS = {
     "extended": gettext_lazy("Expiry changed"),
     "expired": gettext_lazy("Expired"),
     "changed": gettext_lazy("Changed"),
-    "limits_changed": gettext_lazy("Limits changed"),
-    "policy_changed": gettext_lazy("Policy changed"),
-    "environment_changed": gettext_lazy("Environment changed"),
-    "port_added": gettext_lazy("Port opened"),
-    "port_removed": gettext_lazy("Port closed"),
+    "port_opened": gettext_lazy("Port opened"),
+    "port_closed": gettext_lazy("Port closed"),
     "cloned": gettext_lazy("Cloned"),
     "restored": gettext_lazy("Files restored"),
     "restore_failed": gettext_lazy("Files could not be restored"),
-    "snapshot_created": gettext_lazy("Snapshot made"),
+    "snapshot_made": gettext_lazy("Snapshot made"),
     "snapshot_failed": gettext_lazy("Snapshot could not be made"),
     "snapshot_deleted": gettext_lazy("Snapshot deleted"),
     "quarantined": gettext_lazy("A file was held back"),
-    "lost": gettext_lazy("Lost"),
-    "oom": gettext_lazy("Out of memory"),
-    "found": gettext_lazy("Found in another state"),
+    "quarantine_released": gettext_lazy("A held file was released"),
+    "quarantine_removed": gettext_lazy("A held file was destroyed"),
+    "marked": gettext_lazy("The scanner noticed something"),
+    "delete_failed": gettext_lazy("Could not be deleted yet"),
+    "ran": gettext_lazy("Ran"),
     "adopted": gettext_lazy("Taken up again"),
 }
 EVENT_TAGS = {
     "failed": "tag-danger",
-    "lost": "tag-danger",
-    "oom": "tag-danger",
+    "delete_failed": "tag-danger",
+    "marked": "tag-warning",
     "quarantined": "tag-warning",
     "restore_failed": "tag-danger",
     "snapshot_failed": "tag-danger",
@@ -98,6 +101,7 @@ EVENT_TAGS = {
     "stopped": "tag-warning",
     "started": "tag-success",
     "created": "tag-success",
+    "claimed": "tag-success",
     "resumed": "tag-success",
     "restarted": "tag-success",
 }
@@ -105,18 +109,18 @@ DATA_NAMES = {
     "name": gettext_lazy("name"),
     "path": gettext_lazy("path"),
     "rule": gettext_lazy("rule"),
-    "container_port": gettext_lazy("port"),
     "port": gettext_lazy("port"),
     "limits": gettext_lazy("limits"),
     "host": gettext_lazy("host"),
     "expires_at": gettext_lazy("expires"),
     "exit_code": gettext_lazy("exit code"),
-    "restart": gettext_lazy("restart"),
-    "executions": gettext_lazy("executions ended"),
+    "policies": gettext_lazy("policies"),
+    "environment": gettext_lazy("environment"),
+    "protocol": gettext_lazy("protocol"),
+    "rules": gettext_lazy("rules"),
+    "seconds": gettext_lazy("seconds"),
     "by": gettext_lazy("by"),
-    "snapshot": gettext_lazy("snapshot"),
     "template": gettext_lazy("template"),
-    "image": gettext_lazy("image"),
 }
 LIMITS = {
     "cpu_limit": gettext_lazy("Processor"),
@@ -134,7 +138,20 @@ LIMITS = {
 }
 
 
+def size(value: float) -> str:
+    """Bytes with a unit, without a fraction that says nothing."""
+    return str(filesizeformat(value)).replace(".0\xa0", "\xa0").replace(",0\xa0", "\xa0")
+
+
 # --- A sandbox --------------------------------------------------------------
+def title_of(sandbox: Sandbox) -> str:
+    """The name a person gave it, or what it is made of with the end of its key, so that two can be told apart."""
+    if sandbox.name:
+        return str(sandbox.name)
+    made_of = sandbox.template.name if sandbox.template else sandbox.image_name
+    return f"{made_of} · {str(sandbox.pk)[-4:]}"
+
+
 def state_of(sandbox: Sandbox) -> State:
     """The state, or the verb that is under way."""
     if sandbox.verb:
@@ -147,10 +164,18 @@ def cause_of(sandbox: Sandbox) -> str:
     """Why it is not running, as a sentence; "" while all is well or where a person wanted it so."""
     if sandbox.status not in (SandboxStatus.FAILED, SandboxStatus.STOPPED, SandboxStatus.PAUSED):
         return ""
-    said = str(CAUSES.get(sandbox.cause or "", ""))
+    said = _why(sandbox.cause, sandbox.detail)
     if sandbox.status == SandboxStatus.FAILED and not said:
-        said = _("It failed: %(cause)s.") % {"cause": sandbox.cause or _("nobody knows why")}
-    return f"{said} {sandbox.detail or ''}".strip() if said else ""
+        return _("It failed, and nobody knows why.")
+    return said
+
+
+def _why(cause: Any, detail: Any) -> str:
+    """A cause and the words that came with it, without saying the same twice."""
+    said = str(CAUSES.get(cause or "", cause or ""))
+    if cause in SAID_BY_DETAIL and detail:
+        return str(detail)
+    return " ".join(part for part in (said, str(detail or "")) if part)
 
 
 def running_of(sandbox: Sandbox) -> int:
@@ -166,7 +191,7 @@ def event_of(row: SandboxEvent) -> dict[str, Any]:
     data = dict(row.data or {})
     cause, detail = data.pop("cause", None), data.pop("detail", None)
     title = str(EVENTS.get(row.kind, row.kind.replace("_", " ").replace(".", " ").capitalize()))
-    why = " ".join(part for part in (str(CAUSES.get(cause, cause or "")), str(detail or "")) if part)
+    why = _why(cause, detail)
     facts = [
         (str(name), _plain(data[key]))
         for key, name in DATA_NAMES.items()
@@ -198,18 +223,18 @@ def limit_text(name: str, value: int | None) -> str:
     if name in ("timeout", "execution_timeout", "idle_timeout"):
         return duration(value)
     if name == "network_limit":
-        return _("%(size)s a second") % {"size": filesizeformat(value)}
+        return _("%(size)s a second") % {"size": size(value)}
     if name in ("pids_limit", "open_files"):
         return str(value)
-    return filesizeformat(value)
+    return size(value)
 
 
 def figures_of(limits: Limits) -> list[str]:
     """The three figures that a template's card shows."""
     return [
         limit_text("cpu_limit", limits.cpu_limit),
-        _("%(size)s memory") % {"size": filesizeformat(limits.memory_limit)},
-        _("%(size)s for files") % {"size": filesizeformat(limits.disk_limit)},
+        _("%(size)s memory") % {"size": size(limits.memory_limit)},
+        _("%(size)s for files") % {"size": size(limits.disk_limit)},
     ]
 
 
@@ -223,7 +248,7 @@ def isolation_of(level: int) -> State:
     """How strong a runtime's isolation is, by the level that `engine.isolation` gives it."""
     return (
         State(_("unknown isolation"), "tag-warning"),
-        State(_("good isolation"), "tag-success"),
+        State(_("usual isolation"), "tag-accent"),
         State(_("strong isolation"), "tag-success"),
         State(_("strongest isolation"), "tag-success"),
     )[level if 0 <= level <= 3 else 0]
@@ -244,6 +269,12 @@ def duration(seconds: float) -> str:
         if count:
             parts.append(unit % {"count": count})
     return " ".join(parts[:2]) or _("%(count)s s") % {"count": 0}
+
+
+def hours(seconds: int) -> str:
+    """Hours, with one digit where there are few."""
+    found = seconds / 3600
+    return _("%(count)s h") % {"count": f"{found:.0f}" if found >= 10 or found == 0 else f"{found:.1f}"}
 
 
 # --- An execution -----------------------------------------------------------
@@ -274,9 +305,9 @@ def usage_of(row: SandboxExecution) -> list[tuple[str, str]]:
     for key, name, text in (
         ("wall_seconds", _("Time"), duration),
         ("cpu_seconds", _("Processor"), duration),
-        ("peak_memory", _("Most memory"), filesizeformat),
-        ("read_bytes", _("Read"), filesizeformat),
-        ("write_bytes", _("Written"), filesizeformat),
+        ("peak_memory", _("Most memory"), size),
+        ("read_bytes", _("Read"), size),
+        ("write_bytes", _("Written"), size),
     ):
         value = used.get(key)
         if isinstance(value, int | float):

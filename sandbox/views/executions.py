@@ -19,6 +19,8 @@ from .common import back, form_page, head_of, sandbox_of, sandbox_page
 
 # A command this short is done before its page would be shown, so the page shows its end at once.
 GLANCE_SECONDS = 0.4
+# Of each stream this much text is kept (agent/output.py).
+KEPT_BYTES = 1 << 20
 
 
 @form_page
@@ -130,6 +132,7 @@ def shown(row: SandboxExecution) -> dict[str, Any]:
         "is_live": row.status != ExecutionStatus.ENDED,
         "outcome": words.outcome_of(row),
         "usage": words.usage_of(row),
+        "is_cut": max(row.stdout_bytes, row.stderr_bytes) > KEPT_BYTES,
     }
 
 

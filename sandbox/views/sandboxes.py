@@ -37,8 +37,8 @@ def sandbox_list(request: HttpRequest) -> HttpResponse:
         "rows",
         page=found,
         quota=quota,
-        quota_used=words.duration(quota.seconds),
-        quota_most=words.duration(quota.most_seconds),
+        quota_used=words.hours(quota.seconds),
+        quota_most=words.hours(quota.most_seconds),
         missing=what_is_missing(),
     )
 
@@ -173,7 +173,9 @@ def extend(request: HttpRequest, pk: UUID) -> HttpResponse:
 def clone(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Another sandbox with a copy of the files."""
     sandbox = sandbox_of(request, pk)
-    form = CloneForm(request.POST or None, initial={"name": _("Copy of %(name)s") % {"name": sandbox}})
+    form = CloneForm(
+        request.POST or None, initial={"name": _("Copy of %(name)s") % {"name": words.title_of(sandbox)}}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             copy = services.clone_sandbox(sandbox=sandbox, by=request.user, name=form.cleaned_data["name"])

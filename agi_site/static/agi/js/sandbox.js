@@ -22,6 +22,9 @@ new Live({
   },
 });
 
+// on a phone the tabs scroll: the open one is to be seen
+document.querySelector(".sandbox-page > .tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 const timers = new Map();
 
 /** Several events in a row ask for one look. */

@@ -1,5 +1,5 @@
 /**
- * Executions that run: their output is shown as it comes, each piece at its place (bytes of UTF-8), and the server's
+ * Executions that run: their output is shown as it comes, each piece at its place (in bytes of its stream), and the server's
  * own rendering is fetched at the end, or whenever a piece is missing.
  */
 import { Live } from "../chat/live.js";
@@ -10,7 +10,6 @@ const EVENTS = ["started", "output", "ended", "reset"];
 // Browsers keep few connections to one site; the others are looked at from time to time.
 const MOST_STREAMS = 3;
 const LOOK_MS = 2000;
-const bytes = new TextEncoder();
 // Escape sequences of terminals and control characters, as the server takes them out (templatetags/sandbox_output.py).
 // eslint-disable-next-line no-control-regex
 const ESCAPES = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][\s\S]*?(?:\x1b\\|\x07)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]/g;
@@ -50,21 +49,19 @@ class Followed {
   }
 
   /** A piece that was shown already is left out; one that does not fit is a gap. */
-  #write({ stream, text, at }) {
+  #write({ stream, text, at, end, omitted }) {
     const output = this.article.querySelector(`[data-stream="${stream}"]`);
-    const place = this.places[stream];
-    if (!output || at === undefined) return;
-    const size = bytes.encode(text).length;
-    if (at + size <= place) return;
-    if (at !== place) {
+    if (!output || end <= this.places[stream]) return;
+    if (at !== this.places[stream]) {
       this.refetch();
       return;
     }
-    this.places[stream] = at + size;
+    this.places[stream] = end;
+    if (omitted) this.article.querySelector("[data-omitted]").hidden = false;
+    if (!text) return;
     const atEnd = output.scrollHeight - output.scrollTop - output.clientHeight < 40;
     output.append(this.#plain(stream, text));
     output.hidden = false;
-    output.classList.remove("execution-empty");
     if (atEnd) output.scrollTop = output.scrollHeight;
   }
 

@@ -43,8 +43,8 @@ function drawOne(figure, limits) {
   const limit = limits[keys.length > 1 ? "network" : keys[0]];
   const values = samples.flatMap((sample) => keys.map((key) => sample[key] ?? 0));
   const peak = Math.max(...values, 0);
-  // the limit is the top where it is within sight, or else small figures would lie flat on the ground
-  const top = limit && peak > limit / 20 ? Math.max(limit, peak) : peak * 1.2 || 1;
+  // the top is the limit, so that the way to it is seen; a rate is seen against its own peak
+  const top = keys.length === 1 && limit ? Math.max(limit, peak) : Math.max(peak * 1.2, 1024);
   const chart = document.createElementNS(SVG, "svg");
   chart.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   chart.setAttribute("preserveAspectRatio", "none");

@@ -1,8 +1,11 @@
-"""What programs wrote, as text on a page: `{% load sandbox_output %}`."""
+"""Names of sandboxes and what programs wrote, as text on a page: `{% load sandbox_words %}`."""
 
 import re
 
 from django import template
+
+from .. import words
+from ..models import Sandbox
 
 register = template.Library()
 
@@ -21,6 +24,12 @@ def plain_output(text: str | None) -> str:
 
 
 @register.filter
-def byte_length(text: str | None) -> int:
-    """How many bytes of UTF-8 a text is: where a live stream goes on."""
-    return len((text or "").encode())
+def title(sandbox: Sandbox) -> str:
+    """What a sandbox is called on pages."""
+    return words.title_of(sandbox)
+
+
+@register.filter
+def size(value: float | None) -> str:
+    """Bytes with a unit, or a dash."""
+    return "–" if value is None else words.size(value)
