@@ -27,9 +27,11 @@ class _Log:
 
     def add(self, line: str) -> None:
         line = line.rstrip("\n").replace("\0", "") + "\n"
-        events.publish(build_channel(str(self._build.pk)), "log", {"text": line})
         with self._lock:
             self._text = (self._text + line)[:LONGEST_LOG]
+            # `at` is the length of the log up to here: a page knows by it what of this it shows already
+            told = {"text": line, "at": len(self._text)}
+            events.publish(build_channel(str(self._build.pk)), "log", told)
             due = time.monotonic() - self._stored_at > STORED_EVERY
         if due:
             self.store()
