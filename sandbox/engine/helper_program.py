@@ -107,6 +107,22 @@ def disk_drop(name):
     return {}
 
 
+def disk_unmount(name):
+    """Unmount a disk that the engine lost count of (it does when it is restarted under running containers)."""
+    ending = f"/volumes/{name}/_data"
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if comm.read_text() != "dockerd\n":
+                continue
+            mounts = [line.split()[4] for line in (comm.parent / "mountinfo").read_text().splitlines()]
+        except OSError:
+            continue
+        for place in mounts:
+            if place.endswith(ending):
+                run("nsenter", f"--mount={comm.parent}/ns/mnt", "--", "umount", place)
+    return {}
+
+
 def disk_list():
     """The names of the disks, and how many bytes they take."""
     return {"disks": {path.stem: path.stat().st_blocks * 512 for path in DISKS.glob("*.img")}}
@@ -293,6 +309,7 @@ OPS = {
     "disk_drop": disk_drop,
     "disk_list": disk_list,
     "disk_make": disk_make,
+    "disk_unmount": disk_unmount,
     "names": names,
     "network": network,
     "real_path": real_path,

@@ -154,11 +154,8 @@ class DockerHost:
         self.client.remove_container(self._name(instance_id))
         if keep_disk:
             return
-        try:
-            self.client.call("DELETE", f"/volumes/{self._name(instance_id)}")
-        except NoSuchInstance:
-            return  # its workspace was in memory
-        self.helper.ask("disk_drop", name=self._name(instance_id))
+        if self._remove_volume(self._name(instance_id)):
+            self.helper.ask("disk_drop", name=self._name(instance_id))
 
     def update_limits(self, instance_id: str, limits: Limits) -> None:
         """Change processors, memory and number of processes of a container while it runs."""
@@ -221,7 +218,7 @@ class DockerHost:
 
     def remove_leftover(self, leftover: Leftover) -> None:
         """Remove what `leftovers` found."""
-        self.client.remove_volume(leftover.name)
+        self._remove_volume(leftover.name)
         self.helper.ask("disk_drop", name=leftover.name)
 
     def remove_everything(self) -> None:
@@ -238,7 +235,8 @@ class DockerHost:
         for container in self.client.call("GET", "/containers/json", all="1", filters=self._filters()):
             self.client.remove_container(container["Id"])
         for volume in self.client.call("GET", "/volumes", filters=self._filters())["Volumes"] or ():
-            self.client.remove_volume(volume["Name"])
+            with suppress(EngineError):
+                self.client.remove_volume(volume["Name"])
         for network in self.client.call("GET", "/networks", filters=self._filters()):
             with suppress(NoSuchInstance):
                 self.client.call("DELETE", f"/networks/{network['Id']}")
@@ -321,6 +319,22 @@ class DockerHost:
              "DriverOpts": {"type": "ext4", "device": device, "o": "nosuid,nodev,noatime"}},
         )  # fmt: skip
         return name
+
+    def _remove_volume(self, name: str) -> bool:
+        """Remove a workspace's volume; whether there was one.
+
+        An engine that was restarted under a running container counts its mounts wrong, and keeps the empty
+        volume until the next restart: it is a leftover, whose disk is gone.
+        """
+        try:
+            self.client.call("DELETE", f"/volumes/{name}")
+        except NoSuchInstance:
+            return False
+        except EngineError as error:
+            if "active mounts" not in str(error):
+                raise
+            self.helper.ask("disk_unmount", name=name)
+        return True
 
     def _make_network(self) -> str:
         """The site's bridge: its containers do not see each other, and their rules keep them from the host."""

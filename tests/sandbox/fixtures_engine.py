@@ -2,7 +2,11 @@
 
 import fcntl
 import os
+import shutil
+import signal
+import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -111,3 +115,96 @@ def execute(host: DockerHost, instance_id: str, line: str, *, user: str = "1000"
     command = api.exec_create(found.container_id, ["sh", "-c", line], user=user, workdir="/workspace")
     output = api.exec_start(command["Id"]).decode(errors="replace")
     return api.exec_inspect(command["Id"])["ExitCode"], output.strip()
+
+
+class PrivateEngine:
+    """A Docker engine of one test's own, beside the machine's: it may be killed and started again."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.socket = place / "s"
+        self.url = f"unix://{self.socket}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers; containers that ran when it was killed are found again."""
+        with (self.place / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *("dockerd", "--host", self.url, "--data-root", str(self.place / "data")),
+                    *("--exec-root", str(self.place / "run"), "--pidfile", str(self.place / "pid")),
+                    *("--bridge=none", "--iptables=false", "--ip6tables=false", "--live-restore"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + 60
+        while not self._answers():
+            assert self.process.poll() is None, (self.place / "log").read_text()[-2000:]
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        host = DockerHost("private", self.url, "private")
+        try:
+            host.client.call("GET", "/info")
+        except EngineError:
+            return False
+        finally:
+            host.close()
+        return True
+
+    def kill(self) -> None:
+        """As if it had crashed; containers go on."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        # its containerd goes with it; where nobody reaps that one, the next daemon would wait for it
+        for name in ("pid", "run/containerd/containerd.pid"):
+            (self.place / name).unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End it, its containerd, and what it has mounted."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
+        pid_file = self.place / "run" / "containerd" / "containerd.pid"
+        if pid_file.exists():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid_file.read_text()), signal.SIGTERM)
+        self._end_what_runs()
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for mount in reversed([mount for mount in mounts if mount.startswith(f"{self.place}/")]):
+            subprocess.run(["umount", "-l", mount], check=False)
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+    def _end_what_runs(self) -> None:
+        """Containers that a failed test left: their shims name this engine's folder."""
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if f"{self.place}/run" in entry.read_text() and "shim" in entry.read_text():
+                    shim = int(entry.parent.name)
+                    children = (entry.parent / "task" / str(shim) / "children").read_text().split()
+                    for pid in (*map(int, children), shim):
+                        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def start_private_engine(docker_engine: str) -> Iterator[Callable[[], PrivateEngine]]:
+    """`start_private_engine()` is a running engine of this test's own; it needs root and `dockerd`."""
+    if os.geteuid() != 0 or not shutil.which("dockerd"):
+        pytest.skip("only root may start a Docker engine")
+    started: list[PrivateEngine] = []
+
+    def start() -> PrivateEngine:
+        engine = PrivateEngine(Path(tempfile.mkdtemp(prefix="agi-engine-")))
+        started.append(engine)
+        engine.start()
+        return engine
+
+    yield start
+    for engine in started:
+        engine.stop()
