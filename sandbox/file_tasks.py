@@ -17,6 +17,12 @@ def refresh_files(task: TaskRun, *, sandbox_id: str) -> dict[str, Any]:
     return mirror.run_refresh(sandbox_id)
 
 
+@queue.on_event("sandbox.execution_ended", name="sandbox.files.execution_ended", queue=QUEUE, max_retries=1)
+def follow_execution(task: TaskRun, *, sandbox: str, **_about: Any) -> None:
+    """What ran may have changed files."""
+    mirror.refresh_soon(sandbox)
+
+
 @queue.task_type("sandbox.snapshots.make", queue=QUEUE, time_limit=3600, max_retries=2)
 def make_snapshot(task: TaskRun, *, snapshot_id: str) -> dict[str, Any]:
     """Make a snapshot."""

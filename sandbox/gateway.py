@@ -139,6 +139,17 @@ def archive(instance: AnInstance, path: str = "", **args: Any) -> ByteStream:
     return _stream(_of_instance(instance), op="archive", args={"path": path, **args})
 
 
+def lines(
+    instance: AnInstance, op: str, *, told: Iterable[bytes] = (), **args: Any
+) -> Iterator[dict[str, Any]]:
+    """What the runner lists (list, manifest), one by one with flat memory; `told` is what it hears first."""
+    rest = b""
+    with _stream(_of_instance(instance), told=told, op="lines", call=op, args=args) as stream:
+        for chunk in stream:
+            *complete, rest = (rest + chunk).split(b"\n")
+            yield from map(json.loads, complete)
+
+
 def write(instance: AnInstance, path: str, chunks: Iterable[bytes], **args: Any) -> dict[str, Any]:
     """Write a file from chunks of bytes; returns the runner's answer when it is complete."""
     return _send(_of_instance(instance), chunks, op="write", args={"path": path, **args})
@@ -359,13 +370,15 @@ def _call(target: _Target, seconds: float, **request: Any) -> dict[str, Any]:
             return _checked(_read_line(reader))
 
 
-def _stream(target: _Target, **request: Any) -> ByteStream:
+def _stream(target: _Target, told: Iterable[bytes] | None = None, **request: Any) -> ByteStream:
     with _as_unavailable():
         connection = _connect(target, CONNECT_SECONDS)
         reader = connection.makefile("rb")
         try:
             connection.settimeout(STREAM_SECONDS)
             connection.sendall(target.line(**request))
+            if told is not None:
+                _send_chunks(connection, told)
             _checked(_read_line(reader))
             return ByteStream(connection, reader)
         except BaseException:
@@ -383,16 +396,19 @@ def _send(target: _Target, chunks: Iterable[bytes], **request: Any) -> dict[str,
         connection.settimeout(STREAM_SECONDS)
         connection.sendall(target.line(**request))
         _checked(_read_line(reader))
-        for chunk in chunks:
-            for at in range(0, len(chunk), CHUNK):
-                piece = chunk[at : at + CHUNK]
-                connection.sendall(len(piece).to_bytes(4) + piece)
-            if select.select([connection], [], [], 0)[0]:  # it was refused: the rest need not be sent
-                break
-        else:
-            connection.sendall(bytes(4))
+        _send_chunks(connection, chunks)
         answer: dict[str, Any] = _checked(_read_line(reader)).get("answer") or {}
         return answer
+
+
+def _send_chunks(connection: socket.socket, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        for at in range(0, len(chunk), CHUNK):
+            piece = chunk[at : at + CHUNK]
+            connection.sendall(len(piece).to_bytes(4) + piece)
+        if select.select([connection], [], [], 0)[0]:  # it was refused: the rest need not be sent
+            return
+    connection.sendall(bytes(4))
 
 
 async def _open(

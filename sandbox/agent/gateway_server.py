@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 5.0  # for the request's line to arrive
+LIST_SECONDS = 115.0  # between two lines of a list: the peer waits a little longer
 SILENCE_SECONDS = 120.0  # of a peer in the middle of a stream
 DRAIN_SECONDS = 5.0
 START_SECONDS = 5.0  # for an execution that is just being started
@@ -181,6 +182,7 @@ class Request:
             "call": self.call,
             "read": self.download,
             "archive": self.download,
+            "lines": self.lines,
             "watch": self.watch,
             "write": self.upload,
             "extract": self.upload,
@@ -262,6 +264,11 @@ class Request:
     def download(self) -> None:
         """Bytes of a file, or a tar."""
         self._send_chunks(self._stream().download(str(self.asked["op"]), timeout=60, **self._args()))
+
+    def lines(self) -> None:
+        """What the runner lists, as lines of JSON, after what the peer tells it."""
+        op, told = str(self.asked.get("call")), self._chunks()
+        self._send_chunks(self._stream().download(op, timeout=LIST_SECONDS, chunks=told, **self._args()))
 
     def watch(self) -> None:
         """Changes of files, a JSON object in each chunk; an empty one now and then shows whether the peer lives."""

@@ -60,7 +60,7 @@ def stat_file(*, sandbox: Sandbox, by: Any, path: str) -> Entry:
 def make_directory(*, sandbox: Sandbox, by: Any, path: str) -> None:
     """Make a folder and those above it; one that is there already is fine."""
     instance, path = instance_of(sandbox, by, writing=True), clean_name(path, new=True)
-    gateway.call(instance, "mkdir", path=path)
+    inside.make_folder(instance, path)
     mirror.put_folder(sandbox, path)
 
 

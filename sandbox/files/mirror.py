@@ -58,19 +58,20 @@ def refresh_soon(sandbox: Sandbox | str) -> None:
             return
 
 
-def put(sandbox: Sandbox, path: str, *, size: int, sha256: str, head: bytes) -> SandboxFile:
+def put(sandbox: Sandbox, written: Found, *, sha256: str, head: bytes) -> SandboxFile:
     """Put down a file that was just written, with the folders above it; returns its row.
 
     A path too long for the table gives a row that is not stored.
     """
-    now = timezone.now()
+    now, path = timezone.now(), written.path
     row = SandboxFile(
         sandbox=sandbox,
         path=path,
         content_hash=sha256,
-        size_bytes=size,
+        size_bytes=written.size,
         mime_type=mime_type(path, head),
-        last_modified=now,
+        last_modified=_moment(written.modified_ns),
+        modified_ns=written.modified_ns,
     )
     if not _fits(path):
         return row

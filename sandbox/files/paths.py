@@ -63,7 +63,7 @@ def fault_of(path: str) -> str:
 def _fault(names: list[str], *, new: bool) -> str:
     if ".." in names:
         return _("A path cannot lead upwards (..).")
-    sizes = [len(name.encode("utf-8", "surrogateescape")) for name in names]
+    sizes = [len(name.encode("utf-8", "surrogatepass")) for name in names]
     if any(size > LONGEST_NAME for size in sizes):
         return _("A name has at most %(most)s bytes.") % {"most": LONGEST_NAME}
     if sum(sizes) + len(sizes) > LONGEST_PATH:

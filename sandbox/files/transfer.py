@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Invalid
 
-from .. import gateway
 from ..models import Sandbox, SandboxFile, SandboxInstance
 from . import inside, mirror
 from .access import instance_of
-from .archives import Chunks, members, tar_members
+from .archives import Chunks, Member, members, tar_members
+from .inside import STAGING
 from .inspection import Course, check_file, check_members, check_whole
 from .limits import bounds
 from .mime import is_text, mime_type
@@ -80,7 +80,7 @@ def read_file(*, sandbox: Sandbox, by: Any, path: str, limit: int = 1 << 20) -> 
     instance, path = instance_of(sandbox, by), clean_name(path)
     limit = max(1, min(limit, bounds().transfer))
     size = _size_of(instance, path)
-    with gateway.read(instance, path, length=limit) as stream, Spool.filled(stream, most=limit) as spool:
+    with inside.read(instance, path, most=limit, length=limit) as spool:
         check_file(Course.out_of(sandbox), spool, path=path)
         data = spool.part(0, spool.size)
     return Content(path, data, max(size, len(data)), mime_type(path, data[:HEAD]), len(data) >= size)
@@ -106,8 +106,8 @@ def upload(
     with Spool.filled(chunks, most=most) as spool:
         check_whole(spool, path=path, size=size)
         check_file(Course.into(sandbox), spool, path=path)
-        inside.write(instance, path, spool)
-        return mirror.put(sandbox, path, size=spool.size, sha256=spool.sha256, head=spool.part(0, HEAD))
+        written = inside.write(instance, path, spool)
+        return mirror.put(sandbox, written, sha256=spool.sha256, head=spool.part(0, HEAD))
 
 
 def download(*, sandbox: Sandbox, by: Any, path: str) -> Download:
@@ -115,8 +115,7 @@ def download(*, sandbox: Sandbox, by: Any, path: str) -> Download:
     instance, path, most = instance_of(sandbox, by), clean_name(path), bounds().transfer
     if _size_of(instance, path) > most:
         raise too_large(most)
-    with gateway.read(instance, path) as stream:
-        spool = Spool.filled(stream, most=most)
+    spool = inside.read(instance, path, most=most)
     try:
         check_file(Course.out_of(sandbox), spool, path=path)
     except BaseException:
@@ -140,8 +139,9 @@ def archive(*, sandbox: Sandbox, by: Any, path: str = "", kind: str = "tar.gz") 
         message = _("Choose one of %(kinds)s.") % {"kinds": ", ".join(KINDS)}
         raise Invalid(message, errors={"kind": [message]})
     instance, path, most = instance_of(sandbox, by), clean(path), bounds()
-    with gateway.archive(instance, path) as stream:
-        packed = repack(tar_members(Chunks(stream)), bounds=most, most=most.transfer, strict=False)
+    with inside.archive(instance, path) as stream:
+        members_of_folder = _below(path, tar_members(Chunks(stream)))
+        packed = repack(members_of_folder, bounds=most, most=most.transfer, strict=False)
     try:
         check_members(Course.out_of(sandbox), packed, folder=path)
         return _packed_as(packed, kind, name=path.rpartition("/")[2] or sandbox.name or "workspace")
@@ -158,9 +158,20 @@ def extract(*, sandbox: Sandbox, by: Any, chunks: Iterable[bytes], path: str = "
         unpacked = members(given, bounds=most)
         with repack(unpacked, bounds=most, most=most.unpacked_from(given.size)) as packed:
             check_members(Course.into(sandbox), packed, folder=path)
-            gateway.extract(instance, path, packed.spool.chunks())
+            answer = inside.extract(instance, path, packed.spool.chunks())
             mirror.refresh_soon(sandbox)
+            for refused in answer.get("refused", ()):
+                packed.skip(f"{refused.get('name', '')}: {refused.get('reason', '')}")
             return Extracted(packed.files, packed.directories, packed.size, packed.skipped)
+
+
+def _below(path: str, members: Iterator[Member]) -> Iterator[Member]:
+    """Members named from the folder's own name on, not from the workspace."""
+    cut = len(path) - len(path.rpartition("/")[2])
+    for member in members:
+        if STAGING not in member.path.split("/", 1)[0]:
+            member.path = member.path[cut:]
+            yield member
 
 
 def _packed_as(packed: Packed, kind: str, *, name: str) -> Download:

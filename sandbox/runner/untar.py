@@ -133,7 +133,8 @@ class Extraction:
             depth += -1 if part == ".." else 0 if part in {"", "."} else 1
             if depth < 0:
                 break
-        if target.startswith("/") or depth < 0 or not target or len(os.fsencode(target)) > 4095:
+        inside = bool(self.task.args.get("any_links")) or not (target.startswith("/") or depth < 0)
+        if not inside or not target or len(os.fsencode(target)) > 4095:
             raise Refused("outside", "The link points out of the workspace.")
         self._make_way(folder, name)
         os.symlink(target, name, dir_fd=folder)
@@ -161,7 +162,10 @@ class Extraction:
 
 
 def op_extract(task: Task) -> dict[str, Any]:
-    """{"path"=".", "max_files", "max_bytes"}: the tar (plain, gzip, bzip2 or xz) that the caller sends."""
+    """{"path"=".", "max_files", "max_bytes", "any_links"=false}: the tar that the caller sends, packed or not.
+
+    With "any_links" (a snapshot that is put back) links may point anywhere, as those made inside may.
+    """
     extraction = Extraction(task)
     make_folders(task, extraction.prefix)
     source = _In(task.source)

@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 from agi_site.lib.problems import Problem
 from system.queue import TaskRun
 
-from .. import gateway
-from ..files import storing
+from ..files import inside, storing
 from ..files.access import instance_of
 from ..files.archives import Chunks, Member, tar_members
 from ..files.inside import STAGING
@@ -50,9 +49,10 @@ def fail(snapshot: SandboxSnapshot, reason: str) -> None:
 
 def _make(snapshot: SandboxSnapshot, instance: SandboxInstance) -> dict[str, Any]:
     most = bounds()
-    with gateway.archive(instance, "") as stream:
+    with inside.archive(instance, "") as stream:
         members = filter(_is_theirs, tar_members(Chunks(stream)))
         packed = repack(members, bounds=most, most=most.unpacked, strict=False)
+        packed.skipped_count += int((stream.answer or {}).get("skipped", 0))
     with packed:
         sealed = content.seal(packed)
         with sealed.spool:

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from agi_site.lib.problems import Conflict, NotFound, Problem
 from system.queue import TaskRun
 
-from .. import gateway
 from ..files import inside, mirror
 from ..files.access import instance_of
 from ..files.inside import STAGING
 from ..files.repacking import Packed
+from ..files.spool import Spool
 from ..lifecycle.trail import note, tell
 from ..models import Sandbox, SandboxExecution, SandboxInstance, SandboxSnapshot
 from . import content
@@ -87,11 +87,11 @@ def undo(instance: SandboxInstance) -> None:
 
 def _lay_down(instance: SandboxInstance, packed: Packed) -> None:
     for folder in (STAGING, NEW, OLD):
-        gateway.call(instance, "mkdir", path=folder)
+        inside.make_folder(instance, folder)
     try:
-        gateway.extract(instance, NEW, packed.spool.chunks())
+        inside.extract(instance, NEW, packed.spool.chunks(), any_links=True)
     except Conflict as error:
-        if error.code in {"no_space", "disk_full"}:
+        if error.code == "no_space":
             message = _("The disk has no room for the snapshot beside what is there. Delete something first.")
             raise Conflict(message, code="no_space") from error
         raise
@@ -100,7 +100,8 @@ def _lay_down(instance: SandboxInstance, packed: Packed) -> None:
 
 def _check_arrived(instance: SandboxInstance, packed: Packed) -> None:
     """Raise Mismatch unless the sandbox has on its disk what was sent."""
-    there = {entry.path: entry for entry in inside.manifest(instance, {}, path=NEW)}
+    cut = len(NEW) + 1
+    there = {entry.path[cut:]: entry for entry in inside.manifest(instance, {}, path=NEW)}
     for path, kind, size, _mode, about in content.describe(packed):
         entry = there.get(path)
         if (
@@ -113,7 +114,8 @@ def _check_arrived(instance: SandboxInstance, packed: Packed) -> None:
 
 def _swap(instance: SandboxInstance) -> None:
     _move_all(instance, "", OLD)
-    gateway.write(instance, MARK, [], size=0)
+    with Spool() as nothing:
+        inside.write(instance, MARK, nothing)
     _move_all(instance, NEW, "")
 
 
