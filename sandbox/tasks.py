@@ -10,6 +10,7 @@ from system.queue import TaskRun, periodic, task_type
 from system.queue.residents import resident
 
 from . import file_tasks  # noqa: F401 - registers the tasks about files
+from .agent import resident as _agent  # noqa: F401
 from .lifecycle import building, expiry, hosts, housekeeping, pool, reconcile, usage, verbs
 from .models import SandboxHost
 

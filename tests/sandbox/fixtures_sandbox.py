@@ -1,8 +1,13 @@
 """Sandboxes for tests: with an engine of notes, quick and without Docker; and with the real parts."""
 
+import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +23,7 @@ from sandbox.models import (
     SandboxInstance,
     SandboxTemplate,
 )
-from sandbox.policy.limits import GB
+from sandbox.policy.limits import GB, MB
 
 
 class PaperEngine:
@@ -225,3 +230,174 @@ def mine(alice: Any, filled: list[SandboxInstance], recipe: SandboxTemplate) -> 
 def fresh() -> Callable[[Sandbox], Sandbox]:
     """`fresh(sandbox)` is its row as it is now, with its parts."""
     return lambda sandbox: Sandbox.objects.with_parts().get(pk=sandbox.pk)
+
+
+# --- Real parts ----------------------------------------------------------------------------------------
+class RealWorld:
+    """A host with the real engine, an agent in this process, and the work done when the test says so."""
+
+    def __init__(self, engine: Any, owner: Any, image: str) -> None:
+        from sandbox.agent.agent import Agent
+        from sandbox.lifecycle import hosts
+
+        self.engine, self.owner = engine, owner
+        self.host = SandboxHost.objects.create(name="local")
+        assert hosts.look(self.host), SandboxHost.objects.get().detail
+        SandboxImage.objects.create(name=image)
+        self.recipe = SandboxTemplate.objects.create(
+            name="A recipe",
+            image_name=image,
+            config={"pool": {"min": 0, "max": 0}},
+            resource_config={"disk_limit": 64 * MB, "memory_limit": 128 * MB, "tmp_limit": 16 * MB},
+        )
+        self.agent = Agent("local", engine)
+        self._stop = self.agent.start()
+        assert self.agent.leading.wait(15)
+        self.host.refresh_from_db()
+
+    def make(self, **given: Any) -> Sandbox:
+        """A sandbox that runs."""
+        sandbox = services.create_sandbox(owner=self.owner, template=self.recipe, **given)
+        self.work()
+        return self.now(sandbox)
+
+    def do(self, sandbox: Sandbox, verb: str, **options: Any) -> Sandbox:
+        """A verb, done."""
+        services.do_verb(sandbox=sandbox, verb=verb, by=self.owner, **options)
+        self.work()
+        return self.now(sandbox)
+
+    def say(self, sandbox: Sandbox, command: str, *, seconds: float = 20) -> str:
+        """What a command says, and how it ended unless well."""
+        row = services.run_command(sandbox=sandbox, by=self.owner, command=command)
+        row = services.wait_for(execution=row, timeout=seconds)
+        assert row.status == "ended", row.status
+        good = (row.cause, row.exit_code) == ("exit", 0)
+        return str(row.stdout or "").strip() if good else f"{row.cause} {row.exit_code} {row.stderr}"
+
+    def fill(self, number: int) -> None:
+        """Let so many wait in the pool."""
+        from sandbox.lifecycle import pool
+
+        self.recipe.config = {"pool": {"min": number, "max": number}}
+        self.recipe.save()
+        pool.refill(self.host)
+
+    @staticmethod
+    def work() -> None:
+        from system import queue
+
+        queue.run_pending()
+
+    @staticmethod
+    def now(sandbox: Sandbox) -> Sandbox:
+        return Sandbox.objects.with_parts().get(pk=sandbox.pk)
+
+    def recover(self) -> None:
+        """What follows a killed worker: its tasks are opened again and done, the host reconciled."""
+        from sandbox.lifecycle import reconcile
+        from system import queue
+        from system.models import TaskQueue, TaskStatus
+
+        queue.reopen_dead()
+        TaskQueue.objects.filter(status=TaskStatus.PENDING).update(available_at=timezone.now())
+        self.work()
+        reconcile.reconcile(self.host)
+        self.work()
+
+    def is_true(self) -> None:
+        """Rows and containers say the same, and nothing of the host belongs to nobody."""
+        rows = SandboxInstance.objects.standing().select_related("sandbox")
+        found = {item.instance_id: item for item in self.engine.list_instances()}
+        assert set(found) == {row.pk for row in rows}
+        states = {"running": {"running"}, "paused": {"paused"}, "stopped": {"exited"}, "failed": {"exited"}}
+        for row in rows:
+            if row.sandbox is None:
+                assert (row.status, found[row.pk].state) == ("warm", "running")
+            else:
+                assert row.sandbox.verb is None
+                assert found[row.pk].state in states[row.sandbox.status], row.sandbox.status
+                assert row.container_id == row.sandbox.container_id == found[row.pk].container_id
+        assert self.engine.leftovers() == []
+
+    def is_empty(self) -> None:
+        """Nothing is left on the host, and no row says otherwise."""
+        assert self.engine.list_instances() == []
+        assert self.engine.leftovers() == []
+        assert not SandboxInstance.objects.standing().exists()
+        assert not Sandbox.objects.exclude(status="deleted").exists()
+
+    def end(self) -> None:
+        self._stop()
+        for found in self.engine.list_instances():
+            self.engine.remove(found.instance_id)
+
+
+@pytest.fixture
+def real(
+    transactional_db: None, docker_host: Any, engine_site: str, settings: Any, alice: Any
+) -> Iterator[RealWorld]:
+    """The real engine and an agent in this process; `real.make()` is Alice's running sandbox."""
+    from sandbox.lifecycle import engines
+
+    settings.SANDBOX_HOSTS = {"local": docker_host.url}
+    settings.SANDBOX_SITE = engine_site
+    settings.SANDBOX_QUOTA_COUNT = 10_000
+    engines._engine.cache_clear()
+    world = RealWorld(docker_host, alice, "agi-sandbox-shell")
+    yield world
+    world.end()
+    engines._engine.cache_clear()
+
+
+class DyingWorker:
+    """A worker that does single tasks, each in a process of its own that is killed at a step."""
+
+    def __init__(self, settings: Any) -> None:
+        from tests.sandbox.fixtures_agent import database_url
+
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("worker_program.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "agi_site.settings",
+                "PYTHONPATH": str(settings.BASE_DIR),
+                "DATABASE_URL": database_url(),
+                "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+                "SANDBOX_SITE": settings.SANDBOX_SITE,
+                "SANDBOX_HOSTS": ",".join(f"{name}={url}" for name, url in settings.SANDBOX_HOSTS.items()),
+            },
+        )
+
+    def work(self, *, die_at: str) -> bool:
+        """Do every waiting task until the step; whether a process was killed there."""
+        from system.models import TaskQueue, TaskStatus
+
+        for task_id in TaskQueue.objects.filter(status=TaskStatus.PENDING, queue="sandbox.local").values_list(
+            "pk", flat=True
+        ):
+            assert self._process.stdin
+            assert self._process.stdout
+            self._process.stdin.write(json.dumps({"task": task_id, "die_at": die_at}) + "\n")
+            self._process.stdin.flush()
+            answer = json.loads(self._process.stdout.readline())
+            assert answer["code"] == 0, answer
+            if answer["signal"] == 9:
+                return True
+        return False
+
+    def end(self) -> None:
+        self._process.stdin.close()  # type: ignore[union-attr]
+        self._process.wait(10)
+        self._process.stdout.close()  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def dying_worker(real: RealWorld, settings: Any) -> Iterator[DyingWorker]:
+    """A worker to be killed at named steps."""
+    worker = DyingWorker(settings)
+    yield worker
+    worker.end()
