@@ -409,7 +409,7 @@ class Execution(Channel):
     def gone(self) -> None:
         """Its supervisor ended; without a word before, it was killed."""
         self.child = None
-        if self.result is None and self.end is None:
+        if self.running():
             self.lost = True
             self.result = {"exit": None, "usage": {}, "left": 0}
             self._stop_clock()
@@ -459,7 +459,7 @@ class Execution(Channel):
         self._tell({"kill": cause})
 
     def _tell(self, message: dict[str, Any]) -> None:
-        if self.child is not None and self.result is None:
+        if self.child is not None and self.running():
             try:
                 messages.send(self.child.sock, message)
             except OSError:
@@ -473,10 +473,14 @@ class Execution(Channel):
 
     def close(self) -> None:
         """Forgotten: what still runs in it ends."""
-        if self.result is None and self.end is None:
+        if self.running():
             self.kill("closed")
         self._stop_clock()
         super().close()
+
+    def running(self) -> bool:
+        """Whether something of it still runs."""
+        return self.result is None and self.end is None
 
     def describe(self) -> dict[str, Any]:
         """For the greeting of a new caller."""

@@ -310,8 +310,9 @@ def operation(name: str) -> Any:
     return globals()[f"op_{name}"]
 
 
-def serve(sock: socket.socket, task: dict[str, Any], files: list[int], privileged: bool) -> None:
+def serve(sock: socket.socket, task: dict[str, Any], privileged: bool) -> None:
     """Do one operation and answer."""
+    files = task["files"]
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     kernel.write_file("/proc/self/oom_score_adj", supervise.OOM_SCORE)

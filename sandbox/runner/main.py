@@ -331,7 +331,7 @@ class Runner:
                 messages.send(self.nest.sock, {"end_session": str(args["session"])})
             return {}
         if op == "kill_all":
-            running = [c for c in self.channels.values() if isinstance(c, Execution) and c.result is None]
+            running = [c for c in self.channels.values() if isinstance(c, Execution) and c.running()]
             for execution in running:
                 execution.kill(str(args.get("cause", "cancelled")))
             return {"killed": len(running)}

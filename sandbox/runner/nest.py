@@ -53,6 +53,9 @@ class Nest:
         with contextlib.suppress(LookupError):
             self.warm()
         while True:
+            # messages first: some may have come together with the one that began all this
+            while (message := self.inbox.next()) is not None:
+                self._obey(message)
             for fd, _events in self.poll.poll():
                 if fd == self.sock.fileno():
                     if not self.inbox.receive():
@@ -62,8 +65,6 @@ class Nest:
                 else:
                     self._heard(fd)
             self._reap()
-            while (message := self.inbox.next()) is not None:
-                self._obey(message)
 
     # --- the warmed interpreter
 

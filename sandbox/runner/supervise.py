@@ -89,8 +89,9 @@ def usage_of(used: resource.struct_rusage) -> dict[str, float]:
     }
 
 
-def supervise(sock: socket.socket, request: dict[str, Any], files: list[int], privileged: bool) -> None:
-    """Run one command with `files` as its standard streams to its end, and to that of all its processes."""
+def supervise(sock: socket.socket, inbox: messages.Inbox, request: dict[str, Any], privileged: bool) -> None:
+    """Run one command, whose standard streams came along, to its end and to that of all its processes."""
+    files = request["files"]
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     reaper = Reaper()
     began = time.monotonic()
@@ -103,33 +104,32 @@ def supervise(sock: socket.socket, request: dict[str, Any], files: list[int], pr
     reaper.mains.add(main)
     messages.close_all(files)
     messages.send(sock, {"started": main})
-    _follow(sock, reaper, main)
+    _follow(inbox, reaper, main)
     left = len(kernel.descendants({os.getpid()}))
     gone = end_children(reaper)
     usage = reaper.usage | {"wall_seconds": round(time.monotonic() - began, 6)}
     messages.send(sock, {"exit": reaper.ended[main][0], "usage": usage, "left": left, "gone": gone})
 
 
-def _follow(sock: socket.socket, reaper: Reaper, main: int) -> None:
+def _follow(inbox: messages.Inbox, reaper: Reaper, main: int) -> None:
     """Obey until the main process ended."""
-    inbox = messages.Inbox(sock)
     poll = select.poll()
-    poll.register(sock, select.POLLIN)
+    poll.register(inbox.sock, select.POLLIN)
     poll.register(reaper, select.POLLIN)
-    while True:
+    while main in reaper.mains:
+        while (message := inbox.next()) is not None:
+            if "kill" in message:
+                end_children(reaper)
+            elif "signal" in message and main in reaper.mains:
+                send_to_group(main, int(message["signal"]))
+        if main not in reaper.mains:
+            return
         for fd, _events in poll.poll():
             if fd == reaper.fileno():
                 reaper.drain()
             elif not inbox.receive():
                 os._exit(1)
         reaper.reap()
-        while (message := inbox.next()) is not None:
-            if "kill" in message:
-                end_children(reaper)
-            elif "signal" in message and main in reaper.mains:
-                send_to_group(main, int(message["signal"]))
-        if main in reaper.ended:
-            return
 
 
 def send_to_group(process: int, number: int) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from sandbox.runner import kernel
-from sandbox.runner.fileops import CHUNK, PART, Refused, Task, describe, new_sha256, read_in
+from sandbox.runner.fileops import CHUNK, PART, Refused, Task, clean, describe, new_sha256, read_in
 
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH_BYTES = 4095
+BLOCK = 512  # of a tar
+PAX_FORMAT = 2  # tarfile's
 
 
 class Walk:
@@ -189,28 +191,22 @@ class _Out:
 
 def op_archive(task: Task) -> dict[str, Any]:
     """{"paths"=["."], "limit"}: a tar (pax) of regular files, folders and links; the rest is counted."""
-    import tarfile  # noqa: PLC0415
-
-    from sandbox.runner.fileops import clean  # noqa: PLC0415
-
     paths = [clean(path) for path in task.args.get("paths") or ["."]]
     out = _Out(task)
     figures = {"count": 0, "skipped": 0, "bytes": 0}
-    with tarfile.open(
-        fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, errorlevel=0, bufsize=20 * 512
-    ) as tar:
-        for path in paths:
-            if path == "." or stat.S_ISDIR(_stat(task, path).st_mode):
-                if path != ".":
-                    _add(task, tar, path, _stat(task, path), None, figures)
-                walk = Walk(task, path, limit=int(task.args.get("limit") or MAX_ENTRIES))
-                for inner, found, target in walk:
-                    _add(task, tar, inner, found, target, figures)
-                if walk.truncated:
-                    raise Refused("too_many", "There are too many files for an archive.")
-                figures["skipped"] += walk.skipped
-            else:
-                _add(task, tar, path, _stat(task, path), _target(task, path), figures)
+    for path in paths:
+        if path != "." and not stat.S_ISDIR(_stat(task, path).st_mode):
+            _add(task, out, path, _stat(task, path), _target(task, path), figures)
+            continue
+        if path != ".":
+            _add(task, out, path, _stat(task, path), None, figures)
+        walk = Walk(task, path, limit=int(task.args.get("limit") or MAX_ENTRIES))
+        for inner, found, target in walk:
+            _add(task, out, inner, found, target, figures)
+        if walk.truncated:
+            raise Refused("too_many", "There are too many files for an archive.")
+        figures["skipped"] += walk.skipped
+    out.write(bytes(2 * BLOCK))
     out.flush()
     return figures | {"sent": out.total}
 
@@ -233,52 +229,46 @@ def _target(task: Task, path: str) -> str | None:
         os.close(folder)
 
 
-def _add(task: Task, tar: Any, path: str, found: os.stat_result, target: str | None, figures: Any) -> None:
-    import tarfile  # noqa: PLC0415
+def _add(
+    task: Task, out: _Out, path: str, found: os.stat_result, target: str | None, figures: dict[str, int]
+) -> None:
+    import tarfile  # noqa: PLC0415 -- loaded by those who need it only
 
     info = tarfile.TarInfo(path)
-    info.mode, info.mtime = stat.S_IMODE(found.st_mode) & 0o777, found.st_mtime_ns / 1e9
+    # whole seconds: a fraction would cost every entry a header of its own
+    info.mode, info.mtime = stat.S_IMODE(found.st_mode) & 0o777, found.st_mtime_ns // 1_000_000_000
     info.uid = info.gid = kernel.UID
     if stat.S_ISDIR(found.st_mode):
         info.type = tarfile.DIRTYPE
-        tar.addfile(info)
+        out.write(info.tobuf(PAX_FORMAT))
     elif target is not None:
         info.type, info.linkname = tarfile.SYMTYPE, target
-        tar.addfile(info)
-    elif not stat.S_ISREG(found.st_mode) or not _add_file(task, tar, path, info):
+        out.write(info.tobuf(PAX_FORMAT))
+    elif not stat.S_ISREG(found.st_mode) or not _add_file(task, out, path, info):
         figures["skipped"] += 1
         return
     figures["count"] += 1
     figures["bytes"] += info.size
 
 
-def _add_file(task: Task, tar: Any, path: str, info: Any) -> bool:
+def _add_file(task: Task, out: _Out, path: str, info: Any) -> bool:
     """A file as long as it is when it is opened: what grows meanwhile is cut, what shrinks is filled."""
     try:
         fd = kernel.open_beneath(task.root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return False
-    with os.fdopen(fd, "rb", buffering=0) as file:
+    try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             return False
-        info.size = found.st_size
-        tar.addfile(info, _Exactly(file, info.size))
+        left = info.size = found.st_size
+        out.write(info.tobuf(PAX_FORMAT))
+        while left and (data := os.read(fd, min(CHUNK, left))):
+            out.write(data)
+            left -= len(data)
+    finally:
+        os.close(fd)
+    while left:
+        left -= out.write(bytes(min(CHUNK, left)))
+    out.write(bytes(-info.size % BLOCK))
     return True
-
-
-class _Exactly:
-    """As many bytes as were promised."""
-
-    def __init__(self, file: Any, left: int) -> None:
-        self._file, self._left = file, left
-
-    def read(self, size: int) -> bytes:
-        """Bytes of the file, then zeros."""
-        size = min(size, self._left)
-        data = b""
-        while len(data) < size:
-            piece = self._file.read(size - len(data))
-            data += piece or bytes(size - len(data))
-        self._left -= size
-        return data

@@ -13,10 +13,9 @@ def serve(sock: socket.socket, *, privileged: bool) -> None:
     while (task := inbox.next()) is None:
         if not inbox.receive():
             os._exit(0)
-    files = task["files"]
     if "exec" in task:
-        supervise.supervise(sock, task, files, privileged)
+        supervise.supervise(sock, inbox, task, privileged)
     elif "file" in task:
-        fileops.serve(sock, task, files, privileged)
+        fileops.serve(sock, task, privileged)
     elif "nest" in task:
         nest.serve(sock, inbox, task["nest"], privileged)
