@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from agi_site.lib.api.fields import RowSerializer
 from agi_site.lib.api.schema import problems
 from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet
-from agi_site.lib.problems import Invalid
+from agi_site.lib.problems import Invalid, NotFound
 
 from .. import services
-from ..models import SandboxExecution
+from ..models import ExecutionKind, SandboxExecution
 from .bodies import asked
 from .given import InputSerializer
 
@@ -51,6 +51,7 @@ SUMMARY = [
     "output_limit",
     "resource_usage",
     "events",
+    "socket",
 ]
 
 
@@ -58,6 +59,7 @@ class SandboxExecutionSummarySerializer(RowSerializer):
     """An execution without its output, for lists."""
 
     events = serializers.SerializerMethodField(help_text="Where its output streams as it comes.")
+    socket = serializers.SerializerMethodField(help_text="Of a terminal: its WebSocket.")
 
     class Meta:
         model = SandboxExecution
@@ -67,6 +69,11 @@ class SandboxExecutionSummarySerializer(RowSerializer):
     @extend_schema_field(OpenApiTypes.URI_REF)
     def get_events(self, execution: SandboxExecution) -> str:
         return f"/events/sandbox-executions/{execution.pk}/"
+
+    def get_socket(self, execution: SandboxExecution) -> str | None:
+        if execution.kind != ExecutionKind.TERMINAL:
+            return None
+        return f"/ws/sandboxes/{execution.sandbox_id}/terminals/{execution.pk}/"
 
 
 class SandboxExecutionSerializer(SandboxExecutionSummarySerializer):
@@ -123,7 +130,10 @@ class SandboxExecutionViewSet(OwnedReadOnlyViewSet):
     @action(detail=True, methods=["get"])
     def wait(self, request: Request, pk: str) -> Response:
         """The execution as soon as it has ended, or as it is when the time is up."""
-        row = services.wait_for(execution=self.get_object(), timeout=_seconds(request))
+        try:
+            row = services.wait_for(execution=self.get_object(), timeout=_seconds(request))
+        except SandboxExecution.DoesNotExist as gone:  # with its sandbox, meanwhile
+            raise NotFound from gone
         return Response(self.get_serializer(row).data)
 
 

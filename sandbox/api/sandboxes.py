@@ -85,7 +85,8 @@ class SandboxViewSet(FilesOfSandbox, SnapshotsOfSandbox):
         rows: Any = super().get_queryset()
         if self.action == "list" and self.request.query_params.get("status") != SandboxStatus.DELETED:
             return rows.shown()
-        return rows.select_related("user", "host") if self.detail and self.action != "retrieve" else rows
+        # The verbs need its parts, which come in the same query.
+        return rows.with_parts() if self.detail and self.action != "retrieve" else rows
 
     @extend_schema(
         request=CreateSandboxSerializer, responses={201: SandboxSerializer} | problems(503), filters=False
@@ -172,7 +173,6 @@ class SandboxViewSet(FilesOfSandbox, SnapshotsOfSandbox):
     @action(detail=True, methods=["get"])
     def isolation(self, request: Request, pk: str) -> Response:
         """How strongly it is locked down, in plain words."""
-        self.queryset = Sandbox.objects.with_parts()
         return Response(SafetySerializer(safety_of(self.get_object())).data)
 
     @extend_schema(responses=QuotaSerializer, filters=False)

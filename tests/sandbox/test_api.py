@@ -281,6 +281,7 @@ def test_work_is_queued_and_answered_with_its_execution(
     answer = api_of(alice).post(at(a_sandbox, verb), body)
     assert (answer.status_code, answer.json()["id"]) == (202, an_execution.pk)
     assert answer.json()["events"] == f"/events/sandbox-executions/{an_execution.pk}/"
+    assert answer.json()["socket"] is None
     assert begun.last == {"sandbox": a_sandbox, "by": alice, **asked}
 
 
@@ -473,3 +474,34 @@ def test_a_key_that_names_nothing_is_not_found(key: str, alice: Any, api_of: Cal
     for verb in ("", "isolation/", "files/"):
         assert api_of(alice).get(f"{URL}{key}/{verb}").status_code == 404
     assert api_of(alice).post(f"{URL}{key}/stop/").status_code == 404
+
+
+# --- With the services themselves, and an engine of paper --------------------------------------------------
+def test_a_claim_and_a_command_take_few_queries(
+    mine: Sandbox, recipe: SandboxTemplate, alice: Any, api_of: Any, django_assert_max_num_queries: Any
+) -> None:
+    api = api_of(alice)
+    with django_assert_max_num_queries(20):
+        assert api.post(URL, {"template": recipe.pk}).json()["status"] == "running"
+    with django_assert_max_num_queries(7):
+        assert api.post(at(mine, "run"), {"command": "ls"}).json()["status"] == "queued"
+
+
+def test_a_verb_that_is_not_possible_now_says_which_are(mine: Sandbox, alice: Any, api_of: Any) -> None:
+    api = api_of(alice)
+    answer = api.post(at(mine, "resume"))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (409, "application/problem+json")
+    assert api.post(at(mine, "stop")).json()["verb"] == "stop"
+    assert api.get(at(mine)).json()["verbs"] == ["delete"]
+    assert api.post(at(mine, "run"), {"command": "ls"}).json()["code"] == "not_running"
+    assert api.delete(at(mine)).json()["verb"] == "delete"
+    assert api.delete(at(mine)).status_code == 202
+
+
+def test_limits_beyond_what_the_site_allows_are_named(mine: Sandbox, alice: Any, api_of: Any) -> None:
+    api = api_of(alice)
+    answer = api.post(at(mine, "limits"), {"memory_limit": 64 << 20, "tmp_limit": 64 << 20})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["memory_limit"])
+    assert api.post(at(mine, "limits"), {"cpu_limit": 50}).status_code == 202
+    refused = api.post(at(mine, "policy"), {"syscall_policy": {"allow": ["mount"]}})
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["syscall_policy"])
