@@ -47,6 +47,8 @@ def is_for_a_port(scope: Scope) -> bool:
 async def port_proxy(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application of all ports of all sandboxes."""
     is_socket = scope["type"] == "websocket"
+    if is_socket and (await receive())["type"] != "websocket.connect":
+        return
     with translation.override(_language(scope)):
         try:
             place = port_access.place_of(header(scope, b"host"))
@@ -59,10 +61,10 @@ async def port_proxy(scope: Scope, receive: Receive, send: Send) -> None:
             forward = pass_socket if is_socket else pass_request
             await forward(scope, receive, send, instance, place[0], _headers_inwards(scope))
         except Refusal as refusal:
-            await (_refuse_socket if is_socket else _refuse)(scope, receive, send, refusal)
+            await (_refuse_socket if is_socket else _refuse)(scope, send, refusal)
         except Problem as problem:
             refusal = Refusal(_status_of(problem), _sentence(problem, place[0] if place else 0))
-            await (_refuse_socket if is_socket else _refuse)(scope, receive, send, refusal)
+            await (_refuse_socket if is_socket else _refuse)(scope, send, refusal)
 
 
 # --- Who may ------------------------------------------------------------------
@@ -194,7 +196,7 @@ def _sentence(problem: Problem, port: int) -> str:
     return str(problem.message)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     """A small page that says what to do; it loads nothing."""
     language = translation.get_language() or settings.LANGUAGE_CODE
     body = PAGE.format(
@@ -211,10 +213,10 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) 
     await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
 
-async def _refuse_socket(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
-    if (await receive())["type"] == "websocket.connect":
-        code = TRY_LATER if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR else POLICY_VIOLATION
-        await send({"type": "websocket.close", "code": code})
+async def _refuse_socket(scope: Scope, send: Send, refusal: Refusal) -> None:
+    """Before it is accepted, so the browser sees a refused handshake."""
+    code = TRY_LATER if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR else POLICY_VIOLATION
+    await send({"type": "websocket.close", "code": code})
 
 
 def _language(scope: Scope) -> str:

@@ -31,9 +31,10 @@ OURS = (b"host", b"origin", b"content-length")
 async def pass_socket(
     scope: Scope, receive: Receive, send: Send, instance: str, port: int, headers: Headers
 ) -> None:
-    """Open the socket inside first, then accept the browser's, and carry messages until one side closes."""
-    if (await receive())["type"] != "websocket.connect":
-        return
+    """Open the socket inside first, then accept the browser's, and carry messages until one side closes.
+
+    The browser's wish to connect was received already.
+    """
     reader, writer = await gateway.open_tunnel(instance, port)
     try:
         protocol, chosen = await asyncio.wait_for(
