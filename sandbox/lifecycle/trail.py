@@ -20,7 +20,7 @@ CACHED_SECONDS = 3600
 RAN = "ran"
 
 
-def note(sandbox: Sandbox, kind: str, **data: Any) -> SandboxEvent:
+def note(sandbox: Sandbox, kind: str, /, **data: Any) -> SandboxEvent:
     """Write down what happened, in the caller's transaction; told as `event` after the commit.
 
     `kind` is a past participle ("created", "stopped", "failed", …), `data` plain JSON: cause, detail, by.
