@@ -38,33 +38,36 @@ DEFAULT = ESSENTIAL | _set("""
     get_robust_list get_thread_area getcpu getdents getegid32 geteuid32 getgid32 getgroups getgroups32
     getitimer getpeername getpgid getpgrp getpriority getresgid getresgid32 getresuid getresuid32
     getrusage getsid getsockname getsockopt gettimeofday getuid32 getxattr inotify_add_watch inotify_init
-    inotify_init1 inotify_rm_watch io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit
-    ioprio_get ioprio_set ipc landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown
-    lchown32 lgetxattr link linkat listen listxattr llistxattr lremovexattr lsetxattr lstat64 membarrier
-    memfd_create mincore mkdir mkdirat mknod mknodat mlock mlock2 mlockall mmap2 mq_getsetattr mq_notify
-    mq_open mq_timedreceive mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 mq_unlink msgctl
-    msgget msgrcv msgsnd msync munlock munlockall nanosleep openat2 pause personality pidfd_open
-    pidfd_send_signal pkey_alloc pkey_free pkey_mprotect ppoll_time64 preadv preadv2 pselect6_time64
-    pwritev pwritev2 readahead recv recvmmsg recvmmsg_time64 remap_file_pages removexattr rename renameat
-    renameat2 rmdir rt_sigpending rt_sigqueueinfo rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64
-    rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getattr sched_getparam
-    sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity sched_setattr
-    sched_setparam sched_setscheduler sched_yield semctl semget semop semtimedop semtimedop_time64 send
-    sendfile sendfile64 sendmmsg set_thread_area setfsgid setfsgid32 setfsuid setfsuid32 setgid32
-    setgroups32 setitimer setpgid setpriority setregid setregid32 setresgid32 setresuid32 setreuid
-    setreuid32 setsockopt setuid32 setxattr shmat shmctl shmdt shmget shutdown signalfd signalfd4
-    sigprocmask sigreturn socket socketcall splice stat64 statfs64 symlink symlinkat sync sync_file_range
-    syncfs sysinfo tee time timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64
-    timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime
-    timerfd_settime64 times tkill truncate truncate64 ugetrlimit unlink unlinkat utime utimensat
-    utimensat_time64 utimes waitpid
+    inotify_init1 inotify_rm_watch ioprio_get ioprio_set ipc landlock_add_rule landlock_create_ruleset
+    landlock_restrict_self lchown lchown32 lgetxattr link linkat listen listxattr llistxattr lremovexattr
+    lsetxattr lstat64 membarrier memfd_create mincore mkdir mkdirat mknod mknodat mlock mlock2 mlockall
+    mmap2 msgctl msgget msgrcv msgsnd msync munlock munlockall nanosleep openat2 pause personality
+    pidfd_open pidfd_send_signal pkey_alloc pkey_free pkey_mprotect ppoll_time64 preadv preadv2
+    pselect6_time64 pwritev pwritev2 readahead recv recvmmsg recvmmsg_time64 remap_file_pages removexattr
+    rename renameat renameat2 rmdir rt_sigpending rt_sigqueueinfo rt_sigsuspend rt_sigtimedwait
+    rt_sigtimedwait_time64 rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getattr
+    sched_getparam sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity
+    sched_setattr sched_setparam sched_setscheduler sched_yield semctl semget semop semtimedop
+    semtimedop_time64 send sendfile sendfile64 sendmmsg set_thread_area setfsgid setfsgid32 setfsuid
+    setfsuid32 setgid32 setgroups32 setitimer setpgid setpriority setregid setregid32 setresgid32
+    setresuid32 setreuid setreuid32 setsockopt setuid32 setxattr shmat shmctl shmdt shmget shutdown
+    signalfd signalfd4 sigprocmask sigreturn socket socketcall splice stat64 statfs64 symlink symlinkat
+    sync sync_file_range syncfs sysinfo tee time timer_create timer_delete timer_getoverrun timer_gettime
+    timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64
+    timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit unlink unlinkat utime
+    utimensat utimensat_time64 utimes waitpid
+""")
+
+# What the kernel counts for the whole machine, or per user across containers: who takes all of it leaves
+# nothing to the host's databases and to other sandboxes. Few programs need it, so a policy has to name it.
+ON_DEMAND = _set("""
+    io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit mq_getsetattr mq_notify mq_open
+    mq_timedreceive mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 mq_unlink
 """)
 
 # What a strict sandbox does without: things that ordinary programs rarely need, and that had faults before.
 STRICT_LESS = _set("""
-    io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit ipc membarrier mknod mknodat
-    mlockall mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64 mq_timedsend
-    mq_timedsend_time64 mq_unlink msgctl msgget msgrcv msgsnd personality pkey_alloc pkey_free
+    ipc membarrier mknod mknodat mlockall msgctl msgget msgrcv msgsnd personality pkey_alloc pkey_free
     pkey_mprotect remap_file_pages sched_setattr sched_setparam sched_setscheduler setfsgid setfsgid32
     setfsuid setfsuid32 socketcall splice tee
 """)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Invalid
 
-from .calls import DEFAULT, ESSENTIAL, NEVER, STRICT_LESS
+from .calls import DEFAULT, ESSENTIAL, NEVER, ON_DEMAND, STRICT_LESS
 
 EPERM, ENOSYS = 1, 38
 # CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET: clone makes threads and processes
@@ -63,7 +63,7 @@ def allowed_calls(policy: Mapping[str, Any] | None) -> frozenset[str]:
     allow, deny = _names(given.get("allow"), faults), _names(given.get("deny"), faults)
     if never := sorted(allow & NEVER):
         faults.append(_("These calls can never be allowed: %(names)s.") % {"names": ", ".join(never)})
-    if unknown := sorted((allow | deny) - DEFAULT - NEVER):
+    if unknown := sorted((allow | deny) - DEFAULT - ON_DEMAND - NEVER):
         faults.append(_("There are no such calls: %(names)s.") % {"names": ", ".join(unknown)})
     if needed := sorted(deny & ESSENTIAL):
         faults.append(_("Nothing can run without these calls: %(names)s.") % {"names": ", ".join(needed)})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agi_site.lib.problems import Invalid
-from sandbox.policy.calls import DEFAULT, ESSENTIAL, NEVER, STRICT_LESS
+from sandbox.policy.calls import DEFAULT, ESSENTIAL, NEVER, ON_DEMAND, STRICT_LESS
 from sandbox.policy.syscalls import allowed_calls, seccomp_json
 
 
@@ -24,6 +24,7 @@ def actions(policy: dict[str, Any] | None) -> dict[str, list[dict[str, Any]]]:
 
 def test_the_lists_of_calls_do_not_contradict_each_other() -> None:
     assert not DEFAULT & NEVER
+    assert not ON_DEMAND & (DEFAULT | NEVER)
     assert ESSENTIAL <= DEFAULT
     assert STRICT_LESS <= DEFAULT - ESSENTIAL
 
@@ -57,9 +58,14 @@ def test_deny_wins_over_allow() -> None:
 
 def test_strict_is_less_and_may_be_given_back_in_part() -> None:
     strict = allowed_calls({"profile": "strict", "allow": ["mknod"]})
-    assert "io_submit" not in strict
+    assert "msgget" not in strict
     assert "mknod" in strict
     assert strict >= ESSENTIAL
+
+
+def test_what_the_machine_counts_for_all_must_be_asked_for() -> None:
+    assert not ON_DEMAND & allowed_calls(None)
+    assert "io_setup" in allowed_calls({"allow": ["io_setup"]})
 
 
 @pytest.mark.parametrize(

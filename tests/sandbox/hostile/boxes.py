@@ -59,7 +59,9 @@ class Outcome:
         ]
 
 
-def docker(engine: str, *arguments: str, timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[bytes]:
+def docker(
+    engine: str, *arguments: str, timeout: float = 60, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         ["docker", "-H", engine, *arguments], capture_output=True, timeout=timeout, check=False, **options
     )
@@ -138,6 +140,11 @@ class WeakRunnerBox:
         """The commands of its processes, seen from the host, but for PID 1."""
         return processes_of(self.engine, self.name)[1:]
 
+    def raw(self, start: int = 0) -> bytes:
+        """What its reader got."""
+        with self._news:
+            return bytes(self.stream[start:])
+
     def gone(self, timeout: float = 5) -> bool:
         """Whether the container ended by itself."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -156,7 +163,7 @@ class WeakRunnerBox:
 
 def processes_of(engine: str, container: str) -> list[str]:
     """The command lines of a container's processes, in order of their start."""
-    listed = docker(engine, "top", container, "-eo", "pid,stat,user,args")
+    listed = docker(engine, "top", container, "-eo", "pid,stat,uid,args")
     return [line for line in listed.stdout.decode(errors="replace").splitlines()[1:] if line.strip()]
 
 

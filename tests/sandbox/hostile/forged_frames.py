@@ -31,4 +31,5 @@ for pid in [1, *processes()]:
                 write_all(file, forged)
                 os.close(file)
                 reached.append(path)
+os.write(1, b"\n")
 say("write_to_the_stream", bool(reached), reached)

@@ -57,6 +57,9 @@ NUMBERS = {  # x86_64, aarch64
     "prctl": (157, 167),
     "capset": (126, 91),
     "setresuid": (117, 147),
+    "io_setup": (206, 0),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
 }
 
 

@@ -30,5 +30,4 @@ def reach_by_handle():
 
 attempt("pid1", reach, 1)
 attempt("pid1_by_handle", reach_by_handle)
-attempt("the_group_of_pid1", os.killpg, 1, 0)
 attempt("helpers_of_another_user", reach_any_helper)

@@ -1,24 +1,20 @@
-"""All of what the kernel counts per user, whatever the container: watches of files, room in pipes."""
+"""All of what the kernel counts per user, whatever the container: watches of files, pipes, message queues."""
 
 import ctypes
 import fcntl
 import os
+import struct
 import time
 
-from kit import LIBC, say
+from kit import LIBC, call, say
 
 F_SETPIPE_SZ = 1031
-watchers = 0
 held = []
-while watchers < 900:
-    number = LIBC.inotify_init1(0)
-    if number < 0:
-        break
+while len(held) < 600 and (number := LIBC.inotify_init1(0)) >= 0:
     held.append(number)
-    watchers += 1
-say("watchers", True, watchers)
+say("watchers", True, len(held))
 pipes = 0
-for _ in range(30):
+for _ in range(150):
     reader, writer = os.pipe()
     held += [reader, writer]
     try:
@@ -27,5 +23,13 @@ for _ in range(30):
         break
     pipes += 1
 say("pipes", True, pipes)
-print("ready", ctypes.sizeof(ctypes.c_int), flush=True)
+attributes = ctypes.create_string_buffer(struct.pack("8q", 0, 10, 8192, 0, 0, 0, 0, 0))
+queues = 0
+try:
+    while queues < 200:
+        call("mq_open", f"queue{queues}".encode(), os.O_CREAT | os.O_RDWR, 0o600, attributes)
+        queues += 1
+except OSError as error:
+    say("queues", True, f"{queues} {error}")
+print("ready", flush=True)
 time.sleep(20)

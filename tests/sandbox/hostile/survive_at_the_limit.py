@@ -5,10 +5,12 @@ import os
 import signal
 import time
 
+from kit import given
+
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
     signal.signal(number, signal.SIG_IGN)
 print("ready", flush=True)
-end = time.monotonic() + 25  # not for ever where nothing stops it
+end = time.monotonic() + given().get("seconds", 25)  # not for ever where nothing stops it
 while time.monotonic() < end:
     with contextlib.suppress(OSError):
         if os.fork() == 0:

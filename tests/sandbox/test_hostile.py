@@ -1,0 +1,460 @@
+"""Programs that misbehave: contained in the product's own sandbox, and shown to succeed in a weak container.
+
+The registry (tests/sandbox/hostile/registry.py) says of each program what it tries, and what is to be seen in
+either place. What one execution may do to another of the same sandbox is decided in docs/sandbox-safety.md: the
+sandbox is the boundary, its executions share one user.
+"""
+
+import base64
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from sandbox import wire
+from sandbox.policy.network import read_network_policy, to_nft
+
+from .hostile import registry
+from .hostile.boxes import Outcome, WeakBox, WeakRunnerBox, docker, weak_box
+from .hostile.registry import BY_NAME, PROGRAMS, RUNNER, Hostile
+
+pytestmark = pytest.mark.docker_engine
+
+NO_PROGRAMS = {"__init__", "archives", "boxes", "kit", "product", "registry", "weak_runner"}
+SAID = [program for program in PROGRAMS if not program.own_test]
+SECRET = f"secret-of-another-{uuid.uuid4().hex}"
+INTERPRETER = ["/.agi/lib/ld-linux-x86-64.so.2", "--library-path", "/.agi/lib", "/.agi/bin/python3"]
+
+
+def names(programs: list[Hostile]) -> Any:
+    return pytest.mark.parametrize("program", programs, ids=[program.name for program in programs])
+
+
+# --- Where they run --------------------------------------------------------
+@pytest.fixture(scope="module")
+def site(docker_engine: str) -> Iterator[str]:
+    from .hostile.product import remove_site
+
+    name = f"hostile-{uuid.uuid4().hex[:8]}"
+    yield name
+    remove_site(docker_engine, name)
+
+
+@pytest.fixture(scope="module")
+def host(docker_engine: str, site: str) -> Iterator[Any]:
+    from sandbox.engine import DockerHost
+
+    found = DockerHost("local", docker_engine, site)
+    found.ensure_ready()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def image(host: Any) -> str:
+    """The image of the default template."""
+    from sandbox.images.make import make_image
+
+    return make_image(host, "agi-sandbox-python")
+
+
+@pytest.fixture(scope="module")
+def boxes() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def new_sandbox(host: Any, image: str, boxes: ExitStack) -> Callable[..., Any]:
+    """A new sandbox of the default template; `start` goes to the engine's start, the rest to its spec."""
+    from .hostile.product import product_box
+
+    def make(image: str = image, **options: Any) -> Any:
+        return boxes.enter_context(product_box(host, image, **options))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def sandbox(new_sandbox: Callable[..., Any]) -> Any:
+    """One for all the programs: each finds it as the one before left it."""
+    return new_sandbox()
+
+
+@pytest.fixture(scope="module")
+def new_weak_runner(
+    docker_engine: str, image: str, site: str, boxes: ExitStack
+) -> Callable[[], WeakRunnerBox]:
+    def make() -> WeakRunnerBox:
+        box = WeakRunnerBox(docker_engine, image, site, secret=SECRET)
+        boxes.callback(box.remove)
+        return box
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def weak(
+    docker_engine: str, image: str, site: str, boxes: ExitStack, new_weak_runner: Callable[[], WeakRunnerBox]
+) -> Callable[[str], Any]:
+    """The weak container of a kind."""
+    made: dict[str, WeakBox | WeakRunnerBox] = {}
+
+    def find(kind: str) -> WeakBox | WeakRunnerBox:
+        if kind not in made:
+            made[kind] = (
+                new_weak_runner()
+                if kind == RUNNER
+                else boxes.enter_context(weak_box(docker_engine, image, kind, site))
+            )
+        return made[kind]
+
+    return find
+
+
+# --- What they say themselves ----------------------------------------------
+def test_every_program_stands_in_the_registry() -> None:
+    files = {path.stem for path in Path(registry.__file__).parent.glob("*.py")}
+    assert files - NO_PROGRAMS == set(BY_NAME)
+    assert len(BY_NAME) == len(PROGRAMS)
+
+
+@names(SAID)
+def test_it_is_contained(program: Hostile, sandbox: Any) -> None:
+    outcome = sandbox.run(program.name, program.given | {"secret": SECRET, "interpreter": INTERPRETER})
+    assert outcome.got() == []
+    assert outcome.cause in program.ends
+    if program.ends == ("exit",):
+        assert outcome.attempts, outcome  # it did run
+        assert outcome.exit_code == 0, outcome.stderr
+    assert sandbox.works()
+    assert sandbox.left() == []
+
+
+@names(SAID)
+def test_it_succeeds_where_a_protection_is_missing(program: Hostile, weak: Callable[[str], Any]) -> None:
+    outcome = weak(program.weak).run(
+        program.name, program.given | {"secret": SECRET, "interpreter": ["python3"]}
+    )
+    assert outcome.attempts, outcome
+    assert outcome.not_got(program.elsewhere) == []
+
+
+# --- Rights of the image's own programs ------------------------------------
+MAKE_PROGRAMS = """
+import os, shutil, struct
+os.makedirs("/hostile")
+for name in ("setuid-cat", "capable-cat"):
+    shutil.copy("/bin/cat", f"/hostile/{name}")
+os.chmod("/hostile/setuid-cat", 0o6755)
+every = (1 << 32) - 1
+some = 1 << 6 | 1 << 7  # SETUID and SETGID: what every container here may have
+os.setxattr("/hostile/capable-cat", "security.capability", struct.pack("<5I", 0x02000001, some, 0, 0, 0))
+"""
+
+
+@pytest.fixture(scope="module")
+def image_with_rights(docker_engine: str, image: str, site: str) -> Iterator[str]:
+    """The default image, with programs that are setuid root and that have capabilities."""
+    name, tag = f"{site}-made", f"{site}:rights"
+    made = docker(
+        docker_engine,
+        "run",
+        "--name",
+        name,
+        "--user",
+        "0",
+        "--network",
+        "none",
+        image,
+        "python3",
+        "-c",
+        MAKE_PROGRAMS,
+    )
+    assert made.returncode == 0, made.stderr
+    docker(docker_engine, "commit", name, tag)
+    docker(docker_engine, "rm", name)
+    yield tag
+    docker(docker_engine, "rmi", "-f", tag)
+
+
+def test_the_images_setuid_programs_give_no_rights(
+    new_sandbox: Callable[..., Any], image_with_rights: str
+) -> None:
+    outcome = new_sandbox(image=image_with_rights).run("setuid_files")
+    assert outcome.got() == []
+    assert {"setuid_root", "file_capability"} <= set(outcome.attempts)
+
+
+def test_without_no_new_privileges_they_give_rights(
+    docker_engine: str, image_with_rights: str, site: str
+) -> None:
+    with weak_box(docker_engine, image_with_rights, registry.RIGHTS, site) as box:
+        assert box.run("setuid_files").not_got(BY_NAME["setuid_files"].elsewhere) == []
+
+
+# --- The runner ------------------------------------------------------------
+def test_no_signal_ends_or_stops_pid_1(sandbox: Any) -> None:
+    boot = sandbox.request("info")
+    sandbox.run("kill_pid1")
+    assert sandbox.works()
+    assert sandbox.request("info")["version"] == boot["version"]
+
+
+def test_a_signal_ends_a_pid_1_of_the_same_user(new_weak_runner: Callable[[], WeakRunnerBox]) -> None:
+    box = new_weak_runner()
+    box.send("kill_pid1")
+    assert box.gone()
+
+
+def test_who_kills_everyone_kills_its_own_user_only(sandbox: Any) -> None:
+    """Other executions of the same sandbox are within its reach; how they ended is told truly."""
+    other = sandbox.command("sh", "-c", "echo ready; exec sleep 60")
+    assert other.wait_for(b"ready")
+    assert sandbox.left()  # so that what the tests say of nothing left can fail
+    outcome = sandbox.run("kill_everyone")
+    assert (outcome.cause, outcome.signal) == ("exit", 9)
+    ended = other.outcome(10)
+    assert (ended.cause, ended.signal) == ("exit", 9)
+    assert sandbox.works()
+
+
+def test_where_the_runners_helpers_share_the_user_they_die(
+    new_weak_runner: Callable[[], WeakRunnerBox],
+) -> None:
+    box = new_weak_runner()
+    assert len(box.processes()) == 1
+    box.run("kill_everyone")
+    assert box.processes() == []
+
+
+def test_who_stops_everyone_is_cancelled_like_others(sandbox: Any) -> None:
+    running = sandbox.launch("stop_everyone")
+    time.sleep(0.5)
+    assert sandbox.works()
+    running.cancel()
+    assert running.outcome(10).cause == "cancelled"
+    assert sandbox.left_after() == []
+
+
+def test_where_the_runners_helpers_share_the_user_they_are_stopped(
+    new_weak_runner: Callable[[], WeakRunnerBox],
+) -> None:
+    box = new_weak_runner()
+    box.run("stop_everyone", limit=2)
+    (helper,) = box.processes()
+    assert helper.split()[1].startswith("T")
+
+
+def forged_frames() -> bytes:
+    """Whatever the runner may say, for every channel there may be."""
+    end = {"exit_code": 99, "signal": None, "cause": "exit", "detail": "forged", "usage": {}}
+    sync = {"nonce": "0" * 32, "boot": "forged", "channels": [], "last_channel": 0, "info": {}}
+    frames = [
+        frame
+        for channel in range(60)
+        for frame in (
+            wire.frame(wire.OUT, channel, wire.OFFSET.pack(0) + b"forged output"),
+            wire.json_frames(wire.END, channel, end),
+            wire.json_frames(wire.FAULT, channel, {"code": "forged", "message": "forged"}),
+            wire.json_frames(wire.SYNC, channel, sync),
+            wire.json_frames(wire.KILL, channel, {"cause": "forged"}),
+        )
+    ]
+    return wire.json_frames(wire.HELLO, 0, {"nonce": "0" * 32}) + b"".join(frames)
+
+
+def given_frames() -> dict[str, str]:
+    return {"frames": base64.b64encode(forged_frames()).decode()}
+
+
+def test_forged_frames_are_output_like_any_other(sandbox: Any) -> None:
+    """Neither the execution that prints them nor its neighbour ends otherwise than it does."""
+    other = sandbox.command("sh", "-c", "sleep 1; echo mine; exit 7")
+    outcome = sandbox.run("forged_frames", given_frames())
+    assert outcome.stdout.startswith(b"\n" + forged_frames() + b"\n")
+    assert outcome.stderr == b"\n" + forged_frames() + b"\n"
+    assert outcome.got() == []
+    assert outcome.exit_code == 0
+    ended = other.outcome()
+    assert (ended.stdout, ended.exit_code) == (b"mine\n", 7)
+    assert sandbox.works()
+
+
+def test_on_a_shared_stream_forged_frames_are_frames(weak: Callable[[str], Any]) -> None:
+    box = weak(RUNNER)
+    outcome = box.run("forged_frames", given_frames())
+    found = list(
+        wire.Parser().feed(outcome.stdout[outcome.stdout.index(wire.MAGIC) :][: len(forged_frames())])
+    )
+    assert wire.END in {kind for kind, _channel, _payload in found}
+    assert [name for name, (got, _detail) in outcome.attempts.items() if got] == ["write_to_the_stream"]
+
+
+SURVIVORS = ["survive_setsid", "survive_exit", "survive_at_the_limit", "survive_stopped"]
+
+
+@pytest.mark.parametrize("name", SURVIVORS)
+def test_nothing_survives_its_execution(name: str, sandbox: Any) -> None:
+    running = sandbox.launch(name)
+    assert running.wait_for(b"ready")
+    if name != "survive_exit":
+        time.sleep(0.5)
+        assert sandbox.left()
+        running.cancel()
+    outcome = running.outcome(15)
+    assert outcome.cause == ("exit" if name == "survive_exit" else "cancelled")
+    assert sandbox.left_after() == []
+    assert sandbox.works()
+
+
+@pytest.mark.parametrize("name", SURVIVORS)
+def test_something_survives_where_only_the_main_process_is_killed(
+    name: str, new_weak_runner: Callable[[], WeakRunnerBox]
+) -> None:
+    box = new_weak_runner()
+    start = box.send(name, {"seconds": 5}, limit=1.5)
+    assert box.wait_for(b'{"ended"', 20, start)
+    assert len(box.processes()) > 1  # one is the runner's helper
+    box.remove()
+
+
+# --- Neighbours ------------------------------------------------------------
+class Listener:
+    """A service of the host, on all its addresses."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("0.0.0.0", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        while True:
+            try:
+                connection, _address = self.socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"the host's service")
+
+    def close(self) -> None:
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+@pytest.fixture(scope="module")
+def host_service() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
+
+
+LISTEN = (
+    "import socket; s = socket.create_server(('0.0.0.0', 8000)); print('ready', flush=True)\n"
+    "while True: c, a = s.accept(); c.sendall(b'a neighbour'); c.close()"
+)
+METADATA = "169.254.169.254"
+
+
+def addresses_of(engine: str, container: str) -> list[tuple[str, str]]:
+    """(address, gateway) of a container in each of its networks."""
+    found = json.loads(
+        docker(engine, "inspect", "-f", "{{json .NetworkSettings.Networks}}", container).stdout
+    )
+    return [(network["IPAddress"], network["Gateway"]) for network in found.values()]
+
+
+def address_of_the_host() -> str:
+    """The host's address to the outside."""
+    links = psutil.net_if_addrs().items()
+    return next(
+        address.address
+        for name, addresses in links
+        if not name.startswith(("lo", "docker", "br-", "veth"))
+        for address in addresses
+        if address.family == socket.AF_INET
+    )
+
+
+def test_no_sandbox_reaches_the_host_the_metadata_service_or_its_neighbours(
+    docker_engine: str, new_sandbox: Callable[..., Any], sandbox: Any, host_service: Listener
+) -> None:
+    """Neither without a network, nor with the whole internet allowed; what a policy names is reached."""
+    policy: dict[str, Any] = {"default": "allow"}
+    options = {"network_policy": policy, "start": {"nft_script": to_nft(read_network_policy(policy))}}
+    one, other = new_sandbox(**options), new_sandbox(**options)
+    listening = other.command("python3", "-c", LISTEN)
+    assert listening.wait_for(b"ready")
+    ((_own, gateway),) = addresses_of(docker_engine, one.container)
+    ((neighbour, _gateway),) = addresses_of(docker_engine, other.container)
+    targets = {
+        "the gateway": (gateway, host_service.port),
+        "the host": (address_of_the_host(), host_service.port),
+        "the metadata service": (METADATA, 80),
+        "a neighbour": (neighbour, 8000),
+    }
+    for box in (one, sandbox):
+        outcome = box.run("network_reach", targets)
+        assert set(outcome.attempts) == set(targets), outcome
+        assert outcome.got() == []
+    named = {"allow": [{"ip": gateway, "port": host_service.port}, {"ip": neighbour, "port": 8000}]}
+    one.host.apply_network(one.instance, to_nft(read_network_policy(named)), None)
+    # the neighbour's own rules let nothing in
+    assert [line.partition(":")[0] for line in one.run("network_reach", targets).got()] == ["the gateway"]
+
+
+def test_on_a_bridge_without_rules_all_of_them_answer(
+    docker_engine: str, image: str, site: str, host_service: Listener, boxes: ExitStack
+) -> None:
+    network = f"{site}-metadata"
+    made = docker(docker_engine, "network", "create", "--subnet", "169.254.169.0/24", network)
+    assert made.returncode == 0, made.stderr
+    boxes.callback(docker, docker_engine, "network", "rm", network)
+    with (
+        weak_box(
+            docker_engine, image, registry.BRIDGE, site, f"--network={network}", f"--ip={METADATA}"
+        ) as there,
+        weak_box(docker_engine, image, registry.BRIDGE, site, f"--network={network}") as box,
+    ):
+        docker(docker_engine, "exec", "-d", there.name, "python3", "-c", LISTEN)
+        ((_own, gateway),) = addresses_of(docker_engine, box.name)
+        targets = {
+            "the gateway": (gateway, host_service.port),
+            "the host": (address_of_the_host(), host_service.port),
+            "the metadata service": (METADATA, 8000),  # a neighbour too
+        }
+        outcome = box.run("network_reach", targets)
+    assert outcome.not_got() == []
+    assert set(outcome.attempts) == set(targets)
+
+
+def test_a_sandbox_leaves_its_neighbours_their_share_of_the_users_limits(
+    new_sandbox: Callable[..., Any], sandbox: Any
+) -> None:
+    greedy = new_sandbox().launch("starve_user_limits")
+    assert greedy.wait_for(b"ready")
+    outcome = sandbox.run("user_limits_left")
+    greedy.cancel()
+    assert outcome.attempts
+    assert outcome.got() == []
+
+
+def test_two_containers_of_one_user_share_the_users_limits(
+    docker_engine: str, image: str, site: str, weak: Callable[[str], Any]
+) -> None:
+    with weak_box(docker_engine, image, registry.LIMITS, site) as greedy:
+        begun = threading.Thread(target=greedy.run, args=("starve_user_limits",))
+        begun.start()
+        time.sleep(1.5)
+        outcome: Outcome = weak(registry.LIMITS).run("user_limits_left")
+        docker(docker_engine, "kill", greedy.name)
+        begun.join()
+    assert outcome.not_got(BY_NAME["user_limits_left"].elsewhere) == []
