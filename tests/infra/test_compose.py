@@ -107,6 +107,17 @@ def test_the_proxy_sends_streams_and_pages_to_the_ports_they_listen_on():
     assert "path /events/* /ws/*" in caddyfile
 
 
+def test_the_proxy_gives_the_ports_of_sandboxes_to_the_streams_and_to_nothing_else():
+    caddyfile = (ROOT / "deploy" / "Caddyfile").read_text()
+    block = caddyfile[caddyfile.index("{$SANDBOX_ADDRESS:") :]
+    assert "reverse_proxy {$STREAMS_UPSTREAM:" in block
+    assert "WEB_UPSTREAM" not in block
+    wildcard = SERVICES["proxy"]["environment"]["SANDBOX_ADDRESS"]
+    assert wildcard == "*." + SERVICES["streams"]["environment"]["SANDBOX_DOMAIN"].replace(
+        "{SANDBOX_DOMAIN-", "{SANDBOX_DOMAIN:-"
+    )
+
+
 def test_the_proxy_understands_its_configuration(caddy):
     checked = subprocess.run(
         [caddy, "validate", "--config", "deploy/Caddyfile", "--adapter", "caddyfile"],
