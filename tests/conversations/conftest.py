@@ -11,6 +11,9 @@ from agi_site.lib.engines.fake import FakeChat, FakeLanguage
 from conversations import services
 from conversations.models import Conversation, Message
 from conversations.querysets import channel_of
+from tests.sandbox.fixtures_sandbox import filled, host, paper, recipe
+
+__all__ = ["filled", "host", "paper", "recipe"]  # sandboxes on an engine of notes
 
 
 @pytest.fixture
