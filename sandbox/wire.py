@@ -62,7 +62,8 @@ def frame(kind: int, channel: int, payload: bytes = b"") -> bytes:
 
 def json_frames(kind: int, channel: int, value: Any) -> bytes:
     """A JSON payload as one frame, or as PARTs and one frame; raises ValueError beyond MAX_JSON."""
-    data = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
+    # In ASCII, so that names that are no UTF-8 (lone surrogates in Python) arrive as they are.
+    data = json.dumps(value, separators=(",", ":")).encode()
     if len(data) <= MAX_PAYLOAD:
         return frame(kind, channel, data)
     if len(data) > MAX_JSON:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agi_site.lib.problems import Invalid
+from agi_site.lib.problems import Conflict, Invalid
 
 from ..models import Sandbox, SandboxFile, SandboxInstance
 from . import inside, mirror
@@ -160,9 +160,19 @@ def extract(*, sandbox: Sandbox, by: Any, chunks: Iterable[bytes], path: str = "
             check_members(Course.into(sandbox), packed, folder=path)
             answer = inside.extract(instance, path, packed.spool.chunks())
             mirror.refresh_soon(sandbox)
-            for refused in answer.get("refused", ()):
-                packed.skip(f"{refused.get('name', '')}: {refused.get('reason', '')}")
+            _note_refused(packed, answer)
             return Extracted(packed.files, packed.directories, packed.size, packed.skipped)
+
+
+def _note_refused(packed: Packed, answer: dict[str, Any]) -> None:
+    """Name what the sandbox itself left out (a link stands in the way, …); raises Conflict if that is all of it."""
+    refused = [
+        f"{shown(each.get('name', ''))}: {each.get('reason', '')}" for each in answer.get("refused", ())
+    ]
+    if refused and not answer.get("count"):
+        raise Conflict(_("Nothing could be unpacked: %(reason)s") % {"reason": refused[0]}, code="refused")
+    for each in refused:
+        packed.skip(each)
 
 
 def _below(path: str, members: Iterator[Member]) -> Iterator[Member]:
