@@ -16,8 +16,8 @@ from unfold.decorators import display
 from agi_site.lib.admin import link_to, tell_problems
 
 from .. import files
-from ..api.sending import send
 from ..models import QuarantineStatus, SandboxQuarantine
+from ..sending import send
 from .common import COLOURS, PartAdmin, for_each
 
 MAY_DECIDE = "sandbox.change_sandboxquarantine"

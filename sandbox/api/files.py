@@ -18,9 +18,9 @@ from agi_site.lib.problems import Invalid
 
 from .. import files
 from ..models import SandboxFile
+from ..sending import send
 from .bodies import LONGEST_PATH, PATH, GzipParser, RawParser, TarParser, ZipParser, asked, body_of, path_of
 from .given import StrictSerializer
-from .sending import send
 
 LONGEST_TEXT = 1 << 20  # of a file that is read or written as JSON
 MOST_ENTRIES = 1000

@@ -14,8 +14,8 @@ from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet
 
 from .. import files
 from ..models import SandboxQuarantine
+from ..sending import send
 from .files import BYTES
-from .sending import send
 
 MAY_DECIDE = "sandbox.change_sandboxquarantine"
 

@@ -12,11 +12,11 @@ from agi_site.lib.api.viewsets import OwnedListReadDestroyViewSet, OwnedReadOnly
 
 from .. import services, snapshots
 from ..models import SandboxSnapshot
+from ..sending import send
 from .bodies import asked
 from .files import BYTES
 from .given import StrictSerializer
 from .rows import SandboxSerializer
-from .sending import send
 
 
 class SandboxSnapshotSerializer(RowSerializer):

@@ -18,7 +18,7 @@ from agi_site.lib.web import add_problem, flash, page
 from .. import files
 from ..forms import FolderForm, MoveForm, TextForm
 from ..models import Sandbox, SandboxFile, SandboxQuarantine
-from .answers import stream
+from ..sending import send
 from .common import form_page, head_of, sandbox_of, sandbox_page
 
 PAGE = 500
@@ -149,8 +149,8 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         if "archive" in request.GET:
             kind = request.GET["archive"] or "tar.gz"
-            return stream(files.archive(sandbox=sandbox, by=request.user, path=path, kind=kind))
-        return stream(files.download(sandbox=sandbox, by=request.user, path=path))
+            return send(files.archive(sandbox=sandbox, by=request.user, path=path, kind=kind))
+        return send(files.download(sandbox=sandbox, by=request.user, path=path))
     except Problem as problem:
         return _back(request, sandbox, posixpath.dirname(path), problem)
 

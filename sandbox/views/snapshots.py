@@ -14,7 +14,7 @@ from agi_site.lib.web import add_problem, page, paged
 from .. import services, snapshots
 from ..forms import CloneForm, SnapshotForm
 from ..models import SandboxSnapshot, SnapshotStatus
-from .answers import stream
+from ..sending import send
 from .common import back, form_page, sandbox_of, sandbox_page
 
 
@@ -94,7 +94,7 @@ def download(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
     """The archive."""
     sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
     try:
-        return stream(snapshots.download_snapshot(snapshot=snapshot, by=request.user))
+        return send(snapshots.download_snapshot(snapshot=snapshot, by=request.user))
     except Problem as problem:
         return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
 

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
 
 from agi_site.lib.problems import Conflict, Unavailable
 from sandbox.files import Content, Download, Entry, Extracted, Listing
@@ -226,3 +228,28 @@ def test_what_stands_in_the_way_is_told_before_the_first_byte(
     answer = api_of(alice).get(at(a_sandbox, "content", path="a"))
     assert (answer.status_code, answer.json()["code"]) == (status, problem.code)
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_under_asgi_too_a_file_is_sent_piece_by_piece(alice: Any, asks: Any, a_sandbox: Sandbox) -> None:
+    taken: list[int] = []
+
+    def chunks() -> Any:
+        for number in range(3):
+            taken.append(number)
+            yield b"%d" % number
+
+    download = Bytes("a", size=3)
+    download.chunks = chunks()
+    asks("files.download", download)
+
+    async def ask() -> None:
+        client = AsyncClient()
+        await client.aforce_login(alice)
+        answer = await client.get(at(a_sandbox, "content", path="a"))
+        pieces = aiter(answer)
+        assert await anext(pieces) == b"0"
+        assert taken == [0]
+        assert [piece async for piece in pieces] == [b"1", b"2"]
+
+    async_to_sync(ask)()
