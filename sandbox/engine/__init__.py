@@ -30,7 +30,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The web process reads specs and never speaks to an engine, so the SDK is loaded only where one is used."""
+    """The web process reads specs and never speaks to an engine, so the SDK is loaded only where one is
+    used.
+    """
     if name == "DockerHost":
         from .host import DockerHost
 

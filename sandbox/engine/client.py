@@ -4,9 +4,10 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import IO, Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import docker
@@ -46,7 +47,7 @@ def status_of(error: BaseException | None) -> int:
     return int(getattr(cause, "status_code", 0) or 0)
 
 
-class _Connection(UnixHTTPConnection):  # type: ignore[misc]
+class _Connection(UnixHTTPConnection):
     """The SDK's, which leaves a socket behind when nobody listens."""
 
     def connect(self) -> None:
@@ -59,18 +60,18 @@ class _Connection(UnixHTTPConnection):  # type: ignore[misc]
             raise
 
 
-class _Pool(UnixHTTPConnectionPool):  # type: ignore[misc]
-    def _new_conn(self) -> _Connection:
-        return _Connection(self.base_url, self.socket_path, self.timeout)
+class _Pool(UnixHTTPConnectionPool):
+    def _new_conn(self) -> Any:
+        return _Connection(self.base_url, self.socket_path, cast("int", self.timeout))
 
 
 class _API(docker.APIClient):
     """The SDK's client, whose connections are closed when they fail."""
 
-    def mount(self, prefix: str, adapter: Any) -> None:
+    def mount(self, prefix: Any, adapter: Any) -> None:
         if isinstance(adapter, UnixHTTPAdapter):
             pool = _Pool(prefix, adapter.socket_path, adapter.timeout, maxsize=adapter.max_pool_size)
-            adapter.get_connection = lambda _url, _proxies=None: pool
+            vars(adapter)["get_connection"] = lambda _url, _proxies=None: pool
         super().mount(prefix, adapter)
 
 
@@ -78,7 +79,7 @@ class Client:
     """One engine's API: `api` is this thread's client of the SDK."""
 
     def __init__(self, url: str) -> None:
-        self.settings: dict[str, Any] = kwargs_from_env(environment=dict(os.environ))
+        self.settings: dict[str, Any] = dict(kwargs_from_env(environment=dict(os.environ)))
         if url:
             self.settings["base_url"] = url
         self._version = ""
@@ -89,9 +90,7 @@ class Client:
         """The SDK's client of this thread and process."""
         if getattr(self._local, "pid", None) != os.getpid():
             with translated():
-                self._local.api = _API(
-                    **self.settings, version=self._version or "auto", timeout=TIMEOUT
-                )
+                self._local.api = _API(**self.settings, version=self._version or "auto", timeout=TIMEOUT)
             self._local.pid = os.getpid()
             self._version = self._local.api.api_version
         found: docker.APIClient = self._local.api
@@ -128,6 +127,11 @@ class Client:
             return None
         return found
 
+    def tag_image(self, name: str, tag: str) -> None:
+        """Give an image a further name."""
+        repository, _colon, version = tag.rpartition(":")
+        self.call("POST", f"/images/{name}/tag", repo=repository, tag=version)
+
     def import_image(self, archive: IO[bytes], tag: str, changes: Sequence[str]) -> None:
         """Make an image of a tar archive."""
         name, _colon, version = tag.rpartition(":")
@@ -140,14 +144,22 @@ class Client:
             self.api.put_archive(container, place, archive)
 
     def remove_container(self, name: str) -> None:
-        """Remove a container whatever it does; one that is gone, or going, is fine."""
-        try:
-            self.call("DELETE", f"/containers/{name}", force="1", v="1")
-        except NoSuchInstance:
-            return
-        except EngineError as error:
-            if status_of(error) != 409:  # another one removes it just now
-                raise
+        """Remove a container whatever it does; one that is gone is fine, and one that is going is waited
+        for.
+        """
+        until = time.monotonic() + TIMEOUT
+        while time.monotonic() < until:
+            try:
+                self.call("DELETE", f"/containers/{name}", force="1", v="1")
+            except NoSuchInstance:
+                return
+            except EngineError as error:
+                if status_of(error) != 409:  # another one removes it just now
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+        raise EngineError(f"The container {name} is being removed without end.")
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume; one that is gone is fine."""

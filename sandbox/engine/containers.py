@@ -14,6 +14,7 @@ from .spec import MEMORY, InstanceSpec
 
 HOME = "/.agi"  # where the runner lies in every container
 WORKSPACE = "/workspace"
+TMP = "/tmp"  # noqa: S108 - the sandbox's own
 USER = 1000
 # The runner needs its own processes and files beside those of the sandbox.
 RUNNER_PIDS = 8
@@ -83,7 +84,7 @@ def live_limits(instance_id: str, limits: Limits, processors: int) -> dict[str, 
 
 
 def cpuset(instance_id: str, wanted: int, processors: int) -> str:
-    """Which processors a container sees: neighbours by turns, so that the instances spread over the machine."""
+    """Which processors a container sees: neighbours, so that instances spread over the machine."""
     if wanted >= processors:
         return f"0-{processors - 1}"
     first = crc32(instance_id.encode()) % processors
@@ -115,7 +116,7 @@ def _network(spec: InstanceSpec, network: str, ports: Sequence[str]) -> dict[str
 def _files(spec: InstanceSpec, parts: Parts) -> dict[str, Any]:
     limits = spec.limits
     tmpfs = {place: _tmpfs(min(limits.tmp_limit, MB * 16), "1777") for place in parts.image_volumes} | {
-        "/tmp": _tmpfs(limits.tmp_limit, "1777")
+        TMP: _tmpfs(limits.tmp_limit, "1777")
     }
     mounts: list[dict[str, Any]] = [
         {"Type": "volume", "Source": parts.runner_volume, "Target": HOME, "ReadOnly": True,

@@ -1,6 +1,7 @@
 """The helper: one container with rights of this site on each host, for what Docker itself cannot do.
 
-It makes disks and network rules (`helper_program.py`). Workers speak with it over its attached stream, which takes
+It makes disks and network rules (`helper_program.py`). Workers speak with it over its attached stream, which
+takes
 some milliseconds, where an exec takes sixty. Where it cannot be had, `why_not` says why in a sentence.
 """
 
@@ -31,9 +32,14 @@ PATIENCE = 60.0
 
 
 def helper_config(
-    image: str, runner_volume: str, disks: str, docker_root: str, roots: Sequence[str], labels: Mapping[str, str]
+    image: str,
+    runner_volume: str,
+    disks: str,
+    docker_root: str,
+    roots: Sequence[str],
+    labels: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The body of Docker's call `POST /containers/create`; `roots` are the folders that policies may mount."""
+    """The body of `POST /containers/create`; `roots` are the folders that policies may mount."""
     seen = [
         {"Type": "bind", "Source": root, "Target": f"/host{root}", "ReadOnly": True,
          "BindOptions": {"Propagation": "rprivate"}}
@@ -54,6 +60,7 @@ def helper_config(
             "CapAdd": RIGHTS,
             "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
             "DeviceCgroupRules": ["b 7:* rwm", "c 10:237 rwm"],  # loop devices, and their control
+            "ReadonlyPaths": [],  # /proc/sys, for what the kernel counts per user
             "PidMode": "host",
             "NetworkMode": "host",
             "Binds": [
@@ -83,7 +90,7 @@ class Helper:
         self._pid = 0
 
     def ask(self, op: str, **request: Any) -> dict[str, Any]:
-        """Have something done; the answer. Raises EngineError with the helper's words, or EngineUnavailable."""
+        """Have something done; the answer. Raises EngineError in the helper's words, or EngineUnavailable."""
         key = uuid.uuid4().hex
         text = json.dumps({"op": op, **request})
         pieces = [text[at : at + LINE] for at in range(0, len(text), LINE)]

@@ -2,10 +2,12 @@
 
 It runs in a privileged container (host's processes, network and devices) with the standard library alone.
 Several workers may be attached at once: each reads all answers and keeps its own. A request is
-`{"id", "part", "parts", "text"}`, cut so that lines do not mix; the text is `{"op", ...}` once joined. The answer is
+`{"id", "part", "parts", "text"}`, cut so that lines do not mix; the text is `{"op", ...}` once joined. The
+answer is
 `{"id", "ok": true, ...}` or `{"id", "ok": false, "fault"}`. Every request may be sent twice.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -15,10 +17,13 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 DISKS = Path("/disks")
 LINKS = Path("/dev/agi")
+LOOP_CONTROL = Path("/dev/loop-control")
 HOST = "/host"  # the machine's files, read-only
 CONTAINERS = Path("/containers")  # what Docker keeps of each container
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -29,15 +34,32 @@ PROGRAMS = {
 }
 LOOP_SET_FD, LOOP_CLR_FD, LOOP_CTL_GET_FREE = 0x4C00, 0x4C01, 0x4C82
 KEPT = 256
+# The kernel counts these per user, and all sandboxes share one: without room, one that takes all it can
+# leaves no watcher and only tiny pipes to the others. What each takes is charged to its own memory.
+ROOM = {
+    "fs/inotify/max_user_instances": 1 << 24,
+    "fs/inotify/max_user_watches": 1 << 24,
+    "fs/pipe-user-pages-soft": 0,  # no limit
+}
+FAMILY = {"inet": "ip", "inet6": "ip6"}
 OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
 loops = threading.Lock()
+
+
+type Answer = dict[str, Any]
 
 
 class Fault(Exception):
     """What could not be done, in words."""
 
 
-def run(*argv, given=None, timeout=60, pass_fds=(), fine=(0,)):
+def run(
+    *argv: str,
+    given: str | None = None,
+    timeout: float = 60,
+    pass_fds: Sequence[int] = (),
+    fine: Sequence[int] = (0,),
+) -> str:
     """Run a program; its output. Raises Fault with what it said when its exit code is not among `fine`."""
     try:
         done = subprocess.run(
@@ -50,8 +72,8 @@ def run(*argv, given=None, timeout=60, pass_fds=(), fine=(0,)):
     return done.stdout
 
 
-# --- Disks: one file each, with ext4, on a loop device; the link /dev/agi/<name> says which ------------------------
-def disk_make(name, size):
+# --- Disks: one file each, with ext4, on a loop device; the link /dev/agi/<name> says which -----------
+def disk_make(name: str, size: int) -> Answer:
     """Make a disk of `size` bytes unless it stands, and put it on a loop device."""
     image = disk(name)
     if not image.exists():
@@ -68,7 +90,7 @@ def disk_make(name, size):
     return disk_attach(name)
 
 
-def disk_attach(name):
+def disk_attach(name: str) -> Answer:
     """Put a disk that stands on a loop device again, as after the machine's start."""
     image, link = disk(name), LINKS / name
     if not image.exists():
@@ -80,13 +102,13 @@ def disk_attach(name):
                 run("e2fsck", "-p", str(image), timeout=600, fine=(0, 1, 2))
             device = new_loop(image)
         LINKS.mkdir(exist_ok=True)
-        if not link.is_symlink() or os.readlink(link) != device:
+        if not link.is_symlink() or str(link.readlink()) != device:
             link.unlink(missing_ok=True)
             link.symlink_to(device)
     return {"device": str(link)}
 
 
-def disk_detach(name):
+def disk_detach(name: str) -> Answer:
     """Take a disk that nobody uses off its loop device; it stays."""
     with loops:
         if (device := loop_of(disk(name))) is not None:
@@ -95,7 +117,7 @@ def disk_detach(name):
     return {}
 
 
-def disk_drop(name):
+def disk_drop(name: str) -> Answer:
     """Remove a disk for good."""
     image, link = disk(name), LINKS / name
     with loops:
@@ -107,8 +129,8 @@ def disk_drop(name):
     return {}
 
 
-def disk_unmount(name):
-    """Unmount a disk that the engine lost count of (it does when it is restarted under running containers)."""
+def disk_unmount(name: str) -> Answer:
+    """Unmount a disk that the engine lost count of, as it does when restarted under running containers."""
     ending = f"/volumes/{name}/_data"
     for comm in Path("/proc").glob("[0-9]*/comm"):
         try:
@@ -123,25 +145,25 @@ def disk_unmount(name):
     return {}
 
 
-def disk_list():
+def disk_list() -> Answer:
     """The names of the disks, and how many bytes they take."""
     return {"disks": {path.stem: path.stat().st_blocks * 512 for path in DISKS.glob("*.img")}}
 
 
-def disk(name):
+def disk(name: str) -> Path:
     if not NAME.fullmatch(name):
         raise Fault("this is not a disk's name")
     return DISKS / f"{name}.img"
 
 
-def was_used(image):
+def was_used(image: Path) -> bool:
     """Whether the file system was mounted since it was made (ext4's count of mounts)."""
     with image.open("rb") as file:
         file.seek(1024 + 52)
         return int.from_bytes(file.read(2), "little") > 0
 
 
-def loop_of(image):
+def loop_of(image: Path) -> str | None:
     """The loop device that has a file, or None."""
     status = image.stat() if image.exists() else None
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
@@ -149,7 +171,7 @@ def loop_of(image):
             backing = path.read_text().strip()
         except OSError:
             continue
-        # the kernel names the file as some mount of the volume sees it: the name is ours alone, the inode proves it
+        # the kernel names the file as some mount sees it: the name is ours alone, and the inode proves it
         if status is not None and backing.endswith("/" + image.name):
             device = f"/dev/{path.parent.parent.name}"
             if loop_inode(device) in (None, status.st_ino):
@@ -157,26 +179,26 @@ def loop_of(image):
     return None
 
 
-def loop_inode(device):
+def loop_inode(device: str) -> int | None:
     """The inode of a loop device's file (LOOP_GET_STATUS64: lo_device, lo_inode, ...)."""
     found = bytearray(232)
     try:
-        with open(device, "rb") as file:
+        with Path(device).open("rb") as file:
             fcntl.ioctl(file, 0x4C05, found)
     except OSError:
         return None
     return int.from_bytes(found[8:16], sys.byteorder)
 
 
-def new_loop(image):
+def new_loop(image: Path) -> str:
     """Put a file on a free loop device; others on this machine may take the same one first."""
     for _attempt in range(20):
-        with open("/dev/loop-control", "rb") as control:
+        with LOOP_CONTROL.open("rb") as control:
             number = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
         device = f"/dev/loop{number}"
-        if not os.path.exists(device):
+        if not Path(device).exists():
             os.mknod(device, 0o600 | 0o060000, os.makedev(7, number))
-        with image.open("r+b") as file, open(device, "r+b") as loop:
+        with image.open("r+b") as file, Path(device).open("r+b") as loop:
             try:
                 fcntl.ioctl(loop, LOOP_SET_FD, file.fileno())
             except OSError as error:
@@ -187,8 +209,8 @@ def new_loop(image):
     raise Fault("no loop device is free")
 
 
-def drop_loop(device):
-    with open(device, "rb") as loop:
+def drop_loop(device: str) -> None:
+    with Path(device).open("rb") as loop:
         try:
             fcntl.ioctl(loop, LOOP_CLR_FD)
         except OSError as error:
@@ -196,8 +218,15 @@ def drop_loop(device):
                 raise
 
 
-# --- Network: rules and rates in a container's own network namespace ------------------------------------------------
-def network(pid, container, script, rate, ports, device="eth0"):
+# --- Network: rules and rates in a container's own network namespace ----------------------------------
+def network(
+    pid: int,
+    container: str,
+    script: str,
+    rate: int | None,
+    ports: Sequence[tuple[int, str]],
+    device: str = "eth0",
+) -> Answer:
     """Replace the rules of a container's network; `rate` in bytes per second, each way, or None."""
     namespace = own_namespace(pid, container)
     try:
@@ -209,41 +238,42 @@ def network(pid, container, script, rate, ports, device="eth0"):
     return {}
 
 
-def own_namespace(pid, container):
+def own_namespace(pid: int, container: str) -> int:
     """The container's network namespace, open; never the host's, even when the process is another by now."""
     namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     groups = Path(f"/proc/{pid}/cgroup").read_text()
-    if container not in groups or os.fstat(namespace).st_ino == os.stat("/proc/self/ns/net").st_ino:
+    if container not in groups or os.fstat(namespace).st_ino == Path("/proc/self/ns/net").stat().st_ino:
         os.close(namespace)
         raise Fault("the container has ended, or has no network of its own")
     return namespace
 
 
-def without_host(script):
+def without_host(script: str) -> str:
     """Where all of the internet is open, this machine's own addresses are not."""
     if OPEN_TO_ALL not in script:
         return script
     found = json.loads(run("ip", "-j", "address"))
     lines = [
-        f"    {'ip6' if entry['family'] == 'inet6' else 'ip'} daddr {entry['local']} reject with icmpx admin-prohibited\n"
+        f"    {FAMILY[entry['family']]} daddr {entry['local']} reject with icmpx admin-prohibited\n"
         for link in found
         for entry in link.get("addr_info", ())
-        if entry.get("local")
+        if entry.get("local") and entry.get("family") in FAMILY
     ]
     return script.replace(OPEN_TO_ALL, "".join(lines) + OPEN_TO_ALL)
 
 
-def with_ports(script, ports):
+def with_ports(script: str, ports: Sequence[tuple[int, str]]) -> str:
     """Let answers of published ports out, and those who ask in."""
     for port, protocol in ports:
         script += (
             f"insert rule inet agi input {protocol} dport {int(port)} accept\n"
-            f"insert rule inet agi output ct state established ct direction reply {protocol} sport {int(port)} accept\n"
+            "insert rule inet agi output ct state established ct direction reply "
+            f"{protocol} sport {int(port)} accept\n"
         )
     return script
 
 
-def shape(enter, namespace, device, rate):
+def shape(enter: Sequence[str], namespace: int, device: str, rate: int | None) -> None:
     """What leaves is held back inside, what comes in at the host's end of the cable."""
     links = json.loads(run(*enter, "ip", "-j", "link", "show", device, pass_fds=(namespace,)))
     peer = links[0].get("link_index")
@@ -259,12 +289,12 @@ def shape(enter, namespace, device, rate):
             run(*prefix, "tc", "qdisc", "del", "dev", name, "root", pass_fds=fds)
 
 
-def bucket(rate):
+def bucket(rate: int) -> tuple[str, ...]:
     burst = max(rate // 20, 32_768)
     return ("tbf", "rate", f"{rate * 8}bit", "burst", str(burst), "latency", "200ms")
 
 
-def names(container, lines):
+def names(container: str, lines: Sequence[str]) -> Answer:
     """Write the pinned names into a container's hosts file, below those Docker wrote."""
     if not re.fullmatch(r"[0-9a-f]{64}", container):
         raise Fault("this is not a container")
@@ -276,11 +306,11 @@ def names(container, lines):
     return {}
 
 
-# --- Questions -----------------------------------------------------------------------------------------------------
+# --- Questions ----------------------------------------------------------------------------------------
 REAL_PATH = "import os, sys; os.chroot(sys.argv[1]); print(os.path.realpath(sys.argv[2]), end='')"
 
 
-def real_path(path):
+def real_path(path: str) -> Answer:
     """Where a folder of the machine really lies, links followed."""
     mine = Path("/proc/self/cmdline").read_text().split("\0")  # with the loader in front of the interpreter
     argv = [*mine[: mine.index("-I")], "-I", "-S", "-c", REAL_PATH, HOST, path]
@@ -288,21 +318,31 @@ def real_path(path):
     return {"path": done.stdout}
 
 
-def about():
+def make_room() -> None:
+    """Raise what the kernel counts per user, where it is less."""
+    for name, wanted in ROOM.items():
+        place = Path("/proc/sys", name)
+        with contextlib.suppress(OSError, ValueError):
+            found = int(place.read_text())
+            if found < wanted or (found and not wanted):
+                place.write_text(str(wanted))
+
+
+def about() -> Answer:
     """What the helper can do here, and which programs are missing."""
     missing = sorted({name for group in PROGRAMS.values() for name in group if not shutil.which(name)})
     can = {what: not set(group) & set(missing) for what, group in PROGRAMS.items()}
-    can["disk"] = can["disk"] and os.path.exists("/dev/loop-control")
+    can["disk"] = can["disk"] and LOOP_CONTROL.exists()
     status = os.statvfs(DISKS)
     return {
         "can": can,
         "missing": missing,
-        "loop": os.path.exists("/dev/loop-control"),
+        "loop": LOOP_CONTROL.exists(),
         "disk_free": status.f_bavail * status.f_frsize,
     }
 
 
-OPS = {
+OPS: dict[str, Callable[..., Answer]] = {
     "about": about,
     "disk_attach": disk_attach,
     "disk_detach": disk_detach,
@@ -316,16 +356,16 @@ OPS = {
 }
 
 
-# --- Lines ---------------------------------------------------------------------------------------------------------
+# --- Lines --------------------------------------------------------------------------------------------
 class Desk:
     """Takes requests, does each once, and answers as often as it is asked."""
 
-    def __init__(self, out):
+    def __init__(self, out: IO[bytes]) -> None:
         self.out, self.lock = out, threading.Lock()
-        self.parts = OrderedDict()
-        self.answers = OrderedDict()
+        self.parts: OrderedDict[str, dict[int, str]] = OrderedDict()
+        self.answers: OrderedDict[str, Answer | None] = OrderedDict()
 
-    def take(self, line):
+    def take(self, line: bytes) -> None:
         try:
             part = json.loads(line)
             key, number, total = part["id"], part["part"], part["parts"]
@@ -333,8 +373,8 @@ class Desk:
             return
         with self.lock:
             if key in self.answers:
-                if self.answers[key] is not None:
-                    self.say(self.answers[key])
+                if (known := self.answers[key]) is not None:
+                    self.say(known)
                 return
             found = self.parts.setdefault(key, {})
             found[number] = part["text"]
@@ -349,7 +389,7 @@ class Desk:
         text = "".join(found[number] for number in range(total))
         threading.Thread(target=self.do, args=(key, text), daemon=True).start()
 
-    def do(self, key, text):
+    def do(self, key: str, text: str) -> None:
         try:
             request = json.loads(text)
             answer = {"ok": True, **OPS[request.pop("op")](**request)}
@@ -358,16 +398,17 @@ class Desk:
         except Exception as error:
             answer = {"ok": False, "fault": f"{type(error).__name__}: {error}"}
         with self.lock:
-            self.answers[key] = {"id": key, **answer}
-            self.say(self.answers[key])
+            self.answers[key] = answer = {"id": key, **answer}
+            self.say(answer)
 
-    def say(self, answer):
+    def say(self, answer: Answer) -> None:
         self.out.write(b"\n" + json.dumps(answer).encode() + b"\n")
         self.out.flush()
 
 
-def main():
+def main() -> None:
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    make_room()
     desk = Desk(sys.stdout.buffer)
     for line in sys.stdin.buffer:
         desk.take(line)

@@ -7,7 +7,9 @@ from django.utils.translation import gettext as _
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """`level`: 1 shares the host's kernel, 2 a kernel of its own in user space, 3 a virtual machine, 0 unknown."""
+    """`level`: 1 shares the host's kernel, 2 a kernel of its own in user space, 3 a virtual machine, 0
+    unknown.
+    """
 
     runtime: str
     level: int
@@ -27,8 +29,6 @@ def isolation_of(runtime: str) -> Isolation:
         return Isolation(
             runtime,
             1,
-            _(
-                "Shares the host's kernel, behind filtered system calls, without capabilities and with limits."
-            ),
+            _("Shares the host's kernel, with filtered system calls, without capabilities, with limits."),
         )
     return Isolation(runtime, 0, _("Nothing is known about this runtime."))

@@ -1,6 +1,7 @@
 """The volume that every container sees as /.agi: a Python of this machine with the runner, read-only.
 
-So the runner works in any image, whatever that brings along. The volume is named by its content's hash: after an
+So the runner works in any image, whatever that brings along. The volume is named by its content's hash:
+after an
 update new containers get the new one, and those that run keep theirs.
 """
 

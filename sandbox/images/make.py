@@ -4,9 +4,8 @@ Each image is tagged twice: by the hash of its content, and `latest`; nothing is
 """
 
 import tempfile
-from collections.abc import Callable, Iterable
-
-from sandbox.engine import DockerHost
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, Any, Protocol
 
 from .recipes import RECIPES
 
@@ -20,33 +19,41 @@ CHANGES = (
 )
 
 
+class Store(Protocol):
+    """Where images are kept: an engine, or its client."""
+
+    def image(self, name: str) -> dict[str, Any] | None: ...
+    def tag_image(self, name: str, tag: str) -> None: ...
+    def import_image(self, archive: IO[bytes], tag: str, changes: Sequence[str]) -> None: ...
+
+
 def make_images(
-    host: DockerHost, names: Iterable[str] = RECIPES, *, on_log: Callable[[str], None] = lambda _line: None
+    store: Store, names: Iterable[str] = RECIPES, *, on_log: Callable[[str], None] = lambda _line: None
 ) -> dict[str, str]:
-    """Make the named images on `host`; {name: tag}. Those whose programs are not on this machine are left out."""
+    """Make the named images; {name: tag}. Those whose programs are not on this machine are left out."""
     made = {}
     for name in names:
         try:
-            made[name] = make_image(host, name, on_log=on_log)
+            made[name] = make_image(store, name, on_log=on_log)
         except FileNotFoundError as absent:
             on_log(f"{name}: not on this machine: {absent}")
     return made
 
 
-def make_image(host: DockerHost, name: str, *, on_log: Callable[[str], None] = lambda _line: None) -> str:
-    """Make one image; its tag, `name:hash`. Raises FileNotFoundError when its programs are not on this machine."""
+def make_image(store: Store, name: str, *, on_log: Callable[[str], None] = lambda _line: None) -> str:
+    """Make one image; its tag, `name:hash`. Raises FileNotFoundError when its programs are not here."""
     tree = RECIPES[name]()
     tree.close()
     tag = f"{name}:{tree.digest()[:12]}"
-    if host.has_image(tag):
-        host.tag_image(tag, f"{name}:latest")
+    if store.image(tag) is not None:
+        store.tag_image(tag, f"{name}:latest")
         on_log(f"{tag} stands")
         return tag
     with tempfile.TemporaryFile() as archive:
         tree.write(archive)
         size = archive.tell()
         archive.seek(0)
-        host.import_image(archive, tag, CHANGES)
-    host.tag_image(tag, f"{name}:latest")
+        store.import_image(archive, tag, CHANGES)
+    store.tag_image(tag, f"{name}:latest")
     on_log(f"{tag} made, {size >> 20} MiB")
     return tag

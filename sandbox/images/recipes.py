@@ -1,4 +1,4 @@
-"""What is in each image: a small Debian-like system with one ordinary person, uid 1000, at home in /workspace."""
+"""What is in each image: a small system like Debian's, with one person, uid 1000, at home in /workspace."""
 
 import importlib.util
 from collections.abc import Callable
@@ -7,9 +7,19 @@ from pathlib import Path
 from .tree import MERGED, Tree
 
 USER = 1000
-SHELL = ["bash", "sh", "cat", "ls", "cp", "mv", "rm", "mkdir", "rmdir", "ln", "chmod", "touch", "head", "tail", "wc", "sort", "uniq", "cut", "tr", "tee", "seq", "sleep", "date", "env", "echo", "printf", "true", "false", "test", "expr", "basename", "dirname", "readlink", "realpath", "stat", "du", "df", "find", "xargs", "grep", "sed", "tar", "gzip", "gunzip", "md5sum", "sha256sum", "od", "id", "whoami", "uname", "nproc", "ps", "kill", "timeout", "mktemp", "dd", "truncate", "sync", "diff", "yes", "base64", "comm", "paste", "tac", "nl", "fold", "split", "shuf", "stty", "tty", "which"]
-EXTRA = ["awk", "mawk", "less", "vi", "nano", "git", "curl", "zstd", "xz", "unzip", "zip", "jq", "file", "patch", "free", "top"]
-HELPER = ["bash", "sh", "cat", "ls", "rm", "mkdir", "stat", "truncate", "cp", "sync", "nsenter", "realpath", "mke2fs", "e2fsck", "debugfs", "losetup", "ip", "tc", "nft"]
+SHELL = """
+    bash sh cat ls cp mv rm mkdir rmdir ln chmod touch head tail wc sort uniq cut tr tee seq sleep date
+    env echo printf true false test expr basename dirname readlink realpath stat du df find xargs grep
+    sed tar gzip gunzip md5sum sha256sum od id whoami uname nproc ps kill timeout mktemp dd truncate
+    sync diff yes base64 comm paste tac nl fold split shuf stty tty which
+""".split()  # noqa: SIM905
+EXTRA = """
+    awk mawk less vi nano git curl zstd xz unzip zip jq file patch free top
+""".split()  # noqa: SIM905
+HELPER = """
+    bash sh cat ls rm mkdir stat truncate cp sync nsenter realpath mke2fs e2fsck debugfs losetup ip tc
+    nft
+""".split()  # noqa: SIM905
 PASSWD = f"root:x:0:0:root:/root:/bin/bash\nsandbox:x:{USER}:{USER}:sandbox:/workspace:/bin/bash\n"
 GROUP = f"root:x:0:\ntty:x:5:\nsandbox:x:{USER}:\n"
 # What is shared by programs of every kind, where this machine has it.
@@ -91,7 +101,9 @@ def node() -> Tree:
 
 
 def helper() -> Tree:
-    """What the engine's helper works with: file systems, network rules. See `DockerHost.info` on what is absent."""
+    """What the engine's helper works with: file systems, network rules. See `DockerHost.info` on what is
+    absent.
+    """
     tree = _base()
     tree.program(*HELPER, required=False)
     return tree

@@ -16,7 +16,10 @@ from typing import IO
 
 # Parts of the standard library that nobody runs here, and those that need a desktop.
 UNUSED = frozenset(
-    ["__pycache__", "config-3", "ensurepip", "idlelib", "lib2to3", "site-packages", "dist-packages", "test", "tests", "tkinter", "turtledemo", "turtle.py", "pydoc_data"]
+    """
+    __pycache__ config-3 ensurepip idlelib lib2to3 site-packages dist-packages test tests tkinter
+    turtledemo turtle.py pydoc_data
+    """.split()  # noqa: SIM905
 )
 FOUND_LIBRARY = re.compile(r"(?:(\S+) => )?(/\S+) \(0x")
 MERGED = ("bin", "sbin", "lib", "lib64")
@@ -78,7 +81,9 @@ class Tree:
         return absent
 
     def folder_of(self, place: str, source: Path, *, without: Iterable[str] = ()) -> None:
-        """A folder of this machine with all that is in it, but for some names; links that leave it are followed."""
+        """A folder of this machine with all that is in it, but for some names; links that leave it are
+        followed.
+        """
         left_out = frozenset(without)
         for path in sorted(source.iterdir()):
             if path.name in left_out or path.name.startswith("config-3"):
@@ -93,16 +98,17 @@ class Tree:
 
     def python(self, prefix: str) -> None:
         """This process's own Python, without its tests, as `<prefix>/bin/python3`."""
+        prefix = f"{prefix.strip('/')}/".lstrip("/")
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-        self.file(f"{prefix}/bin/{version}", executable)
-        self.link(f"{prefix}/bin/python3", version)
-        self.link(f"{prefix}/bin/python", version)
+        self.file(f"{prefix}bin/{version}", executable)
+        self.link(f"{prefix}bin/python3", version)
+        self.link(f"{prefix}bin/python", version)
         stdlib = Path(sysconfig.get_path("stdlib"))
-        self.folder_of(f"{prefix}/lib/{version}", stdlib, without=UNUSED)
+        self.folder_of(f"{prefix}lib/{version}", stdlib, without=UNUSED)
         for place in [name for name in self.entries if "/_tkinter." in name or "/_test" in name]:
             self._forget(place)
-        self._byte_code(f"{prefix}/lib/{version}", stdlib)
+        self._byte_code(f"{prefix}lib/{version}", stdlib)
 
     def _byte_code(self, place: str, stdlib: Path) -> None:
         """What this machine has compiled already; it holds as long as the source keeps its time."""

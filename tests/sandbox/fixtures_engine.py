@@ -1,4 +1,6 @@
-"""A real engine for tests: images made once on a machine, a site of this test process's own, all of it removed."""
+"""A real engine for tests: images made once on a machine, a site of this test process's own, all of it
+removed.
+"""
 
 import fcntl
 import os
@@ -46,7 +48,9 @@ def engine_site() -> str:
 
 @pytest.fixture(scope="session")
 def make_sandbox_image(docker_engine: str) -> Callable[..., dict[str, str]]:
-    """`make_sandbox_image("agi-sandbox-node")` makes further images of this machine's files; one process at a time."""
+    """`make_sandbox_image("agi-sandbox-node")` makes further images of this machine's files; one process at
+    a time.
+    """
 
     def make(*names: str) -> dict[str, str]:
         from sandbox.images.make import make_images
@@ -82,7 +86,11 @@ def new_instance(docker_host: DockerHost) -> Iterator[Callable[..., str]]:
     made: list[str] = []
 
     def make(
-        *, host: DockerHost | None = None, start: bool = True, network: dict[str, Any] | None = None, **spec: Any
+        *,
+        host: DockerHost | None = None,
+        start: bool = True,
+        network: dict[str, Any] | None = None,
+        **spec: Any,
     ) -> str:
         host = host or docker_host
         instance_id = str(uuid.uuid4())
@@ -101,7 +109,9 @@ def new_instance(docker_host: DockerHost) -> Iterator[Callable[..., str]]:
 def run_inside(docker_host: DockerHost) -> Callable[..., tuple[int, str]]:
     """`run_inside(instance_id, "nproc")` runs a shell's line as the sandbox's person; (exit code, output)."""
 
-    def run(instance_id: str, line: str, *, host: DockerHost | None = None, user: str = "1000") -> tuple[int, str]:
+    def run(
+        instance_id: str, line: str, *, host: DockerHost | None = None, user: str = "1000"
+    ) -> tuple[int, str]:
         return execute(host or docker_host, instance_id, line, user=user)
 
     return run
@@ -131,7 +141,16 @@ class PrivateEngine:
         with (self.place / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *("dockerd", "--host", self.url, "--data-root", str(self.place / "data")),
+                    # in a network of its own: an engine takes the bridge and the firewall for its property
+                    *(
+                        "unshare",
+                        "--net",
+                        "dockerd",
+                        "--host",
+                        self.url,
+                        "--data-root",
+                        str(self.place / "data"),
+                    ),
                     *("--exec-root", str(self.place / "run"), "--pidfile", str(self.place / "pid")),
                     *("--bridge=none", "--iptables=false", "--ip6tables=false", "--live-restore"),
                 ],
@@ -179,7 +198,6 @@ class PrivateEngine:
         for mount in reversed([mount for mount in mounts if mount.startswith(f"{self.place}/")]):
             subprocess.run(["umount", "-l", mount], check=False)
         shutil.rmtree(self.place, ignore_errors=True)
-
 
     def _end_what_runs(self) -> None:
         """Containers that a failed test left: their shims name this engine's folder."""

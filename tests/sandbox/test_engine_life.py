@@ -1,4 +1,6 @@
-"""The life of a container on a real engine: made, started, attached to, stopped, removed; and what is locked."""
+"""The life of a container on a real engine: made, started, attached to, stopped, removed; and what is
+locked.
+"""
 
 import json
 import socket
@@ -10,7 +12,14 @@ from typing import Any
 import pytest
 
 from agi_site.lib.problems import Invalid
-from sandbox.engine import DockerHost, EngineUnavailable, ImageMissing, InstanceSpec, NoSuchInstance, isolation_of
+from sandbox.engine import (
+    DockerHost,
+    EngineUnavailable,
+    ImageMissing,
+    InstanceSpec,
+    NoSuchInstance,
+    isolation_of,
+)
 from sandbox.policy.limits import Limits
 
 from .fixtures_engine import PYTHON, SHELL
@@ -52,7 +61,9 @@ def test_every_verb_may_be_repeated(docker_host: DockerHost, new_instance: Insta
     assert docker_host.find(instance_id) is None
 
 
-def test_a_container_that_is_not_there_is_told_apart_from_an_engine_that_is_not(docker_host: DockerHost) -> None:
+def test_a_container_that_is_not_there_is_told_apart_from_an_engine_that_is_not(
+    docker_host: DockerHost,
+) -> None:
     with pytest.raises(NoSuchInstance):
         docker_host.start(str(uuid.uuid4()))
     with pytest.raises(NoSuchInstance):
@@ -90,7 +101,9 @@ def test_all_that_may_be_locked_is_locked(docker_host: DockerHost, new_instance:
     assert json.loads(seccomp.removeprefix("seccomp="))["defaultAction"] == "SCMP_ACT_ERRNO"
 
 
-def test_commands_have_no_rights_and_write_only_where_they_may(new_instance: Instance, run_inside: Inside) -> None:
+def test_commands_have_no_rights_and_write_only_where_they_may(
+    new_instance: Instance, run_inside: Inside
+) -> None:
     instance_id = new_instance()
     assert run_inside(instance_id, "id -u")[1] == "1000"
     status = run_inside(instance_id, "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status")[1]
@@ -197,7 +210,9 @@ def test_folders_of_the_host_are_seen_read_only_and_only_below_the_roots(
     with pytest.raises(Invalid):
         new_instance(mount_policy={"mounts": [{"source": "/etc", "target": "/books"}]})
     with pytest.raises(Exception, match="leads out"):
-        new_instance(mount_policy={"mounts": [{"source": str(tmp_path / "open" / "out"), "target": "/books"}]})
+        new_instance(
+            mount_policy={"mounts": [{"source": str(tmp_path / "open" / "out"), "target": "/books"}]}
+        )
 
 
 def test_the_engine_says_what_it_can(docker_host: DockerHost) -> None:
@@ -230,11 +245,15 @@ def test_an_image_is_built_with_its_log(docker_host: DockerHost) -> None:
     tag = f"agi-{docker_host.site}-built:1"
     log: list[str] = []
     try:
-        built = docker_host.build_image(f'FROM {PYTHON}\nLABEL a="b"\nRUN echo built in here\n', tag, log.append)
+        built = docker_host.build_image(
+            f'FROM {PYTHON}\nLABEL a="b"\nRUN echo built in here\n', tag, log.append
+        )
         assert built.image_id.startswith("sha256:")
         assert docker_host.images()[tag] == built.image_id
         assert "built in here" in log
-        failed = docker_host.build_image(f"FROM {SHELL}\nRUN exit 3\n", f"agi-{docker_host.site}-no:1", log.append)
+        failed = docker_host.build_image(
+            f"FROM {SHELL}\nRUN exit 3\n", f"agi-{docker_host.site}-no:1", log.append
+        )
         assert not failed.image_id
         assert "3" in failed.fault
     finally:
@@ -242,7 +261,9 @@ def test_an_image_is_built_with_its_log(docker_host: DockerHost) -> None:
 
 
 def test_a_spec_survives_its_column_and_its_profile_knows_what_is_fixed() -> None:
-    spec = InstanceSpec(SHELL, Limits(pids_limit=99), {"default": "allow"}, published=((8000, "tcp"),), labels={"a": "b"})
+    spec = InstanceSpec(
+        SHELL, Limits(pids_limit=99), {"default": "allow"}, published=((8000, "tcp"),), labels={"a": "b"}
+    )
     again = InstanceSpec.from_json(json.loads(json.dumps(spec.as_json())))
     assert again == spec
     assert again.profile == spec.profile

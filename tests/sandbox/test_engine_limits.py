@@ -19,11 +19,12 @@ FULL = "No space left on device"
 
 def fill(place: str, megabytes: int) -> str:
     """A line that writes so much, says what stopped it, and how many whole megabytes lie there."""
-    return f"dd if=/dev/zero of={place}/big bs=1M count={megabytes} 2>&1 | grep -o '{FULL}'; stat -c %s {place}/big"
+    write = f"dd if=/dev/zero of={place}/big bs=1M count={megabytes} 2>&1"
+    return f"{write} | grep -o '{FULL}'; stat -c %s {place}/big"
 
 
 def mebibytes(output: str) -> float:
-    return int(output.split()[-1]) / MB
+    return int(output.rsplit(maxsplit=1)[-1]) / MB
 
 
 @pytest.mark.parametrize("workspace", ["disk", "memory"])
@@ -43,7 +44,7 @@ def test_a_full_workspace_says_so_at_its_limit(
 @pytest.mark.parametrize("workspace", ["disk", "memory"])
 def test_small_files_have_an_end_too(new_instance: Instance, run_inside: Inside, workspace: str) -> None:
     instance_id = new_instance(workspace=workspace, limits=Limits(disk_limit=16 * MB))
-    line = "i=0; while [ $i -lt 200 ]; do touch $(seq -f f$i-%g 50) 2>/dev/null || break; i=$((i+1)); done; ls | wc -l"
+    line = "for i in $(seq 200); do touch $(seq -f f$i-%g 50) 2>/dev/null || break; done; ls | wc -l"
     count = int(run_inside(instance_id, line)[1])
     assert 500 < count < 6000
 
@@ -86,7 +87,9 @@ def test_too_much_memory_ends_the_one_who_takes_it(
 
 def test_there_is_no_swap(docker_host: DockerHost, new_instance: Instance) -> None:
     instance_id = new_instance(start=False)
-    limits = docker_host.client.call("GET", f"/containers/agi-{docker_host.site}-{instance_id}/json")["HostConfig"]
+    limits = docker_host.client.call("GET", f"/containers/agi-{docker_host.site}-{instance_id}/json")[
+        "HostConfig"
+    ]
     assert limits["MemorySwap"] == limits["Memory"]
 
 
@@ -109,7 +112,11 @@ def test_limits_change_while_the_container_runs(
     instance_id = new_instance(limits=Limits(cpu_limit=100, memory_limit=256 * MB))
     docker_host.update_limits(instance_id, Limits(cpu_limit=200, memory_limit=512 * MB, pids_limit=50))
     assert run_inside(instance_id, "nproc")[1] == "2"
-    config = docker_host.client.call("GET", f"/containers/agi-{docker_host.site}-{instance_id}/json")["HostConfig"]
+    config = docker_host.client.call("GET", f"/containers/agi-{docker_host.site}-{instance_id}/json")[
+        "HostConfig"
+    ]
     assert (config["Memory"], config["MemorySwap"], config["PidsLimit"]) == (512 * MB, 512 * MB, 58)
-    docker_host.update_limits(instance_id, Limits(cpu_limit=50, memory_limit=128 * MB, tmp_limit=MB, shm_limit=MB))
+    docker_host.update_limits(
+        instance_id, Limits(cpu_limit=50, memory_limit=128 * MB, tmp_limit=MB, shm_limit=MB)
+    )
     assert run_inside(instance_id, "nproc")[1] == "1"

@@ -1,4 +1,4 @@
-"""Networks on a real engine: what the rules let through, before anything of the sandbox runs, and how fast."""
+"""Networks on a real engine: what the rules let through, and how fast."""
 
 import http.server
 import threading
@@ -20,7 +20,8 @@ Instance = Callable[..., str]
 Inside = Callable[..., tuple[int, str]]
 TRY = (
     "import socket,sys\ns=socket.socket();s.settimeout(2)\n"
-    "try: s.connect((sys.argv[1],int(sys.argv[2]))); print('open')\nexcept OSError as e: print(type(e).__name__, e)"
+    "try: s.connect((sys.argv[1],int(sys.argv[2]))); print('open')\n"
+    "except OSError as e: print(type(e).__name__, e)"
 )
 
 
@@ -112,7 +113,9 @@ def test_sandboxes_do_not_see_each_other(
     rules = {"nft_script": script(policy)}
     one = new_instance(image=PYTHON, network_policy=policy, network=rules, published=((8000, "tcp"),))
     other = new_instance(image=PYTHON, network_policy=policy, network=rules)
-    address = run_inside(one, "python3 -c 'import socket;print(socket.gethostbyname(socket.gethostname()))'")[1]
+    address = run_inside(one, "python3 -c 'import socket;print(socket.gethostbyname(socket.gethostname()))'")[
+        1
+    ]
     run_inside(one, "python3 -m http.server 8000 >/dev/null 2>&1 & sleep 1")
     assert "open" not in run_inside(other, f'python3 -c "{TRY}" {address} 8000')[1]
 
@@ -176,7 +179,9 @@ def test_the_rate_of_the_network_has_its_limit_both_ways(
     assert float(run_inside(instance_id, f'python3 -c "{fetch}"')[1]) > 5 * MB
 
 
-def test_rules_that_cannot_be_read_stop_the_container(docker_host: DockerHost, new_instance: Instance) -> None:
+def test_rules_that_cannot_be_read_stop_the_container(
+    docker_host: DockerHost, new_instance: Instance
+) -> None:
     policy = allowing("1.1.1.1")
     instance_id = new_instance(network_policy=policy, start=False)
     with pytest.raises(EngineError, match="syntax error"):
