@@ -59,7 +59,7 @@ PROBLEMS: dict[str, type[Problem]] = {
 
 # --- Calls ------------------------------------------------------------------------------------------------
 def poke(host: SandboxHost | str, *, execution: str = "", instance: str = "") -> bool:
-    """Tell a host's agent to look now at an execution (new, or to be cancelled) or at what waits for an instance.
+    """Tell a host's agent to look at an execution (new, or to be cancelled) or at what waits for an instance.
 
     Never raises and hardly waits; call it after the commit. What a lost poke left, the agent's sweep finds
     within a second. Returns whether the poke left.
@@ -91,7 +91,7 @@ def detach(instance: AnInstance, *, timeout: float = 10) -> dict[str, Any]:
 
 
 def call(instance: AnInstance, op: str, *, timeout: float = CALL_SECONDS, **args: Any) -> dict[str, Any]:
-    """One request to the runner inside: list, stat, mkdir, delete, move, manifest, usage, kill_all, info, …"""
+    """One request to the runner inside: list, stat, mkdir, delete, move, manifest, usage, kill_all, …"""
     answer = _call(_of_instance(instance), timeout, op="call", call=op, args=args, timeout=timeout)
     found: dict[str, Any] = answer["answer"]
     return found

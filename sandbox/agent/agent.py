@@ -29,7 +29,7 @@ from .containers import Container, NotAttached
 from .executions import Following, end_row, lease, tell_sandbox
 from .gateway_server import GatewayServer
 from .lease import RENEW_SECONDS, Lease, ensure_host
-from .starting import PARTS, new_output, opening, startable
+from .starting import COLUMNS, PARTS, new_output, opening, startable
 from .stream import StreamLost
 from .workers import Clock, Pool, run_guarded
 
@@ -214,8 +214,15 @@ class Agent:
 
     def _end_strays(self) -> None:
         long_ago = timezone.now() - timedelta(seconds=STRAY_SECONDS)
+        # what ran in a container that is just being attached is about to be adopted
+        settled = [
+            key for key, container in list(self.containers.items()) if container.attached_for(STRAY_SECONDS)
+        ]
         strays = SandboxExecution.objects.filter(
-            status=ExecutionStatus.RUNNING, worker=self.holder, started_at__lt=long_ago
+            status=ExecutionStatus.RUNNING,
+            worker=self.holder,
+            started_at__lt=long_ago,
+            sandbox__instance__in=settled,
         ).exclude(pk__in=list(self.live))
         for execution_id in strays.values_list("pk", flat=True):
             if str(execution_id) not in self.live:
@@ -250,7 +257,7 @@ class Agent:
             return
         row = (
             SandboxExecution.objects.select_related(*PARTS)
-            .defer("stdout", "stderr", "sandbox__instance__spec")
+            .only(*COLUMNS)
             .filter(pk=execution_id, status=ExecutionStatus.QUEUED)
             .first()
         )

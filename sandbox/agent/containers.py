@@ -53,7 +53,7 @@ class Container:
         self.boot = ""
         self.attachment: Attachment | None = None
         self.lock = threading.RLock()
-        self._not_before = 0.0
+        self._not_before = self._attached_at = 0.0
         self._failures = 0
         self._leaving = False
         self.busy = False  # an attach by the sweep is under way
@@ -62,6 +62,10 @@ class Container:
     def attached(self) -> bool:
         """Whether its stream stands."""
         return self.attachment is not None and not self.attachment.closed.is_set()
+
+    def attached_for(self, seconds: float) -> bool:
+        """Whether its stream has stood for so long."""
+        return self.attached and time.monotonic() - self._attached_at > seconds
 
     @property
     def due(self) -> bool:
@@ -108,7 +112,7 @@ class Container:
             self._leaving = True
             attachment.close()
             raise
-        self.attachment = attachment
+        self.attachment, self._attached_at = attachment, time.monotonic()
 
     # --- What runs in it ---
     def _adopt(self, attachment: Attachment, sync: Sync) -> None:

@@ -1,10 +1,10 @@
-"""Following one execution: what it says goes to its readers at once and to its row soon; its end is written once.
+"""Following one execution: what it says goes to its readers at once and to its row soon; it ends once.
 
-Readers get `started` {"at"}, `output` {"stream", "text", "at", "end"} and `ended` {"cause", "exit_code", …} on
-the channel of the execution. `at` and `end` count the stream's own bytes, as `stdout_bytes` and `stderr_bytes`
-of the row do: the row's text reaches up to there, so a reader leaves out events that end before, and reads the
-row again when one begins later than what it has. `omitted` says that text was left out, being more than is kept.
-After `reset` (another agent follows it now) the row is exactly where the events go on.
+Readers get `started` {"at"}, `output` {"stream", "text", "at", "end"} and `ended` {"cause", "exit_code", …}
+on the channel of the execution. `at` and `end` count the stream's own bytes, as `stdout_bytes` and
+`stderr_bytes` of the row do: the row's text reaches up to there, so a reader leaves out events that end
+before, and reads the row again when one begins later than what it has. `omitted` says that text was left
+out, being more than is kept. After `reset` (another agent follows it now) the row is where events go on.
 """
 
 import logging
@@ -75,7 +75,7 @@ class Following:
         self._writing = threading.Lock()  # the row
         self._flush_due = self._save_due = self._save_queued = False
         self._shown_at = self._saved_at = 0.0
-        self._retry = 0.25
+        self._retry, self._retrying = 0.25, False
         self.cancelling = False
         self._active = True
 
@@ -209,10 +209,14 @@ class Following:
     def _queue_save(self) -> None:
         with self._lock:
             self._save_due = False
-            if self._save_queued or self.over.is_set():
+            if self._save_queued or self._retrying or self.over.is_set():
                 return
             self._save_queued = True
         self.keeper.pool.submit(self.save)
+
+    def _try_again(self) -> None:
+        self._retrying = False
+        self._queue_save()
 
     def save(self) -> None:
         """Write what the row lacks; when the execution has ended, its end with it."""
@@ -227,8 +231,9 @@ class Following:
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("execution %s: the database does not take its output yet: %s", self.id, error)
                 connection.close()
+                self._retrying = True
                 self._retry = min(self._retry * 2, MOST_RETRY_SECONDS)
-                self.keeper.clock.after(self._retry, self._queue_save)
+                self.keeper.clock.after(self._retry, self._try_again)
                 return
             self._retry = 0.25
             self._saved_at = time.monotonic()
@@ -327,7 +332,7 @@ class Following:
         self._queue_save()
 
     def abandon(self) -> None:
-        """Stop following without an end: another agent does, or this one anew. Waits for a write under way."""
+        """Stop following without an end: another agent does, or this one anew. Waits for a write."""
         with self._writing, self._lock:
             self.over.set()
             if self.ring is not None:

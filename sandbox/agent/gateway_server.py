@@ -1,7 +1,7 @@
-"""The gateway of a host's agent: a TCP port for signed requests, one per connection (see `sandbox/gateway.py`).
+"""The gateway of a host's agent: a TCP port for signed requests, one each (see `sandbox/gateway.py`).
 
-It gives no access to the engine, only to what the runners inside the containers do, and each request names the
-one instance or execution it is about.
+It gives no access to the engine, only to what the runners inside the containers do, and each request names
+the one instance or execution it is about.
 """
 
 import contextlib
@@ -271,7 +271,7 @@ class Request:
         self._send_chunks(self._stream().download(op, timeout=LIST_SECONDS, chunks=told, **self._args()))
 
     def watch(self) -> None:
-        """Changes of files, a JSON object in each chunk; an empty one now and then shows whether the peer lives."""
+        """Changes of files, one JSON object a chunk; an empty one now and then shows if the peer lives."""
         args = self._args()
         download = self._stream().download("watch", timeout=24 * 3600, **args)
         done = threading.Event()

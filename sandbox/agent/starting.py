@@ -10,6 +10,30 @@ from .masking import secret_values
 from .output import STREAMS, Output
 
 PARTS = ("sandbox__instance", "sandbox__security", "sandbox__resource")
+# What a start needs of them: it is the one query between a command and its output.
+COLUMNS = (
+    "kind",
+    "status",
+    "command",
+    "working_dir",
+    "python_session",
+    "environment",
+    "stdin",
+    "stdin_open",
+    "timeout",
+    "output_limit",
+    "cancel_requested_at",
+    "sandbox__status",
+    "sandbox__verb",
+    "sandbox__instance__host_id",
+    "sandbox__instance__sandbox_id",
+    "sandbox__security__sandbox_id",
+    "sandbox__security__env_variables",
+    "sandbox__resource__sandbox_id",
+    "sandbox__resource__execution_timeout",
+    "sandbox__resource__output_limit",
+    "sandbox__resource__open_files",
+)
 DEFAULT_SIZE = {"cols": 80, "rows": 24}
 
 

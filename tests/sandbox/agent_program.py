@@ -1,4 +1,4 @@
-"""An agent as a process of its own, to be killed: `agent_program.py HOST ENGINE SITE`, settings from the environment."""
+"""An agent as a process of its own, to be killed: `agent_program.py HOST ENGINE SITE`."""
 
 import signal
 import sys

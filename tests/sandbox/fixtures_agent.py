@@ -1,4 +1,4 @@
-"""A host with a running agent, real containers, and rows of sandboxes in them; agents as processes to be killed."""
+"""A host with an agent, real containers, and rows of sandboxes in them; agents to be killed."""
 
 import os
 import subprocess
@@ -54,7 +54,9 @@ class AgentWorld:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     # --- Containers ---
-    def sandbox(self, *, env: dict[str, str] | None = None, limits: dict[str, int] | None = None, **spec: Any) -> Sandbox:
+    def sandbox(
+        self, *, env: dict[str, str] | None = None, limits: dict[str, int] | None = None, **spec: Any
+    ) -> Sandbox:
         """A running sandbox with a container of its own."""
         sandbox = Sandbox.objects.create(
             user=self.owner, image_name="agi-sandbox-shell", host=self.host, status=SandboxStatus.RUNNING

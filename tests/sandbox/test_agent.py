@@ -1,6 +1,7 @@
-"""The agent with real containers: executions from their rows to their ends, and everything that gets in between."""
+"""The agent with real containers: executions from their rows to their ends, whatever gets in between."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +24,8 @@ def test_a_command_runs_and_its_readers_and_its_row_get_the_same(agent_world):
     assert row.resource_usage["wall_seconds"] > 0
     assert row.started_at >= row.submitted_at
     wait_until(lambda: agent_world.events(row, "ended"))
-    assert [event.name for event in agent_world.events(row)][0] == "started"
-    assert [event.name for event in agent_world.events(row)][-1] == "ended"
+    names = [event.name for event in agent_world.events(row)]
+    assert (names[0], names[-1]) == ("started", "ended")
     assert agent_world.said(row) == row.stdout
     assert agent_world.said(row, "stderr") == row.stderr
     assert agent_world.events(row, "ended")[0].data["exit_code"] == 3
@@ -39,7 +40,7 @@ def test_a_lost_poke_is_made_up_for_by_the_sweep(agent_world):
     assert agent_world.ended(row, 5).stdout == "found\n"
 
 
-# --- Kinds of executions, input, limits ----------------------------------------------------------------------
+# --- Kinds of executions, input, limits -----------------------------------------------------------------
 def test_stdin_is_given_at_once_and_later(agent_world):
     sandbox = agent_world.sandbox()
     agent_world.leading()
@@ -116,14 +117,11 @@ def test_secrets_do_not_show(agent_world):
 
 
 def test_more_than_is_kept_is_counted_and_memory_stays_flat(agent_world):
-    import os
-
     sandbox = agent_world.sandbox(limits={"output_limit": 200 << 20})
     agent_world.leading()
 
     def memory():
-        with open(f"/proc/{os.getpid()}/statm") as file:
-            return int(file.read().split()[1]) * 4096
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
     agent_world.ended(agent_world.run(sandbox, "head -c 3000000 /dev/zero | tr '\\0' x"))
     before, most = memory(), 0
@@ -139,7 +137,7 @@ def test_more_than_is_kept_is_counted_and_memory_stays_flat(agent_world):
     assert any(event.data.get("omitted") for event in agent_world.events(row, "output"))
 
 
-# --- When something ends ---------------------------------------------------------------------------------------
+# --- When something ends --------------------------------------------------------------------------------
 def test_a_container_that_dies_takes_its_executions_along_and_says_so(agent_world):
     sandbox = agent_world.sandbox()
     agent_world.leading()
@@ -154,7 +152,11 @@ def test_a_container_that_dies_takes_its_executions_along_and_says_so(agent_worl
 def test_an_execution_the_runner_does_not_know_is_lost(agent_world):
     sandbox = agent_world.sandbox()
     row = SandboxExecution.objects.create(
-        sandbox=sandbox, command="sleep 60", status=ExecutionStatus.RUNNING, worker="somebody:1:x", stdout="so far"
+        sandbox=sandbox,
+        command="sleep 60",
+        status=ExecutionStatus.RUNNING,
+        worker="somebody:1:x",
+        stdout="so far",
     )
     agent_world.leading()
     agent_world.ended(row)

@@ -47,7 +47,9 @@ def test_agents_killed_again_and_again_lose_nothing_with_redis_flushed_too(agent
     sandbox = agent_world.sandbox()
     process = agent_world.process(REDIS_URL=redis_url)
     wait_until(agent_world.leads)
-    row = agent_world.run(sandbox, COUNT.replace("echo", "echo 비밀이-긴-값"), environment={"S": "비밀이-긴-값"})
+    row = agent_world.run(
+        sandbox, COUNT.replace("echo", "echo 비밀이-긴-값"), environment={"S": "비밀이-긴-값"}
+    )
     wait_until(lambda: lines_in_row(row, 3))
     with redis_client.Redis.from_url(redis_url) as client:
         for _round in range(3):
@@ -55,7 +57,9 @@ def test_agents_killed_again_and_again_lose_nothing_with_redis_flushed_too(agent
             process.wait(10)
             client.flushdb()
             process = agent_world.process(REDIS_URL=redis_url)
-            have = (SandboxExecution.objects.values_list("stdout", flat=True).get(pk=row.pk) or "").count("\n")
+            have = (SandboxExecution.objects.values_list("stdout", flat=True).get(pk=row.pk) or "").count(
+                "\n"
+            )
             wait_until(lambda have=have: lines_in_row(row, min(have + 3, 60)), 30)
     agent_world.ended(row, 30)
     assert row.stdout == COUNTED.replace("line", "•••••••• line")

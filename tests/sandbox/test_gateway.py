@@ -44,7 +44,7 @@ def led(agent_world):
     """A sandbox whose container is attached."""
     agent_world.led = agent_world.sandbox()
     agent = agent_world.leading()
-    wait_until(agent.container(agent_world.led.instance.pk).__class__.attached.fget.__get__(agent.container(agent_world.led.instance.pk)))
+    wait_until(lambda: agent.container(agent_world.led.instance.pk).attached)
     return agent_world
 
 
@@ -84,7 +84,12 @@ def test_a_request_is_good_for_a_minute(led, monkeypatch):
 
 def test_other_instances_than_the_hosts_are_not_reached(led):
     with pytest.raises(Unavailable):
-        gateway._call(gateway._Target(led.host, (("instance", "01900000-0000-7000-8000-000000000000"),)), 3, op="attach", timeout=1)
+        gateway._call(
+            gateway._Target(led.host, (("instance", "01900000-0000-7000-8000-000000000000"),)),
+            3,
+            op="attach",
+            timeout=1,
+        )
     with pytest.raises(Problem):
         gateway._call(gateway._of_instance(led.led.instance), 3, op="no such thing")
 
@@ -120,7 +125,7 @@ def test_requests_files_and_archives(led):
         assert [name for name in tar.getnames() if name.endswith("big.bin")]
     gateway.call(instance, "mkdir", path="other")
     gateway.extract(instance, "other", [packed])
-    assert "usage" or gateway.call(instance, "usage")
+    assert gateway.call(instance, "usage")["memory"] > 0
     entries = gateway.call(instance, "list", path="")["entries"]
     assert {entry["path"] for entry in entries} >= {"folder", "other"}
     with pytest.raises(NotFound):
