@@ -21,7 +21,8 @@ RUNNER_PIDS = 8
 RUNNER_FILES = 1024
 CAPABILITIES = ["KILL", "SETGID", "SETPCAP", "SETUID"]
 INODE_BYTES = 8192  # one file in memory for each of these
-NOWHERE = ["127.0.0.1"]  # names come from the pinned ones alone: a resolver would be a way out
+# Names come from the pinned ones alone: a resolver would be a way out. That there is none is soon seen.
+NOWHERE = {"Dns": ["127.0.0.1"], "DnsSearch": ["."], "DnsOptions": ["timeout:1", "attempts:1"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def _locked(spec: InstanceSpec) -> dict[str, Any]:
 def _network(spec: InstanceSpec, network: str, ports: Sequence[str]) -> dict[str, Any]:
     if network == "none":
         return {"NetworkMode": "none"}
-    resolver = {} if read_network_policy(spec.network_policy).open else {"Dns": NOWHERE, "DnsSearch": ["."]}
+    resolver = {} if read_network_policy(spec.network_policy).open else NOWHERE
     bindings = {port: [{"HostIp": "127.0.0.1", "HostPort": ""}] for port in ports}
     return {"NetworkMode": network, "PortBindings": bindings, **resolver}
 
