@@ -30,6 +30,7 @@ def bring_up(sandbox: Sandbox, instance: SandboxInstance, *, verb: str) -> None:
     """
     engine, wanted = engine_of(instance.host), specs.spec_of(sandbox)
     if instance.status == InstanceStatus.CLAIMED and adjust(engine, instance, wanted):
+        Sandbox.objects.filter(pk=sandbox.pk, verb=verb).update(container_id=instance.container_id)
         reach(f"{verb}:adjusted")
     else:
         container_id = engine.create(instance.pk, wanted)

@@ -23,8 +23,8 @@ RUNS = (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
 
 
 def task_key(verb: str, sandbox_id: str) -> str:
-    """Under which the task of a verb stands in the queue, once."""
-    return f"sandbox.{verb}:{sandbox_id}"
+    """How the keys of a verb's tasks in the queue begin."""
+    return f"sandbox.{verb}:{sandbox_id}:"
 
 
 def ran(sandbox: Sandbox, now: datetime) -> int:

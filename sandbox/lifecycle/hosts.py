@@ -1,7 +1,7 @@
 """Hosts: looked at by their own workers, and given up for lost by any other when those fall silent."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -112,7 +112,8 @@ def finish_deletes(host: SandboxHost) -> None:
 
 def _not_there(host: SandboxHost, detail: str) -> None:
     """The engine does not answer: one that never did stays lost and says why; others get a little time."""
-    logger.warning("the engine of host %s does not answer: %s", host.name, detail)
+    if host.detail != detail[:2000]:  # said once, not every few seconds
+        logger.warning("the engine of host %s does not answer: %s", host.name, detail)
     seen = (host.info or {}).get("engine_silent_since")
     now = timezone.now()
     if host.status == HostStatus.LOST:
@@ -120,5 +121,5 @@ def _not_there(host: SandboxHost, detail: str) -> None:
     elif seen is None:
         host.info = (host.info or {}) | {"engine_silent_since": now.isoformat()}
         SandboxHost.objects.filter(pk=host.pk).update(info=host.info, detail=detail[:2000])
-    elif now - timezone.datetime.fromisoformat(seen) > LOST_AFTER / 2:
+    elif now - datetime.fromisoformat(seen) > LOST_AFTER / 2:
         lose(host, detail[:2000])

@@ -15,7 +15,7 @@ from django.db import connections, transaction
 
 from ..engine import EngineError, EngineEvent
 from ..models import SandboxHost
-from . import hosts, pool, reconcile
+from . import hosts, names, pool, reconcile
 from .engines import engine_of
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ RECONCILE_SECONDS = 30.0
 # After something happened to a container: soon, but once for many.
 SOON_SECONDS = 1.0
 TELLING = {"die", "oom", "destroy", "pause", "unpause", "start"}
-FIRST_TRY_SECONDS = 2.0
+RENEW_SECONDS = 60.0
 
 
 class Housekeeper:
@@ -34,6 +34,7 @@ class Housekeeper:
     def __init__(self, host_name: str) -> None:
         self.host_name = host_name
         self._stop, self._wake = threading.Event(), threading.Event()
+        self._renewed: dict[str, str] = {}
         self._threads = [
             threading.Thread(target=target, name=f"sandbox-{name}-{host_name}", daemon=True)
             for name, target in (("keeper", self._keep), ("events", self._follow))
@@ -51,7 +52,7 @@ class Housekeeper:
         self._threads[0].join(5)
 
     def _keep(self) -> None:
-        reconcile_at, ready = 0.0, False
+        reconcile_at, renew_at, ready = 0.0, 0.0, False
         while not self._stop.is_set():
             try:
                 host = _row(self.host_name)
@@ -60,11 +61,14 @@ class Housekeeper:
                     self._wake.clear()
                     self._reconcile(host, first=not ready)
                     ready, reconcile_at = True, time.monotonic() + RECONCILE_SECONDS
+                if answers and time.monotonic() >= renew_at:
+                    renew_at = time.monotonic() + RENEW_SECONDS
+                    self._renewed = names.renew(host, self._renewed)
             except Exception as error:  # database or engine are away for a while
                 logger.warning("the housekeeping of %s could not be done: %s", self.host_name, error)
             finally:
                 connections.close_all()
-            if self._wake.wait(LOOK_SECONDS if ready else FIRST_TRY_SECONDS):
+            if self._wake.wait(LOOK_SECONDS):
                 self._stop.wait(SOON_SECONDS)
 
     def _reconcile(self, host: SandboxHost, *, first: bool) -> None:

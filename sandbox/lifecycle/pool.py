@@ -106,9 +106,7 @@ def make_warm(instance: SandboxInstance) -> bool:
     waits = SandboxInstance.objects.filter(pk=instance.pk, status=InstanceStatus.WARMING).update(
         status=InstanceStatus.WARM, container_id=container_id, boot_id=boot, warm_at=now
     )
-    if not waits:  # somebody gave it up meanwhile
-        engine.remove(instance.pk)
-    return bool(waits)
+    return bool(waits) or _hand_over(instance, boot)
 
 
 def remove_instance(instance: SandboxInstance, *, cause: str) -> None:
@@ -162,6 +160,19 @@ def _waiting(host: SandboxHost) -> Counter[str]:
             host=host, status__in=[InstanceStatus.WARM, InstanceStatus.WARMING]
         ).values_list("profile", flat=True)
     )
+
+
+def _hand_over(instance: SandboxInstance, boot: str | None) -> bool:
+    """An instance that was claimed while it was made becomes its sandbox; one that was given up goes."""
+    from . import verbs
+
+    row = SandboxInstance.objects.filter(pk=instance.pk).select_related("sandbox").first()
+    if row is None or row.status != InstanceStatus.CLAIMED or row.sandbox is None:
+        engine_of(instance.host).remove(instance.pk)
+        return False
+    SandboxInstance.objects.filter(pk=row.pk).update(boot_id=boot)
+    verbs.finish_claimed(str(row.sandbox.pk))
+    return True
 
 
 def _give_up_surplus(host: SandboxHost) -> None:

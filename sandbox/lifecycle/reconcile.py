@@ -195,7 +195,7 @@ def take_up_verbs(host: SandboxHost) -> int:
     for sandbox in under_way.select_related("host"):
         key = ending.task_key(str(sandbox.verb), str(sandbox.pk))
         live = TaskQueue.objects.filter(
-            unique_key=key, status__in=[TaskStatus.PENDING, TaskStatus.PROCESSING]
+            unique_key__startswith=key, status__in=[TaskStatus.PENDING, TaskStatus.PROCESSING]
         )
         if live.exists() or sandbox.verb == "restore":
             continue

@@ -57,17 +57,33 @@ def run_verb(task: TaskRun, *, verb: str, sandbox_id: str, **options: Any) -> di
     return None
 
 
+def finish_claimed(sandbox_id: str) -> None:
+    """End the creation of a sandbox whose instance was claimed while it was made for the pool.
+
+    When that fails, the task of the creation does it.
+    """
+    sandbox = Sandbox.objects.with_parts().filter(pk=sandbox_id, verb="create").first()
+    if sandbox is None:
+        return
+    try:
+        create(sandbox)
+    except Superseded:
+        _come_to_nothing(sandbox)
+    except (EngineError, Problem) as error:
+        logger.warning("sandbox %s is finished later: %s", sandbox_id, error)
+
+
 # --- What each verb does ----------------------------------------------------------------------------------
 def create(sandbox: Sandbox) -> None:
     """Make and start its container, or give a claimed one its limits."""
     containers.bring_up(sandbox, _instance(sandbox), verb="create")
-    _running(sandbox, "create", "started", fresh=True)
+    _running(sandbox, "create", "started")
 
 
 def start(sandbox: Sandbox, *, cause: str = "") -> None:
     """Start it again, with its workspace."""
     containers.bring_up(sandbox, _instance(sandbox), verb="start")
-    _running(sandbox, "start", "started", fresh=True, cause=cause)
+    _running(sandbox, "start", "started", cause=cause)
 
 
 def restart(sandbox: Sandbox, *, cause: str = "") -> None:
@@ -75,7 +91,7 @@ def restart(sandbox: Sandbox, *, cause: str = "") -> None:
     instance = _instance(sandbox)
     _end_run(sandbox, instance, "restart", _("The sandbox was restarted."))
     containers.bring_up(sandbox, instance, verb="restart")
-    _running(sandbox, "restart", "restarted", fresh=True, cause=cause)
+    _running(sandbox, "restart", "restarted", cause=cause)
 
 
 def pause(sandbox: Sandbox, *, cause: str = "") -> None:
@@ -109,7 +125,7 @@ def change(sandbox: Sandbox) -> None:
         return
     _end_run(sandbox, instance, "change", _("The sandbox was restarted to apply its new limits or policies."))
     containers.bring_up(sandbox, instance, verb="change")
-    _running(sandbox, "change", "restarted", fresh=True, cause="changed")
+    _running(sandbox, "change", "restarted", cause="changed")
 
 
 def delete(sandbox: Sandbox, *, cause: str = "") -> None:
@@ -151,8 +167,27 @@ def fail(sandbox: Sandbox, verb: str, error: Exception) -> str:
             trail.note(sandbox, "delete_failed", detail=text)
         return text
     status = _true_status(sandbox, verb)
+    if verb == "change":
+        _take_back(sandbox)
     _settle(sandbox, verb, "failed", status=status, cause=cause, detail=text, strict=False, verb_failed=verb)
     return text
+
+
+def _take_back(sandbox: Sandbox) -> None:
+    """Let the rows say again what the container is made of, for a change that could not be made."""
+    made_of = specs.stored_spec(_instance(sandbox))
+    if made_of is None:
+        return
+    row, security = sandbox.resource, sandbox.security
+    for name, value in made_of.limits.as_dict().items():
+        setattr(row, name, value)
+    row.save()
+    for name in ("network_policy", "syscall_policy", "mount_policy"):
+        setattr(security, name, dict(getattr(made_of, name) or {}) or None)
+    security.save(update_fields=["network_policy", "syscall_policy", "mount_policy", "updated_at"])
+    config = {key: value for key, value in (sandbox.config or {}).items() if key != "runtime"}
+    sandbox.config = config | ({"runtime": made_of.runtime} if made_of.runtime else {})
+    sandbox.save(update_fields=["config"])
 
 
 def _true_status(sandbox: Sandbox, verb: str) -> SandboxStatus:
@@ -174,10 +209,9 @@ def _true_status(sandbox: Sandbox, verb: str) -> SandboxStatus:
     return {"running": RUNNING, "paused": PAUSED}.get(found.state if found else "", FAILED)
 
 
-def _running(sandbox: Sandbox, verb: str, kind: str, *, fresh: bool, cause: str = "") -> None:
+def _running(sandbox: Sandbox, verb: str, kind: str, *, cause: str = "") -> None:
     now = timezone.now()
-    started = {"started_at": now, "last_active": now} if fresh else {}
-    _settle(sandbox, verb, kind, status=RUNNING, cause=cause, **started)
+    _settle(sandbox, verb, kind, status=RUNNING, cause=cause, started_at=now, last_active=now)
 
 
 def _end_run(sandbox: Sandbox, instance: SandboxInstance, verb: str, detail: str) -> None:

@@ -83,6 +83,7 @@ def _ended_seconds(user: Any, now: datetime) -> float:
     runs = SandboxEvent.objects.filter(sandbox__user=user, kind=RAN, created_at__gte=since).values_list(
         "created_at", "data"
     )
-    return sum(
+    within = (
         min(float((data or {}).get("seconds", 0)), (ended - since).total_seconds()) for ended, data in runs
     )
+    return float(sum(within))

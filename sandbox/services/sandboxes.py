@@ -1,5 +1,6 @@
 """Sandboxes as people ask for them: made, moved by verbs, changed, extended. No engine is called here."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +39,8 @@ LONGEST_LIFE = 366 * 24 * 3600
 # People wait for these; a refill can wait for them.
 PRIORITY = {"create": 20, "start": 20, "resume": 20, "delete": 10}
 ASKED = ("start", "pause", "resume", "stop", "restart", "delete")
-UNDER_WAY = ("create", "start", "restart", "resume", "change")
+# After so many seconds, whoever was making an instance for the pool has died.
+MAKER_SECONDS = 15.0
 
 
 def create_sandbox(
@@ -256,7 +258,7 @@ def begin(sandbox: Sandbox, verb: str, **options: Any) -> None:
 
 
 def queue_verb(sandbox: Sandbox, verb: str, *, delay: float = 0, **options: Any) -> None:
-    """Queue the work of a verb that is under way; twice is once."""
+    """Queue the work of a verb that is under way, after `delay` seconds."""
     assert sandbox.host is not None
     queue.enqueue(
         task_type=f"sandbox.{verb}",
@@ -264,7 +266,8 @@ def queue_verb(sandbox: Sandbox, verb: str, *, delay: float = 0, **options: Any)
         priority=PRIORITY.get(verb, 5),
         queue=sandbox.host.queue,
         run_at=timezone.now() + timedelta(seconds=delay) if delay else None,
-        key=ending.task_key(verb, str(sandbox.pk)),
+        # never that of an earlier one, whose task may still be about to end
+        key=f"{ending.task_key(verb, str(sandbox.pk))}{secrets.token_hex(4)}",
     )
 
 
@@ -309,7 +312,11 @@ def _give_instance(sandbox: Sandbox, *, spec: InstanceSpec, hosts: Sequence[Any]
         return False
     sandbox.host, sandbox.container_id = instance.host, instance.container_id
     made_of = specs.stored_spec(instance)
-    if made_of is not None and made_of.live == spec.live:
+    if instance.warm_at is None:  # whoever makes it finishes the sandbox; this task does if they die
+        sandbox.verb = "create"
+        sandbox.save(update_fields=["host", "verb"])
+        queue_verb(sandbox, "create", delay=MAKER_SECONDS)
+    elif made_of is not None and made_of.live == spec.live:
         now = timezone.now()
         sandbox.status, sandbox.started_at, sandbox.last_active = SandboxStatus.RUNNING, now, now
         sandbox.save(update_fields=["host", "container_id", "status", "started_at", "last_active"])
@@ -318,7 +325,7 @@ def _give_instance(sandbox: Sandbox, *, spec: InstanceSpec, hosts: Sequence[Any]
         sandbox.save(update_fields=["host", "container_id", "verb"])
         queue_verb(sandbox, "create")
     pool.refill_soon(instance.host)
-    return sandbox.status == SandboxStatus.RUNNING
+    return bool(sandbox.status == SandboxStatus.RUNNING)
 
 
 def _store_parts(

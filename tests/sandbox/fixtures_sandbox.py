@@ -179,11 +179,11 @@ class PaperGateway:
 def paper(monkeypatch: pytest.MonkeyPatch, db: None) -> PaperEngine:
     """An engine of notes in the place of Docker, with its gateway (`paper.gateway`)."""
     from sandbox import gateway
-    from sandbox.lifecycle import building, containers, engines, hosts, pool, reconcile, verbs
+    from sandbox.lifecycle import building, containers, engines, hosts, names, pool, reconcile, verbs
 
     engine = PaperEngine()
     engine.gateway = PaperGateway(engine)  # type: ignore[attr-defined]
-    for module in (building, containers, engines, hosts, pool, reconcile, verbs):
+    for module in (building, containers, engines, hosts, names, pool, reconcile, verbs):
         monkeypatch.setattr(module, "engine_of", lambda _host: engine)
     for name in ("attach", "detach", "poke", "archive", "extract", "call"):
         monkeypatch.setattr(gateway, name, getattr(engine.gateway, name))  # type: ignore[attr-defined]

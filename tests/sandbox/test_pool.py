@@ -15,6 +15,7 @@ from sandbox.engine.spec import InstanceSpec
 from sandbox.lifecycle import placement, pool
 from sandbox.models import HostStatus, InstanceStatus, Sandbox, SandboxHost, SandboxImage, SandboxInstance
 from sandbox.policy.limits import GB
+from system import queue
 
 pytestmark = pytest.mark.django_db
 
@@ -126,6 +127,41 @@ def test_a_new_container_goes_where_the_most_room_is(alice, host, mine):
         placement.choose(list(SandboxHost.objects.all()), spec)
     with pytest.raises(Conflict, match="runtime"):
         placement.choose(hosts, InstanceSpec(image="agi-sandbox-python:latest", runtime="runsc"))
+
+
+def test_one_that_is_being_made_is_claimed_and_becomes_the_sandbox_when_it_stands(
+    alice, host, recipe, paper, fresh, run_tasks
+):
+    instance = pool._begin(host)
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    assert (sandbox.status, sandbox.verb) == ("creating", "create")
+    assert fresh(sandbox).instance.pk == instance.pk
+    assert pool.make_warm(instance)
+    assert (fresh(sandbox).status, fresh(sandbox).verb) == ("running", None)
+    assert fresh(sandbox).container_id == paper.containers[instance.pk]["id"]
+    assert paper.calls.count(("start", instance.pk)) == 1
+    queue.run_pending(until=timezone.now() + timedelta(minutes=1))
+    assert fresh(sandbox).status == "running"
+
+
+def test_when_the_maker_dies_the_sandbox_is_made_all_the_same(alice, host, recipe, fresh):
+    pool._begin(host)
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    queue.run_pending(until=timezone.now() + timedelta(minutes=1))
+    assert fresh(sandbox).status == "running"
+
+
+def test_one_claimed_while_it_is_made_and_deleted_leaves_nothing(alice, host, recipe, paper, run_tasks):
+    recipe.config = {"pool": {"min": 1, "max": 1}}
+    recipe.save()
+    instance = pool._begin(host)
+    recipe.config = {"pool": {"min": 0, "max": 0}}
+    recipe.save()
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    services.do_verb(sandbox=sandbox, verb="delete", by=alice)
+    run_tasks()
+    assert not pool.make_warm(instance)
+    assert paper.containers == {}
 
 
 @pytest.mark.django_db(transaction=True)

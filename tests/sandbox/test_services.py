@@ -8,6 +8,8 @@ from agi_site.lib import events
 from agi_site.lib.problems import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
 from sandbox import services, states
 from sandbox.channels import sandbox_channel
+from sandbox.engine import EngineError
+from sandbox.lifecycle import names, specs
 from sandbox.models import (
     HostStatus,
     InstanceStatus,
@@ -236,6 +238,35 @@ def test_a_network_given_takes_a_restart_and_its_rules_then_change_live(alice, m
     assert "93.184.216.35" in paper.containers[mine.instance.pk]["nft"]
     assert "stop" not in {call for call, key in paper.calls if key == mine.instance.pk}
     assert fresh(mine).instance.profile == fresh(mine).instance.profile
+
+
+def test_a_change_that_cannot_be_made_leaves_everything_as_it_was(alice, mine, run_tasks, fresh, paper):
+    paper.faults["update_limits"] = EngineError("it uses more than that")
+    services.change_limits(sandbox=mine, by=alice, limits={"memory_limit": 400 * 1024**2})
+    run_tasks()
+    sandbox = fresh(mine)
+    assert (sandbox.status, sandbox.verb, sandbox.cause) == ("running", None, "change_failed")
+    assert sandbox.detail == "it uses more than that"
+    assert sandbox.resource.memory_limit == 512 * 1024**2
+
+
+def test_names_of_hosts_are_resolved_again_and_rules_renewed(
+    alice, mine, host, run_tasks, fresh, paper, monkeypatch
+):
+    addresses = ["93.184.216.34"]
+    monkeypatch.setattr(specs, "resolve", lambda _host: list(addresses))
+    policy = {"allow": [{"host": "example.org", "port": 443}]}
+    services.change_policy(sandbox=mine, by=alice, security={"network_policy": policy})
+    run_tasks()
+    instance_id = fresh(mine).instance.pk
+    assert "93.184.216.34" in paper.containers[instance_id]["nft"]
+    known = names.renew(host, {})
+    paper.calls.clear()
+    assert names.renew(host, known) == known
+    assert paper.calls == []
+    addresses[0] = "93.184.216.99"
+    assert names.renew(host, known) != known
+    assert "93.184.216.99" in paper.containers[instance_id]["nft"]
 
 
 def test_a_stopped_sandbox_takes_its_changes_at_the_next_start(alice, mine, run_tasks, fresh, paper):
