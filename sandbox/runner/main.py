@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 from typing import Any, NoReturn
 
@@ -218,10 +219,13 @@ class Runner:
         except Refused as refused:
             code, message = refused.args
             self._fault(number, code, message)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, struct.error) as error:
             self._fault(number, "bad_request", f"{type(error).__name__}: {error}")
         except OSError as error:
             self._fault(number, "failed", str(error))
+        except Exception as error:  # the frames after it must be heard
+            say_error()
+            self._fault(number, "bad_request", f"{type(error).__name__}: {error}")
 
     def _fault(self, number: int, code: str, message: str) -> None:
         channel = self.channels.get(number)

@@ -1,5 +1,6 @@
 """Containers with the runner as PID 1, locked down as the product's are, made of this machine's own system."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -9,6 +10,8 @@ import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
+
+import docker
 
 from sandbox import runner
 from sandbox.agent.stream import Attachment, Channel, Ended, Output, Started
@@ -29,9 +32,6 @@ class Box:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         Path(self._agi.name).chmod(0o755)
-        self._profile = tempfile.NamedTemporaryFile("w", suffix=".json")
-        self._profile.write(seccomp_json({"profile": "strict"}))
-        self._profile.flush()
         self.name = f"agi-runner-test-{uuid.uuid4().hex[:12]}"
         self._create(memory, pids, weak)
         self.attachments: list[Attachment] = []
@@ -44,21 +44,28 @@ class Box:
             self.docker("import", "-", IMAGE, stdin=empty)
         home = str(Path(sys.base_prefix).resolve())
         folders = [f for f in ("/usr", "/bin", "/lib", "/lib64", "/etc", home) if Path(f).exists()]
-        mounts = [option for folder in folders for option in ("-v", f"{folder}:{folder}:ro")]
         python = str(Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info)).resolve())
-        caps = [option for name in CAPABILITIES for option in ("--cap-add", name)]
-        locked = ["--cap-drop", "ALL", *caps, "--security-opt", "no-new-privileges"]
-        locked += ["--security-opt", f"seccomp={self._profile.name}"]
+        locked: dict[str, Any] = {
+            "cap_drop": ["ALL"],
+            "cap_add": list(CAPABILITIES),
+            "security_opt": ["no-new-privileges", "seccomp=" + seccomp_json({"profile": "strict"})],
+        }
         if weak:
-            locked = ["--privileged"]
-        self.docker(
-            "create", "-i", "--name", self.name, "--label", "agi.site=runner-test", "--network", "none",
-            "--read-only", *locked, "--memory", memory, "--memory-swap", memory, "--pids-limit", str(pids),
-            "--ulimit", "nofile=1024:4096", "--log-driver", "none", "--ipc", "private",
-            "--tmpfs", "/workspace:size=64m,uid=1000,gid=1000,mode=755,exec",
-            "--tmpfs", "/tmp:size=16m,mode=1777",
-            "-v", f"{self._agi.name}:/.agi:ro", *mounts, IMAGE, python, "-I", "-S", "/.agi/runner.py",
-        )  # fmt: skip
+            locked = {"privileged": True}
+        client = docker.DockerClient(base_url=self.engine, version="auto")
+        with contextlib.closing(client):
+            client.containers.create(
+                IMAGE, [python, "-I", "-S", "/.agi/runner.py"], name=self.name,
+                labels={"agi.site": "runner-test"}, network_mode="none", read_only=True, **locked,
+                mem_limit=memory, memswap_limit=memory, pids_limit=pids,
+                ulimits=[docker.types.Ulimit(name="nofile", soft=1024, hard=4096)],
+                log_config={"type": "none"}, ipc_mode="private",
+                tmpfs={
+                    "/workspace": "size=64m,uid=1000,gid=1000,mode=755,exec", "/tmp": "size=16m,mode=1777",
+                },
+                volumes=[f"{self._agi.name}:/.agi:ro", *(f"{folder}:{folder}:ro" for folder in folders)],
+                stdin_open=True, detach=True,  # else the engine closes the input with the first caller
+            )  # fmt: skip
 
     def docker(self, *args: str, stdin: Any = None, check: bool = True) -> str:
         """What the docker client prints."""
@@ -82,7 +89,7 @@ class Box:
         attachment = Attachment(sock, self._first, name=self.name)
         self._first = False
         self.attachments.append(attachment)
-        attachment.sync = attachment.hello(20)  # type: ignore[attr-defined]
+        attachment.sync = attachment.hello(5)  # type: ignore[attr-defined]
         return attachment
 
     def socket(self) -> "AttachedSocket":
@@ -103,7 +110,6 @@ class Box:
             attachment.close()
         self.docker("rm", "-f", "-v", self.name, check=False)
         self._agi.cleanup()
-        self._profile.close()
 
 
 class AttachedSocket:
@@ -131,10 +137,8 @@ class AttachedSocket:
         return self.sock.recv(size)
 
     def close(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.sock.close()
 
 
