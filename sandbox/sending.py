@@ -1,4 +1,4 @@
-"""Bytes of a sandbox as an answer that browsers save and never show: it is somebody's code, not the site's."""
+"""Bytes of a sandbox as an answer that browsers save and never show: they are not the site's own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

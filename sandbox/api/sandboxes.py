@@ -13,6 +13,7 @@ from agi_site.lib.api.schema import problems
 from .. import services
 from ..models import Sandbox, SandboxStatus
 from ..services.safety import safety_of
+from ..usage_samples import samples_of
 from .bodies import asked
 from .executions import SandboxExecutionSerializer
 from .files import FilesOfSandbox
@@ -49,6 +50,18 @@ class SafetySerializer(serializers.Serializer[Any]):
     runtime = serializers.CharField()
     text = serializers.CharField()
     points = PointSerializer(many=True)
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """What it used at one moment; null where that is not known."""
+
+    when = serializers.DateTimeField()
+    cpu = serializers.FloatField(allow_null=True, help_text="Percent of one processor.")
+    memory = serializers.IntegerField(allow_null=True, help_text="Bytes.")
+    disk = serializers.IntegerField(allow_null=True, help_text="Bytes of the workspace.")
+    rx = serializers.FloatField(allow_null=True, help_text="Bytes received in a second.")
+    tx = serializers.FloatField(allow_null=True, help_text="Bytes sent in a second.")
+    pids = serializers.IntegerField(allow_null=True, help_text="Processes and threads.")
 
 
 class QuotaSerializer(serializers.Serializer[Any]):
@@ -174,6 +187,12 @@ class SandboxViewSet(FilesOfSandbox, SnapshotsOfSandbox):
     def isolation(self, request: Request, pk: str) -> Response:
         """How strongly it is locked down, in plain words."""
         return Response(SafetySerializer(safety_of(self.get_object())).data)
+
+    @extend_schema(responses=UsageSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def usage(self, request: Request, pk: str) -> Response:
+        """What it used in the last minutes, oldest first; new samples come as `usage` at `events`."""
+        return Response(UsageSerializer(samples_of(self.get_object()), many=True).data)
 
     @extend_schema(responses=QuotaSerializer, filters=False)
     @action(detail=False, methods=["get"], pagination_class=None)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from agi_site.lib import events
 from agi_site.lib.problems import Conflict, Invalid, TooMany, Unavailable
+from sandbox.channels import sandbox_channel
 from sandbox.models import (
     Sandbox,
     SandboxEvent,
@@ -358,6 +360,30 @@ def test_isolation_is_told_in_plain_words(
     body = api.get(at(a_sandbox, "isolation")).json()
     points = {point["name"]: point["text"] for point in body["points"]}
     assert (body["level"], points["network"]) == (2, "Only this can be reached: example.com:443, 10.0.0.1.")
+
+
+def test_usage_is_told_sample_by_sample(alice: Any, api_of: Any, a_sandbox: Sandbox) -> None:
+    for seconds in (1.0, 1.5):
+        told = {"cpu_percent": 50 * seconds, "memory": 1000, "pids": 3, "disk_used": 7, "rx_bytes": 0}
+        events.publish(sandbox_channel(a_sandbox.pk), "usage", told)
+    body = api_of(alice).get(at(a_sandbox, "usage")).json()
+    assert [(row["cpu"], row["memory"], row["disk"]) for row in body] == [(50, 1000, 7), (75, 1000, 7)]
+
+
+def test_a_port_is_opened_by_an_address_of_its_own(
+    alice: Any, bob: Any, api_of: Any, settings: Any, a_sandbox: Sandbox
+) -> None:
+    settings.SANDBOX_DOMAIN = "ports.example.com"
+    port = SandboxPort.objects.create(sandbox=a_sandbox, container_port=8000, host_port=0)
+    address = f"/api/v1/sandbox-ports/{port.pk}/open/"
+    given = api_of(alice).post(address).json()["address"]
+    assert given.startswith(f"http://8000-{a_sandbox.pk}.ports.example.com/")
+    assert api_of(bob).post(address).status_code == 404
+    settings.SANDBOX_DOMAIN = ""
+    assert api_of(alice).post(address).status_code == 503
+    settings.SANDBOX_DOMAIN = "ports.example.com"
+    Sandbox.objects.update(status=SandboxStatus.STOPPED)
+    assert api_of(alice).post(address).json()["code"] == "not_running"
 
 
 def test_the_quota_tells_what_is_used_and_what_there_is(alice: Any, api_of: Any, asks: Any) -> None:

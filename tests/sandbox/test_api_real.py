@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from agi_site.lib import events
 from agi_site.lib.problems import Unavailable
 from sandbox import gateway
+from sandbox.channels import build_channel
 from sandbox.lifecycle import hosts
 from sandbox.models import Sandbox, SandboxFile, SandboxHost, SandboxImage, SandboxTemplate
 
@@ -211,3 +213,64 @@ def test_a_sandbox_is_made_used_kept_changed_and_destroyed(
     ]
     assert {"created", "paused", "stopped"} <= set(kinds), kinds
     assert recipe.is_active
+
+
+def test_it_is_changed_while_it_runs_cloned_and_reached(
+    place: SandboxHost, alice: Any, api_of: Any, run_tasks: Any, ended: Any
+) -> None:
+    SandboxImage.objects.create(name="agi-sandbox-shell")
+    SandboxTemplate.objects.create(
+        name="Shell", image_name="agi-sandbox-shell", config={"pool": {"min": 0, "max": 0}}
+    )
+    api = api_of(alice)
+    made = api.post("/api/v1/sandboxes/", {"template": "Shell"}).json()
+    address = f"/api/v1/sandboxes/{made['id']}/"
+    run_tasks()
+    ended(api.post(f"{address}run/", {"command": "echo kept > file"}))
+    assert api.post(f"{address}limits/", {"cpu_limit": 50, "open_files": 256}).status_code == 202
+    run_tasks()
+    assert ended(api.post(f"{address}run/", {"command": "ulimit -n; cat file"}))["stdout"] == "256\nkept\n"
+    assert api.post(f"{address}environment/", {"env": {"WORD": "new"}}).status_code == 200
+    assert ended(api.post(f"{address}run/", {"command": "echo ${#WORD}"}))["stdout"] == "3\n"
+    port = api.post(f"{address}ports/", {"container_port": 8000})
+    assert port.status_code == 201, port.content
+    assert api.delete(f"/api/v1/sandbox-ports/{port.json()['id']}/").status_code == 204
+    copy = api.post(f"{address}clone/", {"name": "copy"})
+    assert copy.status_code == 201, copy.content
+    for _round in range(20):
+        run_tasks()
+        row = api.get(f"/api/v1/sandboxes/{copy.json()['id']}/").json()
+        if row["status"] == "running" and not row["verb"]:
+            break
+    seen = ended(api.post(f"/api/v1/sandboxes/{copy.json()['id']}/run/", {"command": "cat file"}))
+    assert seen["stdout"] == "kept\n"
+    for key in (made["id"], copy.json()["id"]):
+        api.delete(f"/api/v1/sandboxes/{key}/")
+    run_tasks()
+    assert not Sandbox.objects.exclude(status="deleted").exists()
+
+
+def test_an_image_is_built_and_a_template_made_of_it(
+    place: SandboxHost, operator: Any, api_of: Any, run_tasks: Any
+) -> None:
+    api = api_of(operator)
+    name = f"agi-test-built-{place.name}"
+    image = api.post("/api/v1/sandbox-images/", {"name": name}).json()
+    given = {"image": image["id"], "dockerfile": "FROM agi-sandbox-shell\nLABEL built=yes\n"}
+    build = api.post("/api/v1/sandbox-image-builds/", given).json()
+    run_tasks()
+    row = api.get(f"/api/v1/sandbox-image-builds/{build['id']}/").json()
+    assert row["status"] == "succeeded", row["log"]
+    assert "FROM agi-sandbox-shell" in row["log"]
+    told = events.read(build_channel(build["id"]))
+    assert "".join(event.data["text"] for event in told if event.name == "log") == row["log"]
+    assert [event.data["status"] for event in told if event.name == "ended"] == ["succeeded"]
+    template = {"name": "Built", "image_name": name}
+    assert api.post("/api/v1/sandbox-templates/", template).status_code == 201
+    bad = api.post(
+        "/api/v1/sandbox-image-builds/", {**given, "dockerfile": "FROM nowhere/nothing:1\n"}
+    ).json()
+    run_tasks()
+    row = api.get(f"/api/v1/sandbox-image-builds/{bad['id']}/").json()
+    assert (row["status"], row["digest"]) == ("failed", None)
+    assert row["log"]
