@@ -1,5 +1,5 @@
 # Every target is a script of the same name under scripts/, which says more.
-.PHONY: run test lint bench docs test-mysql messages install run-full clean help
+.PHONY: run test lint bench safety truth cycles docs test-mysql messages install run-full clean help
 .DEFAULT_GOAL := help
 # `make bench sandbox rest`: the words after bench are benches, not targets
 ifeq (bench,$(firstword $(MAKECMDGOALS)))
@@ -18,6 +18,12 @@ lint:        ## ruff, mypy, djlint, missing migrations, Django's checks
 	@scripts/lint
 bench:       ## the figures, each against its baseline (make bench sandbox: only those)
 	@scripts/bench $(BENCHES) $(ARGS)
+safety:      ## hostile programs: contained in a sandbox, successful in a weak container
+	@scripts/test-sandboxes safety
+truth:       ## workers and engines killed at every step, two hosts, caches lost: every sandbox is in a true state
+	@scripts/test-sandboxes truth
+cycles:      ## sandboxes made, used and deleted, with nothing left (CYCLES=1000)
+	@scripts/test-sandboxes cycles
 docs:        ## regenerate what the docs take from the code
 	@scripts/docs
 messages:    ## collect and compile the message catalogues
