@@ -10,6 +10,7 @@ from sandbox.policy.mounts import Mount
 from sandbox.policy.network import read_network_policy
 from sandbox.policy.syscalls import seccomp_json
 
+from .isolation import isolation_of
 from .spec import MEMORY, InstanceSpec
 
 HOME = "/.agi"  # where the runner lies in every container
@@ -21,6 +22,7 @@ RUNNER_PIDS = 8
 RUNNER_FILES = 1024
 CAPABILITIES = ["KILL", "SETGID", "SETPCAP", "SETUID"]
 INODE_BYTES = 8192  # one file in memory for each of these
+PAGE = 4096
 # Names come from the pinned ones alone: a resolver would be a way out. That there is none is soon seen.
 NOWHERE = {"Dns": ["127.0.0.1"], "DnsSearch": ["."], "DnsOptions": ["timeout:1", "attempts:1"]}
 
@@ -67,6 +69,7 @@ def container_config(instance_id: str, spec: InstanceSpec, parts: Parts) -> dict
             **_network(spec, parts.network, ports),
             **_files(spec, parts),
             "Ulimits": _ulimits(spec.limits),
+            "Sysctls": _sysctls(spec),
             **({"Runtime": spec.runtime} if spec.runtime else {}),
         },
     }
@@ -141,6 +144,21 @@ def _files(spec: InstanceSpec, parts: Parts) -> dict[str, Any]:
 def _tmpfs(size: int, mode: str, owner: int = 0) -> str:
     inodes = max(256, size // INODE_BYTES)
     return f"rw,exec,nosuid,nodev,size={size},nr_inodes={inodes},mode={mode},uid={owner},gid={owner}"
+
+
+def _sysctls(spec: InstanceSpec) -> dict[str, str]:
+    """Shared memory of the old kind (System V) within the same limit, and gone with its last process.
+
+    Else it would stay when its execution is long over, and take the sandbox's memory from all that follow.
+    """
+    if isolation_of(spec.runtime or "runc").level != 1:
+        return {}
+    pages = max(spec.limits.shm_limit // PAGE, 1)
+    return {
+        "kernel.shm_rmid_forced": "1",
+        "kernel.shmall": str(pages),
+        "kernel.shmmax": str(pages * PAGE),
+    }
 
 
 def _ulimits(limits: Limits) -> list[dict[str, Any]]:

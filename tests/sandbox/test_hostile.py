@@ -22,13 +22,13 @@ import pytest
 from sandbox import wire
 from sandbox.policy.network import read_network_policy, to_nft
 
-from .hostile import registry
-from .hostile.boxes import Outcome, WeakBox, WeakRunnerBox, docker, weak_box
+from .hostile import archives, registry
+from .hostile.boxes import Outcome, WeakBox, WeakRunnerBox, argv, docker, weak_box
 from .hostile.registry import BY_NAME, PROGRAMS, RUNNER, Hostile
 
 pytestmark = pytest.mark.docker_engine
 
-NO_PROGRAMS = {"__init__", "archives", "boxes", "kit", "product", "registry", "weak_runner"}
+NO_PROGRAMS = {"archives", "boxes", "kit", "naive_files", "product", "registry", "weak_runner"}
 SAID = [program for program in PROGRAMS if not program.own_test]
 SECRET = f"secret-of-another-{uuid.uuid4().hex}"
 INTERPRETER = ["/.agi/lib/ld-linux-x86-64.so.2", "--library-path", "/.agi/lib", "/.agi/bin/python3"]
@@ -458,3 +458,129 @@ def test_two_containers_of_one_user_share_the_users_limits(
         docker(docker_engine, "kill", greedy.name)
         begun.join()
     assert outcome.not_got(BY_NAME["user_limits_left"].elsewhere) == []
+
+
+# --- Files, links and archives ---------------------------------------------
+OUTSIDE = {
+    "read": ["passwd", "up/etc/passwd", "../etc/passwd", "/etc/passwd", "root/etc/passwd", "chain/etc/passwd"],
+    "write": ["out/escaped-write", "../tmp/escaped-up", "/tmp/escaped-absolute-write", "chain/tmp/escaped-chained"],
+    "mkdir": ["out/escaped-folder", "../tmp/escaped-folder-up"],
+}
+
+
+def fault_of(ask: Callable[[], Any]) -> str:
+    """The word with which the runner refuses, or "" if it does not."""
+    from sandbox.agent.stream import RunnerFault
+
+    try:
+        ask()
+    except RunnerFault as fault:
+        return fault.code
+    return ""
+
+
+def escaped(sandbox: Any) -> str:
+    """What stands in /tmp that was put there through the file API."""
+    return sandbox.shell("ls -d /tmp/escaped* 2>/dev/null")
+
+
+@pytest.fixture(scope="module")
+def planted(new_sandbox: Callable[..., Any]) -> Any:
+    """A sandbox whose workspace is full of traps."""
+    box = new_sandbox()
+    assert box.run("plant_links").exit_code == 0
+    return box
+
+
+def test_the_file_api_stays_in_the_workspace(planted: Any) -> None:
+    stream = planted.attachment
+    for path in OUTSIDE["read"]:
+        fault = fault_of(lambda path=path: list(stream.download("read", path=path)))
+        assert fault in {"outside", "not_allowed"}, (path, fault)
+    for path in OUTSIDE["write"]:
+        fault = fault_of(lambda path=path: stream.upload("write", [b"escaped"], path=path))
+        assert fault == "outside", (path, fault)
+    for path in OUTSIDE["mkdir"]:
+        assert fault_of(lambda path=path: planted.request("mkdir", path=path)) == "outside", path
+    assert fault_of(lambda: planted.request("move", path="note", to="out/escaped-move")) == "outside"
+    assert fault_of(lambda: list(stream.download("list", path="out"))) in {"outside", "not_found"}
+    assert escaped(planted) == ""
+
+
+def test_it_neither_hangs_at_pipes_nor_goes_round_in_loops(planted: Any) -> None:
+    stream = planted.attachment
+    for path in ("pipe", "socket", "loop", "device", "environ", "cwd"):
+        began = time.monotonic()
+        assert fault_of(lambda path=path: list(stream.download("read", path=path))), path
+        assert time.monotonic() - began < 2, path
+    packed = b"".join(stream.download("archive", path="."))
+    assert b"mine" in packed
+    assert b"root:x:0" not in packed
+    assert planted.works()
+
+
+def test_a_link_is_replaced_or_deleted_not_what_it_points_to(planted: Any) -> None:
+    planted.attachment.upload("write", [b"replaced"], path="passwd")
+    assert planted.shell("cat passwd; head -c 5 /etc/passwd") == "replacedroot:"
+    planted.request("delete", path="out", recursive=True)
+    planted.request("delete", path="inside", recursive=True)
+    planted.request("delete", path="deep", recursive=True)
+    assert planted.shell("cat /tmp/kept; ls -d deep inside out 2>/dev/null") == "kept"
+
+
+def test_no_race_of_folders_and_links_leads_out(new_sandbox: Callable[..., Any]) -> None:
+    box = new_sandbox()
+    running = box.launch("swap_links")
+    assert running.wait_for(b"ready")
+    seen = set()
+    for _ in range(250):
+        try:
+            seen.add(b"".join(box.attachment.download("read", path="race/passwd")))
+        except Exception as refused:
+            seen.add(getattr(refused, "code", repr(refused)))
+    running.cancel()
+    assert b"inside" in seen
+    assert seen <= {b"inside", "outside", "not_found"}
+
+
+def test_a_plain_file_api_is_led_out(docker_engine: str, image: str, site: str) -> None:
+    escapes = {name: found for name, (_members, found) in archives.HOSTILE.items()}
+    packed = {
+        name: base64.b64encode(archives.archive(members, "w:gz")).decode()
+        for name, (members, _found) in archives.HOSTILE.items()
+    }
+    with weak_box(docker_engine, image, registry.ALL, site) as box:
+        box.run("plant_links")
+        outcome = box.run("naive_files", {**OUTSIDE, "escapes": escapes, "archives": packed})
+        assert outcome.not_got() == []
+        assert len(outcome.attempts) == sum(map(len, OUTSIDE.values())) + len(packed)
+        docker(docker_engine, "exec", "-d", box.name, *argv("swap_links"))
+        assert box.run("naive_files", {"race": "race/passwd"}).not_got() == []
+
+
+@pytest.mark.parametrize("name", archives.HOSTILE)
+def test_no_archive_leads_out(name: str, sandbox: Any) -> None:
+    members, found = archives.HOSTILE[name]
+    sandbox.shell("rm -rf /workspace/* /tmp/escaped*; echo kept > /tmp/kept")
+    answer = sandbox.attachment.upload("extract", [archives.archive(members)], path=".")
+    assert escaped(sandbox) == ""
+    odd = sandbox.shell(r"find /workspace ! -type f ! -type d ! -type l -o -type f -perm /6000 -o -type f -links +1")
+    assert odd == ""
+    if name != "setuid":  # the file is taken, without its bits
+        assert answer["refused_count"] >= 1
+        assert found != "/workspace/shared" or sandbox.shell("ls -d shared 2>/dev/null") == ""
+
+
+def test_archives_that_fill_are_stopped_at_their_limits(sandbox: Any) -> None:
+    sandbox.shell("rm -rf /workspace/*")
+    stream = sandbox.attachment
+    limit = 32 * 1024**2
+    assert fault_of(lambda: stream.upload("extract", [archives.bomb()], max_bytes=limit)) == "too_large"
+    assert fault_of(lambda: stream.upload("extract", [archives.many(5000)], max_files=1000)) == "too_many"
+    files, size = sandbox.shell("find /workspace | wc -l; du -s -B1 /workspace | cut -f 1").split()
+    assert int(files) <= 1100
+    assert int(size) <= limit + 8 * 1024**2
+    answer = stream.upload("extract", [archives.named()], path=".")
+    assert answer["refused_count"] >= 3
+    sandbox.shell("rm -rf /workspace/*")
+    assert sandbox.works()

@@ -25,6 +25,12 @@ def argv(name: str, given: Any = None) -> list[str]:
     return ["python3", "-c", LOAD, kit.read_text(), program.read_text(), json.dumps(given or {})]
 
 
+def cell_code(name: str, given: Any = None) -> str:
+    """The same as the code of a Python cell."""
+    _python, _c, load, *rest = argv(name, given)
+    return f"import sys\nsys.argv = {['cell', *rest]!r}\n{load}"
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a program printed and how it ended."""

@@ -58,6 +58,7 @@ NUMBERS = {  # x86_64, aarch64
     "capset": (126, 91),
     "setresuid": (117, 147),
     "io_setup": (206, 0),
+    "renameat2": (316, 276),
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
 }

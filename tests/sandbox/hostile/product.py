@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox.agent.stream import Answered, Attachment, Channel, Ended, Faulted, Output
+from sandbox.agent.stream import Attachment, Channel, Ended, Faulted, Output
 from sandbox.engine import DockerHost, InstanceSpec
 from sandbox.policy.limits import Limits
 
-from .boxes import Outcome, argv, docker, processes_of
+from .boxes import Outcome, argv, cell_code, docker, processes_of
 
 
 class Running:
@@ -85,6 +85,15 @@ class ProductBox:
 
     def run(self, name: str, given: Any = None, **options: Any) -> Outcome:
         return self.launch(name, given, **options).outcome()
+
+    def cell(self, name: str, given: Any = None, **options: Any) -> Running:
+        """The same program as code of a cell."""
+        assert self.attachment is not None
+        running = Running()
+        running.channel = self.attachment.open(
+            "cell", key=uuid.uuid4().hex, on_event=running, code=cell_code(name, given), session="", **options
+        )
+        return running
 
     def shell(self, text: str) -> str:
         return self.command("sh", "-c", text).outcome(20).stdout.decode(errors="replace").strip()

@@ -81,6 +81,21 @@ PROGRAMS = (
         ends=("oom",),
     ),
     Hostile(
+        "memory_in_many",
+        "720 MiB of memory in 120 processes",
+        "some of them are killed; the sandbox goes on",
+        "all stand",
+        LIMITS,
+        ends=("exit", "oom"),
+    ),
+    Hostile(
+        "memory_left_behind",
+        "400 MiB in a segment of shared memory, left without a process",
+        "there is no segment larger than /dev/shm may be",
+        "it stands",
+        LIMITS,
+    ),
+    Hostile(
         "disk",
         "more bytes than the workspace, /tmp and /dev/shm have",
         "no space is left, in each of them",
@@ -166,6 +181,7 @@ PROGRAMS = (
         "the process is ended, or refused",
         "they answer",
         FILTER,
+        elsewhere=_set("x32"),
     ),
     Hostile(
         "machine_limits",
