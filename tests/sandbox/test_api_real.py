@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -250,11 +250,18 @@ def test_it_is_changed_while_it_runs_cloned_and_reached(
     assert not Sandbox.objects.exclude(status="deleted").exists()
 
 
-def test_an_image_is_built_and_a_template_made_of_it(
-    place: SandboxHost, operator: Any, api_of: Any, run_tasks: Any
-) -> None:
-    api = api_of(operator)
+@pytest.fixture
+def new_image(place: SandboxHost, agent_world: Any) -> Iterator[str]:
+    """A name for an image that is removed in the end."""
     name = f"agi-test-built-{place.name}"
+    yield name
+    agent_world.engine.client.call("DELETE", f"/images/{name}:latest")
+
+
+def test_an_image_is_built_and_a_template_made_of_it(
+    place: SandboxHost, operator: Any, api_of: Any, run_tasks: Any, new_image: str
+) -> None:
+    api, name = api_of(operator), new_image
     image = api.post("/api/v1/sandbox-images/", {"name": name}).json()
     given = {"image": image["id"], "dockerfile": "FROM agi-sandbox-shell\nLABEL built=yes\n"}
     build = api.post("/api/v1/sandbox-image-builds/", given).json()
@@ -267,9 +274,8 @@ def test_an_image_is_built_and_a_template_made_of_it(
     assert [event.data["status"] for event in told if event.name == "ended"] == ["succeeded"]
     template = {"name": "Built", "image_name": name}
     assert api.post("/api/v1/sandbox-templates/", template).status_code == 201
-    bad = api.post(
-        "/api/v1/sandbox-image-builds/", {**given, "dockerfile": "FROM nowhere/nothing:1\n"}
-    ).json()
+    given["dockerfile"] = "FROM nowhere/nothing:1\n"
+    bad = api.post("/api/v1/sandbox-image-builds/", given).json()
     run_tasks()
     row = api.get(f"/api/v1/sandbox-image-builds/{bad['id']}/").json()
     assert (row["status"], row["digest"]) == ("failed", None)
