@@ -51,7 +51,7 @@ class Box:
             "security_opt": ["no-new-privileges", "seccomp=" + seccomp_json({"profile": "strict"})],
         }
         if weak:
-            locked = {"privileged": True}
+            locked = {"cap_add": ["SYS_PTRACE"], "security_opt": ["seccomp=unconfined"]}
         client = docker.DockerClient(base_url=self.engine, version="auto")
         with contextlib.closing(client):
             client.containers.create(

@@ -165,7 +165,9 @@ import ctypes, glob, os, signal, sys
 def tried(what, call):
     try: call(); print("open", what)
     except OSError as error: pass
-own = {os.getpid(), os.getppid()}
+for fd in range(3, 64):
+    try: os.fstat(fd); print("open inherited", fd)
+    except OSError: pass
 others = [p for p in glob.glob("/proc/[0-9]*") if int(p.split("/")[2]) not in {os.getpid()}]
 for process in others:
     uid = os.stat(process).st_uid
@@ -186,14 +188,11 @@ for process in others:
     for number, args in ((101, (16, pid, 0, 0)), (310, (pid, 0, 0, 0, 0, 0)), (311, (pid, 0, 0, 0, 0, 0)), (302, (pid, 7, 0, 0))):
         buffer = ctypes.create_string_buffer(64)
         if number == 302: args = (pid, 7, buffer, 0)
-        if libc.syscall(number, *args) == 0: print("open call", number, pid)
+        if libc.syscall(number, *args) == 0 and uid != os.getuid(): print("open call", number, pid)
     pidfd = libc.syscall(434, pid, 0)
     if pidfd >= 0:
         for fd in range(8):
             if libc.syscall(438, pidfd, fd, 0) >= 0: print("open pidfd_getfd", pid, fd)
-for fd in range(3, 64):
-    try: os.fstat(fd); print("open inherited", fd)
-    except OSError: pass
 os.write(1, b"\xa6\x91" + bytes(100)); os.write(2, b"\xa6\x91 \0\0\0\1" * 1000)
 os.kill(-1, 9) if "all" in sys.argv else None
 print("tried", len(others))
@@ -238,7 +237,7 @@ def test_in_a_weak_container_the_same_attacks_get_through(docker_engine: str) ->
     try:
         box.start()
         code = "import os; os.close(os.open('/proc/1/mem', os.O_RDWR)); print('open')"
-        assert box.docker("exec", "-u", "0", "--privileged", box.name, "python3", "-c", code) == "open"
+        assert box.docker("exec", "-u", "0", box.name, "python3", "-c", code) == "open"
     finally:
         box.close()
 
