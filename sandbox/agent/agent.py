@@ -162,7 +162,8 @@ class Agent:
                 container.busy = True
                 self.slow.submit(partial(self._attach, container))
         for instance_id, container in list(self.containers.items()):
-            if instance_id not in wanted and not container.attached:
+            if instance_id not in wanted and not container.attached and not container.busy:
+                container.busy = True
                 self.slow.submit(partial(self._settle, container))
 
     def _attach(self, container: Container) -> None:
@@ -176,9 +177,12 @@ class Agent:
 
     def _settle(self, container: Container) -> None:
         """A container that is not to be attached: what ran in it has ended, or it is paused."""
-        if container.settle():
-            with self._changed:
-                self.containers.pop(container.instance_id, None)
+        try:
+            if container.settle():
+                with self._changed:
+                    self.containers.pop(container.instance_id, None)
+        finally:
+            container.busy = False
 
     def _take_up_what_waits(self) -> None:
         self._undo_starts()

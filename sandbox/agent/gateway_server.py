@@ -85,6 +85,8 @@ class GatewayServer:
         self._listener = _listen(host.strip("[]"), int(port))
         bound = self._listener.getsockname()[1]
         shown = self._name or host.strip("[]")
+        if shown in {"", "0.0.0.0", "::"}:  # noqa: S104 - what the settings say
+            shown = socket.gethostname()
         self.address = f"[{shown}]:{bound}" if ":" in shown else f"{shown}:{bound}"
         threading.Thread(
             target=self._accept, args=[self._listener], name="sandbox-gateway", daemon=True

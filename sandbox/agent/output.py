@@ -35,6 +35,7 @@ class Shown:
 
 @dataclass(slots=True)
 class _Entry:
+    start: int  # in the joint count
     place: int  # in the joint count, where it ends
     side: "_Side"
     text: str
@@ -139,10 +140,10 @@ class Output:
     def take(self, stream: str, offset: int, data: bytes) -> None:
         """Bytes that came at `offset` of the joint count."""
         side = self._sides[stream]
-        before = side.text.position
+        before, held = side.text.position, side.held_from()
         text = side.feed(offset, data)
         self.taken = offset + len(data)
-        self._note(side, before, text)
+        self._note(side, before, offset if held is None else held, text)
         if self.taken - self._limit() > MOST_WAITING:
             self.let_go()
 
@@ -150,24 +151,24 @@ class Output:
         """Show what was held back; whether there was something."""
         some = False
         for side in self._sides.values():
-            before = side.text.position
+            before, held = side.text.position, side.held_from()
             if text := side.text.flush():
-                some = self._note(side, before, text) or some
+                some = self._note(side, before, self.taken if held is None else held, text) or some
         return some
 
     def end(self) -> None:
         """Nothing more follows: show the rest."""
         for side in self._sides.values():
-            before = side.text.position
-            self._note(side, before, side.text.end())
+            before, held = side.text.position, side.held_from()
+            self._note(side, before, self.taken if held is None else held, side.text.end())
 
-    def _note(self, side: _Side, before: int, text: str) -> bool:
+    def _note(self, side: _Side, before: int, start: int, text: str) -> bool:
         position = side.text.position
         if position == before and not text:
             return False
         kept = side.cut(text)
         held = side.held_from()
-        self._entries.append(_Entry(self.taken if held is None else held, side, kept, position))
+        self._entries.append(_Entry(start, self.taken if held is None else held, side, kept, position))
         shown = text if self._show_all else kept
         last = self._shown[-1] if self._shown else None
         if last is not None and last.stream == side.name and last.end == before:
@@ -183,8 +184,12 @@ class Output:
         return shown
 
     def _limit(self) -> int:
+        """The place up to which all is shown, with no text across it."""
         held = [place for side in self._sides.values() if (place := side.held_from()) is not None]
-        return min([self.taken, *held])
+        limit = min([self.taken, *held])
+        while across := [entry.start for entry in self._entries if entry.start < limit < entry.place]:
+            limit = min(across)
+        return limit
 
     def checkpoint(self) -> Checkpoint:
         """What the row lacks of what is complete; `done` must be told when it is written."""

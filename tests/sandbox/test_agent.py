@@ -183,3 +183,31 @@ def test_a_terminal_is_an_execution_too(agent_world):
     agent_world.ended(row)
     assert "42" in row.stdout
     assert row.exit_code == 4
+
+
+def test_cells_of_a_session_share_their_variables(agent_world):
+    sandbox = agent_world.sandbox(image="agi-sandbox-python:latest")
+    agent_world.leading()
+    cell = {"kind": ExecutionKind.CELL, "python_session": "one"}
+    agent_world.ended(agent_world.run(sandbox, "x = 6 * 7", **cell))
+    assert agent_world.ended(agent_world.run(sandbox, "x", **cell)).stdout == "42\n"
+    fresh = agent_world.ended(agent_world.run(sandbox, "x", kind=ExecutionKind.CELL))
+    assert fresh.exit_code == 1
+    assert "NameError" in fresh.stderr
+
+
+def test_a_paused_sandbox_keeps_what_runs_in_it_through_a_change_of_agents(agent_world):
+    sandbox = agent_world.sandbox()
+    first = agent_world.leading()
+    row = agent_world.run(sandbox, "for i in 1 2 3 4; do echo $i; sleep 1; done")
+    wait_until(lambda: agent_world.said(row))
+    agent_world.engine.pause(sandbox.instance.pk)
+    type(sandbox).objects.filter(pk=sandbox.pk).update(status="paused")
+    first.stop()
+    agent_world.agents.remove(first)
+    agent_world.leading()
+    time.sleep(2)
+    assert agent_world.status(row) == ExecutionStatus.RUNNING
+    agent_world.engine.unpause(sandbox.instance.pk)
+    type(sandbox).objects.filter(pk=sandbox.pk).update(status="running")
+    assert agent_world.ended(row).stdout == "1\n2\n3\n4\n"
