@@ -18,7 +18,8 @@ WARM_BYTES = 64 * MB
 
 def hosts_in_use() -> list[SandboxHost]:
     """The hosts on which something new may stand; raises Unavailable, which says what is missing."""
-    found = list(SandboxHost.objects.filter(status=HostStatus.ACTIVE).order_by("pk"))
+    # what a host has is much text, and a claim does not ask for it
+    found = list(SandboxHost.objects.filter(status=HostStatus.ACTIVE).order_by("pk").defer("info"))
     if found:
         return found
     if SandboxHost.objects.filter(status=HostStatus.DRAINING).exists():

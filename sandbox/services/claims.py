@@ -13,39 +13,45 @@ from ..lifecycle.pool import MAKING
 from ..models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance
 
 
-def claim(*, sandbox: Sandbox, spec: InstanceSpec, hosts: Sequence[SandboxHost]) -> SandboxInstance | None:
-    """Bind a warm instance of the spec's profile on one of `hosts` to a stored sandbox; None when none waits.
+class Taken(Exception):
+    """Somebody else bound the instance between look and claim: look again."""
 
-    In the caller's transaction. Rows that another claim has locked are skipped where the database can do
-    that; the compare-and-set decides everywhere.
+
+def pick(*, spec: InstanceSpec, hosts: Sequence[SandboxHost]) -> SandboxInstance | None:
+    """A warm instance of the spec's profile on one of `hosts`, or one in the making; None when there is none.
+
+    In the transaction that binds it. Rows that another claim has locked are skipped where the database can do
+    that; the compare-and-set in `bind` decides everywhere.
     """
-    found = _take(InstanceStatus.WARM, sandbox, spec, hosts)
-    return found or _take(InstanceStatus.WARMING, sandbox, spec, hosts)
+    return _first(InstanceStatus.WARM, spec, hosts) or _first(InstanceStatus.WARMING, spec, hosts)
 
 
-def _take(
-    status: InstanceStatus, sandbox: Sandbox, spec: InstanceSpec, hosts: Sequence[SandboxHost]
+def bind(*, instance: SandboxInstance, sandbox: Sandbox) -> None:
+    """Give a picked instance to a stored sandbox, for good; raises Taken."""
+    now = timezone.now()
+    ours = SandboxInstance.objects.filter(
+        pk=instance.pk, status=instance.status, sandbox__isnull=True
+    ).update(status=InstanceStatus.CLAIMED, sandbox=sandbox, claimed_at=now)
+    if not ours:
+        raise Taken
+    instance.status, instance.sandbox, instance.claimed_at = InstanceStatus.CLAIMED, sandbox, now
+
+
+def _first(
+    status: InstanceStatus, spec: InstanceSpec, hosts: Sequence[SandboxHost]
 ) -> SandboxInstance | None:
     by_id = {host.pk: host for host in hosts}
-    while True:
-        waiting = SandboxInstance.objects.filter(
-            profile=spec.profile, status=status, host__in=list(by_id)
-        ).order_by("pk")
-        if status == InstanceStatus.WARMING:  # its maker lives
-            waiting = waiting.filter(created_at__gte=timezone.now() - MAKING)
-        if connection.features.has_select_for_update_skip_locked:
-            waiting = waiting.select_for_update(skip_locked=True)
-        row: SandboxInstance | None = waiting.first()
-        if row is None:
-            return None
-        now = timezone.now()
-        taken = SandboxInstance.objects.filter(pk=row.pk, status=status, sandbox__isnull=True).update(
-            status=InstanceStatus.CLAIMED, sandbox=sandbox, claimed_at=now
-        )
-        if taken:
-            row.status, row.sandbox, row.claimed_at = InstanceStatus.CLAIMED, sandbox, now
-            row.host = by_id[row.host_id]
-            return row
+    waiting = SandboxInstance.objects.filter(
+        profile=spec.profile, status=status, host__in=list(by_id), sandbox__isnull=True
+    ).order_by("pk")
+    if status == InstanceStatus.WARMING:  # its maker lives
+        waiting = waiting.filter(created_at__gte=timezone.now() - MAKING)
+    if connection.features.has_select_for_update_skip_locked:
+        waiting = waiting.select_for_update(skip_locked=True)
+    row: SandboxInstance | None = waiting.first()
+    if row is not None:
+        row.host = by_id[row.host_id]
+    return row
 
 
 def order(*, sandbox: Sandbox, spec: InstanceSpec, host: SandboxHost) -> SandboxInstance:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agi_site.lib.problems import Conflict, Invalid, NotFound
+from agi_site.lib.problems import Conflict, Invalid, NotFound, Unavailable
 from system import queue
 from system.services import audit
 
@@ -20,7 +21,9 @@ from ..engine.spec import MEMORY, InstanceSpec
 from ..lifecycle import ending, placement, pool, specs, trail
 from ..models import (
     HostStatus,
+    InstanceStatus,
     Sandbox,
+    SandboxInstance,
     SandboxResource,
     SandboxSecurity,
     SandboxSnapshot,
@@ -41,6 +44,7 @@ PRIORITY = {"create": 20, "start": 20, "resume": 20, "delete": 10}
 ASKED = ("start", "pause", "resume", "stop", "restart", "delete")
 # After so many seconds, whoever was making an instance for the pool has died.
 MAKER_SECONDS = 15.0
+CLAIM_ATTEMPTS = 5
 
 
 def create_sandbox(
@@ -80,21 +84,21 @@ def create_sandbox(
         origin_type=origin[0] if origin else None,
         origin_id=origin[1] if origin else None,
     )
-    with transaction.atomic():
-        get_user_model().objects.select_for_update().only("pk").get(pk=owner.pk)
-        quotas.check_room(owner)
-        check_image(name=str(template.image_name), tag=str(template.image_tag))
-        hosts = placement.hosts_in_use()
-        sandbox.save(force_insert=True)
-        _store_parts(sandbox, limits=wanted, policies=policies, env=variables)
-        store_ports(sandbox, opened)
-        spec = specs.spec_of_template(template, wanted, policies, defaults.workspace, published=opened)
-        warm = _give_instance(sandbox, spec=spec, hosts=hosts)
-        kind = "claimed" if warm else "created"
-        trail.note(sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host))
-        trail.tell(sandbox)
-        audit(component="sandbox", message=f"sandbox {sandbox.pk} was made of {template.name}", by=owner)
-    return sandbox
+    spec = specs.spec_of_template(template, wanted, policies, defaults.workspace, published=opened)
+    for _attempt in range(CLAIM_ATTEMPTS):
+        with suppress(claims.Taken), transaction.atomic():
+            _check_may_make(owner, template)
+            instance = _find_instance(sandbox, spec)
+            sandbox.save(force_insert=True)
+            _store_parts(sandbox, limits=wanted, policies=policies, env=variables)
+            store_ports(sandbox, opened)
+            _give_instance(sandbox, instance, spec)
+            kind = "claimed" if sandbox.status == SandboxStatus.RUNNING else "created"
+            trail.note(sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host))
+            trail.tell(sandbox)
+            audit(component="sandbox", message=f"sandbox {sandbox.pk} was made of {template.name}", by=owner)
+            return sandbox
+    raise Unavailable(_("Too many sandboxes are being made at this moment. Try again."), code="busy")
 
 
 def do_verb(*, sandbox: Sandbox, verb: str, by: Any, **options: Any) -> Sandbox:
@@ -300,32 +304,47 @@ def _record_change(sandbox: Sandbox, by: Any, what: dict[str, Any]) -> None:
 
 
 # --- Making -----------------------------------------------------------------------------------------------
-def _give_instance(sandbox: Sandbox, *, spec: InstanceSpec, hosts: Sequence[Any]) -> bool:
-    """Bind a warm instance, or order a new one; returns whether the sandbox runs at once."""
-    instance = None if spec.published else claims.claim(sandbox=sandbox, spec=spec, hosts=hosts)
+def _check_may_make(owner: Any, template: SandboxTemplate) -> None:
+    """In the transaction of the making; the person's row is locked, so that two at once take turns."""
+    get_user_model().objects.select_for_update().only("pk").get(pk=owner.pk)
+    quotas.check_room(owner)
+    check_image(name=str(template.image_name), tag=str(template.image_tag))
+
+
+def _find_instance(sandbox: Sandbox, spec: InstanceSpec) -> SandboxInstance | None:
+    """A waiting instance for a sandbox about to be stored, or (None) the host where one is to be made.
+
+    What the sandbox is then stands on it: running at once, or still to be finished by a worker.
+    """
+    hosts = placement.hosts_in_use()
+    instance = None if spec.published else claims.pick(spec=spec, hosts=hosts)
     if instance is None:
         sandbox.host, sandbox.verb = placement.choose(hosts, spec), "create"
-        claims.order(sandbox=sandbox, spec=spec, host=sandbox.host)
-        sandbox.save(update_fields=["host", "verb"])
-        queue_verb(sandbox, "create")
-        pool.refill_soon(sandbox.host)
-        return False
+        return None
     sandbox.host, sandbox.container_id = instance.host, instance.container_id
-    made_of = specs.stored_spec(instance)
-    if instance.warm_at is None:  # whoever makes it finishes the sandbox; this task does if they die
-        sandbox.verb = "create"
-        sandbox.save(update_fields=["host", "verb"])
-        queue_verb(sandbox, "create", delay=MAKER_SECONDS)
-    elif made_of is not None and made_of.live == spec.live:
+    made_of = specs.stored_spec(instance) if instance.status == InstanceStatus.WARM else None
+    if made_of is not None and made_of.live == spec.live:
         now = timezone.now()
-        sandbox.status, sandbox.started_at, sandbox.last_active = SandboxStatus.RUNNING, now, now
-        sandbox.save(update_fields=["host", "container_id", "status", "started_at", "last_active"])
-    else:  # a worker gives it other limits before it counts as running
-        sandbox.verb = "create"
-        sandbox.save(update_fields=["host", "container_id", "verb"])
-        queue_verb(sandbox, "create")
-    pool.refill_soon(instance.host)
-    return bool(sandbox.status == SandboxStatus.RUNNING)
+        sandbox.status, sandbox.verb = SandboxStatus.RUNNING, None
+        sandbox.started_at = sandbox.last_active = now
+    else:  # it is still being made, or a worker gives it other limits before it counts as running
+        sandbox.status, sandbox.verb = SandboxStatus.CREATING, "create"
+    return instance
+
+
+def _give_instance(sandbox: Sandbox, instance: SandboxInstance | None, spec: InstanceSpec) -> None:
+    """Bind the instance, or order a new one, and queue what is left to do."""
+    assert sandbox.host is not None
+    delay = 0.0
+    if instance is None:
+        claims.order(sandbox=sandbox, spec=spec, host=sandbox.host)
+    else:
+        if instance.status == InstanceStatus.WARMING:
+            delay = MAKER_SECONDS  # whoever makes it finishes the sandbox; this task does if they die
+        claims.bind(instance=instance, sandbox=sandbox)
+    if sandbox.verb:
+        queue_verb(sandbox, "create", delay=delay)
+    pool.refill_soon(sandbox.host)
 
 
 def _store_parts(

@@ -42,7 +42,7 @@ def test_a_claim_is_a_row_changing_hands_and_calls_no_engine(alice, filled, reci
 def test_a_claim_takes_few_queries(alice, filled, recipe):
     with CaptureQueriesContext(connection) as queries:
         services.create_sandbox(owner=alice, template=recipe)
-    assert len(queries) <= 22, [query["sql"][:90] for query in queries]
+    assert len(queries) <= 17, [query["sql"][:90] for query in queries]
     assert sum(float(query["time"]) for query in queries) < 0.05
 
 
