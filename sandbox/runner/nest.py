@@ -193,10 +193,12 @@ class Nest:
             return
         try:
             while (message := process.inbox.next()) is not None:
+                if not process.session:
+                    raise ValueError("A fresh cell says nothing: it is over when its process is.")
                 if "done" in message and process.number is not None:
                     self._done(process, (int(message["done"]) & 0xFF) << 8, message.get("usage"))
         except (ValueError, TypeError):
-            self._kill(process)  # code that wrote to its own session's socket
+            self._kill(process)  # code that wrote to its own socket
 
     def _done(self, process: CellProcess, status: int, usage: Any, detail: str = "") -> None:
         number, process.number = process.number, None

@@ -584,3 +584,55 @@ def test_archives_that_fill_are_stopped_at_their_limits(sandbox: Any) -> None:
     assert answer["refused_count"] >= 3
     sandbox.shell("rm -rf /workspace/*")
     assert sandbox.works()
+
+
+# --- Cells -----------------------------------------------------------------
+AS_CELLS = [
+    BY_NAME[name]
+    for name in ("pid1_files", "signal_others", "helper_sockets", "more_rights", "ptrace", "namespaces")
+]
+
+
+@names(AS_CELLS)
+def test_it_is_contained_as_a_cell(program: Hostile, sandbox: Any) -> None:
+    outcome = sandbox.cell(program.name, program.given | {"secret": SECRET}).outcome()
+    assert outcome.attempts, outcome
+    assert outcome.got() == []
+    assert sandbox.works()
+
+
+def test_a_cell_that_forges_its_end_is_ended(sandbox: Any) -> None:
+    sandbox.cell("more_rights").outcome()
+    warmed = sandbox.left()
+    assert len(warmed) == 1  # the interpreter whose forks are cells
+    outcome = sandbox.cell("forged_end").outcome(10)
+    assert (outcome.cause, outcome.signal) == ("exit", 9)
+    end = time.monotonic() + 3
+    while sandbox.left() != warmed and time.monotonic() < end:
+        time.sleep(0.05)
+    assert sandbox.left() == warmed
+
+
+def test_a_cell_that_kills_everyone_does_not_end_the_cells_after_it(sandbox: Any) -> None:
+    outcome = sandbox.cell("kill_everyone").outcome(20)
+    assert (outcome.cause, outcome.signal) == ("exit", 9)
+    assert sandbox.cell("more_rights").outcome(20).attempts
+    assert sandbox.works()
+
+
+def test_a_cell_that_stops_everyone_is_cancelled_and_cells_go_on(sandbox: Any) -> None:
+    running = sandbox.cell("stop_everyone")
+    time.sleep(0.5)
+    running.cancel()
+    assert running.outcome(15).cause == "cancelled"
+    outcomes = [sandbox.cell("more_rights").outcome(20) for _ in range(2)]
+    assert outcomes[1].attempts, outcomes  # the first may find the stopped interpreter
+    assert sandbox.works()
+
+
+def test_frames_that_a_cell_forges_are_output(sandbox: Any) -> None:
+    outcome = sandbox.cell("forged_frames", given_frames()).outcome()
+    assert forged_frames() in outcome.stdout
+    assert outcome.got() == []
+    assert outcome.exit_code == 0
+    assert sandbox.works()

@@ -314,6 +314,14 @@ PROGRAMS = (
         own_test=True,
     ),
     Hostile(
+        "forged_end",
+        "to be over for the runner, and to go on",
+        "what says that it is over is ended",
+        "(the runner's own part of cells: there is no weak one)",
+        RUNNER,
+        own_test=True,
+    ),
+    Hostile(
         "survive_setsid",
         "to outlive a kill by sessions, double forks and changing processes",
         "nothing is left",
