@@ -35,6 +35,9 @@ def about_engine(host: "DockerHost") -> dict[str, Any]:
             % {"theirs": info["Architecture"], "ours": machine}
         )
     can, words = _helper(host)
+    if any(name in option for option in info.get("SecurityOptions") or () for name in ("userns", "rootless")):
+        can["disk"] = False
+        words.append(_("This engine moves user numbers (userns), so workspaces live in memory."))
     return {
         "cpus": info["NCPU"],
         "memory": info["MemTotal"],

@@ -5,6 +5,7 @@ Each image is tagged twice: by the hash of its content, and `latest`; nothing is
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from typing import IO, Any, Protocol
 
 from .recipes import RECIPES
@@ -44,7 +45,7 @@ def make_image(store: Store, name: str, *, on_log: Callable[[str], None] = lambd
     """Make one image; its tag, `name:hash`. Raises FileNotFoundError when its programs are not here."""
     tree = RECIPES[name]()
     tree.close()
-    tag = f"{name}:{tree.digest()[:12]}"
+    tag = f"{name}:{sha256((tree.digest() + repr(CHANGES)).encode()).hexdigest()[:12]}"
     if store.image(tag) is not None:
         store.tag_image(tag, f"{name}:latest")
         on_log(f"{tag} stands")

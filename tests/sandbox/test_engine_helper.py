@@ -1,0 +1,60 @@
+"""The helper on a real engine: asked by several processes at once, lost, and found again."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sandbox.engine import DockerHost, EngineError
+
+pytestmark = pytest.mark.docker_engine
+
+# There is no such process, and the answer names the one that was asked for; the script fills several lines.
+ASKING = """
+import sys
+from django.conf import settings
+settings.configure(SANDBOX_MOUNT_ROOTS=[])
+from sandbox.engine import DockerHost, EngineError
+host = DockerHost("x", sys.argv[1], sys.argv[2])
+for number in range(50):
+    try:
+        host.helper.ask(
+            "network", pid=int(sys.argv[3]), container="x", script="y" * 9000, rate=None, ports=[]
+        )
+    except EngineError as error:
+        assert sys.argv[3] in str(error), error
+host.close()
+"""
+
+
+def test_several_processes_ask_at_once_and_each_keeps_to_its_own_answers(docker_host: DockerHost) -> None:
+    running = [
+        subprocess.Popen([sys.executable, "-c", ASKING, docker_host.url, docker_host.site, str(number)])
+        for number in range(9_000_001, 9_000_005)
+    ]
+    assert [process.wait(60) for process in running] == [0, 0, 0, 0]
+
+
+def test_a_helper_that_was_killed_is_started_again(docker_host: DockerHost) -> None:
+    name = f"agi-{docker_host.site}-helper"
+    assert docker_host.helper.ask("about")["can"]["disk"]
+    docker_host.client.call("POST", f"/containers/{name}/kill")
+    assert docker_host.helper.ask("about")["can"]["disk"]
+    docker_host.client.remove_container(name)
+    assert docker_host.helper.ask("about")["can"]["disk"]
+
+
+def test_rules_never_reach_this_machines_own_network(docker_host: DockerHost) -> None:
+    """Whatever process is named: it is not the container's any more, or never was."""
+    with pytest.raises(EngineError, match="network of its own"):
+        docker_host.helper.ask(
+            "network", pid=os.getpid(), container="", script="flush ruleset", rate=None, ports=[]
+        )
+
+
+def test_what_cannot_be_done_is_said_in_words(docker_host: DockerHost) -> None:
+    with pytest.raises(EngineError, match="there is no disk"):
+        docker_host.helper.ask("disk_attach", name="nobody")
+    with pytest.raises(EngineError, match="not a disk's name"):
+        docker_host.helper.ask("disk_drop", name="../etc")
