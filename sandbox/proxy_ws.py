@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidURI
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
@@ -153,7 +153,8 @@ class _Link:
     async def _take(self, frame: Frame) -> bool:
         """One frame; True after the last."""
         if frame.opcode is Opcode.CLOSE:
-            await self._close(self.protocol.close_code or 1000, self.protocol.close_reason or "")
+            close = Close.parse(bytes(frame.data))
+            await self._close(close.code, close.reason)
             return True
         if frame.opcode in (Opcode.PING, Opcode.PONG):
             return False

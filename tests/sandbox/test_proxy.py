@@ -1,0 +1,522 @@
+"""Ports of sandboxes as origins of their own: who comes in, what goes in and out, streamed both ways."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.urls import reverse
+from websockets.asyncio.server import ServerConnection, serve
+
+from accounts.models import Session
+from agi_site.asgi import application
+from agi_site.lib.problems import Conflict
+from sandbox import gateway, port_access
+from sandbox.models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance, SandboxPort
+
+DOMAIN = "boxes.test:8000"
+
+
+@pytest.fixture
+def port(a_sandbox: Sandbox, settings: Any) -> SandboxPort:
+    """Port 8000 of Alice's running sandbox."""
+    settings.SANDBOX_DOMAIN = DOMAIN
+    host = SandboxHost.objects.create(name="local", status="active")
+    SandboxInstance.objects.create(host=host, sandbox=a_sandbox, profile="x", status=InstanceStatus.CLAIMED)
+    return SandboxPort.objects.create(sandbox=a_sandbox, container_port=8000, host_port=0)
+
+
+def host_of(port: SandboxPort, number: int = 0) -> str:
+    return f"{number or port.container_port}-{port.sandbox_id}.{DOMAIN}"
+
+
+def scope_of(host: str, path: str = "/", *, kind: str = "http", method: str = "GET", **headers: str) -> Any:
+    target = urlsplit(path)
+    named = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return {
+        "type": kind,
+        "scheme": "http" if kind == "http" else "ws",
+        "http_version": "1.1",
+        "method": method,
+        "path": target.path,
+        "raw_path": target.path.encode(),
+        "query_string": target.query.encode(),
+        "headers": [(b"host", host.encode()), *named],
+        "client": ("203.0.113.9", 5000),
+        "subprotocols": [],
+    }
+
+
+async def answer_of(scope: Any, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
+    """The whole answer to a request whose body comes in these pieces."""
+    one = ApplicationCommunicator(application, scope)
+    for piece in pieces:
+        await one.send_input({"type": "http.request", "body": piece, "more_body": True})
+    await one.send_input({"type": "http.request", "body": b"", "more_body": False})
+    start = await one.receive_output(10)
+    body = b""
+    while True:
+        part = await one.receive_output(10)
+        body += part.get("body", b"")
+        if not part.get("more_body"):
+            break
+    await one.wait(10)
+    headers = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    return start["status"], headers, body
+
+
+def ask(scope: Any, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
+    return async_to_sync(answer_of)(scope, *pieces)
+
+
+@pytest.fixture
+def cookie(port: SandboxPort, alice: Any, client_of: Any) -> str:
+    """The cookie of the port's origin, come by as a browser does."""
+    address = client_of(alice).get(reverse("sandbox:port_open", args=[port.sandbox_id, port.pk])).url
+    at = urlsplit(address)
+    status, headers, _body = ask(scope_of(at.netloc, f"{at.path}?{at.query}"))
+    assert status == 303
+    assert headers["location"] == "/"
+    return headers["set-cookie"].split(";")[0]
+
+
+Program = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], Any]:
+    """`async with inside(program)`: what listens on the port in the sandbox."""
+
+    @contextlib.asynccontextmanager
+    async def listen(program: Program) -> AsyncIterator[None]:
+        async with await asyncio.start_server(program, "127.0.0.1", 0) as server:
+            place = server.sockets[0].getsockname()
+
+            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
+                return await asyncio.open_connection(*place)
+
+            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
+            yield
+
+    return listen
+
+
+async def head_of(reader: asyncio.StreamReader) -> str:
+    return (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+
+
+def answering(answer: bytes, heard: list[str]) -> Program:
+    async def program(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await head_of(reader))
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    return program
+
+
+# --- Who comes in ------------------------------------------------------------------------
+def test_the_way_in_is_good_once_and_for_that_port_alone(
+    port: SandboxPort, alice: Any, client_of: Any
+) -> None:
+    opening = reverse("sandbox:port_open", args=[port.sandbox_id, port.pk])
+    response = client_of(alice).get(opening)
+    assert response["Referrer-Policy"] == "no-referrer"
+    at = urlsplit(response.url)
+    assert at.netloc == host_of(port)
+    enter = f"{at.path}?{at.query}"
+    status, headers, _body = ask(scope_of(at.netloc, enter))
+    assert status == 303
+    assert "HttpOnly" in headers["set-cookie"]
+    assert "Domain" not in headers["set-cookie"]
+    assert ask(scope_of(at.netloc, enter))[0] == 403, "a second time"
+    again = urlsplit(client_of(alice).get(opening).url)
+    assert ask(scope_of(host_of(port, 9000), f"{again.path}?{again.query}"))[0] == 403, "for another port"
+    assert ask(scope_of(at.netloc, "/.agi-site/enter?note=made-up"))[0] == 403
+
+
+def test_under_tls_the_cookie_is_bound_to_its_host(port: SandboxPort, alice: Any, client_of: Any) -> None:
+    address = (
+        client_of(alice).get(reverse("sandbox:port_open", args=[port.sandbox_id, port.pk]), secure=True).url
+    )
+    at = urlsplit(address)
+    assert at.scheme == "https"
+    scope = scope_of(at.netloc, f"{at.path}?{at.query}") | {"scheme": "https"}
+    set_cookie = ask(scope)[1]["set-cookie"]
+    assert set_cookie.startswith("__Host-agi_port=")
+    assert "; Secure" in set_cookie
+
+
+def test_only_the_owner_is_handed_over(port: SandboxPort, bob: Any, client_of: Any) -> None:
+    address = reverse("sandbox:port_open", args=[port.sandbox_id, port.pk])
+    assert client_of(bob).get(address).status_code == 404
+
+
+def test_a_sandbox_that_does_not_run_cannot_be_opened(port: SandboxPort, alice: Any, client_of: Any) -> None:
+    Sandbox.objects.update(status="stopped")
+    response = client_of(alice).get(
+        reverse("sandbox:port_open", args=[port.sandbox_id, port.pk]), follow=True
+    )
+    assert "does not run" in response.content.decode()
+
+
+def test_nobody_comes_in_without_the_cookie(port: SandboxPort, alice: Any, client_of: Any) -> None:
+    assert ask(scope_of(host_of(port)))[0] == 401
+    assert ask(scope_of(host_of(port), cookie="agi_port=made-up"))[0] == 401
+    session = client_of(alice).cookies["agi_session"].value
+    assert ask(scope_of(host_of(port), cookie=f"agi_session={session}"))[0] == 401
+
+
+def test_the_cookie_opens_no_other_port_and_no_other_sandbox(
+    port: SandboxPort, cookie: str, alice: Any
+) -> None:
+    other = Sandbox.objects.create(user=alice, image_name="python", status="running")
+    SandboxPort.objects.create(sandbox=other, container_port=8000, host_port=0)
+    SandboxPort.objects.create(sandbox_id=port.sandbox_id, container_port=9000, host_port=0)
+    assert ask(scope_of(host_of(port, 9000), cookie=cookie))[0] == 401
+    assert ask(scope_of(f"8000-{other.pk}.{DOMAIN}", cookie=cookie))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (lambda port: Session.objects.all().delete(), 401),
+        (lambda port: port.delete(), 404),
+        (lambda port: Sandbox.objects.update(status="paused"), 503),
+        (lambda port: Sandbox.objects.update(status="deleted"), 404),
+        (lambda port: SandboxInstance.objects.update(sandbox=None), 503),
+    ],
+    ids=["signed out", "port closed", "paused", "deleted", "no container"],
+)
+def test_what_was_allowed_ends_when_its_reason_ends(
+    port: SandboxPort, cookie: str, change: Callable[[SandboxPort], Any], status: int
+) -> None:
+    change(port)
+    found, headers, body = ask(scope_of(host_of(port), cookie=cookie))
+    assert found == status
+    assert b"<p>" in body
+    assert headers["cache-control"] == "no-store"
+
+
+def test_the_owner_of_the_row_decides_not_the_cookie(port: SandboxPort, cookie: str, bob: Any) -> None:
+    Sandbox.objects.update(user=bob)
+    assert ask(scope_of(host_of(port), cookie=cookie))[0] == 404
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8000", "http://evil.example", "null", "other sandbox"])
+def test_requests_of_other_origins_are_refused(port: SandboxPort, cookie: str, origin: str) -> None:
+    if origin == "other sandbox":
+        origin = f"http://8000-01a00000-0000-7000-8000-000000000000.{DOMAIN}"
+    assert ask(scope_of(host_of(port), method="POST", cookie=cookie, origin=origin))[0] == 403
+
+
+@pytest.mark.parametrize("host", ["x.boxes.test:8000", "0-x.boxes.test:8000", "99999-{0}.boxes.test:8000"])
+def test_a_name_below_the_domain_that_is_no_port_reaches_nothing_of_the_site(
+    port: SandboxPort, host: str
+) -> None:
+    status, _headers, body = ask(scope_of(host.format(port.sandbox_id), "/accounts/sign-in/"))
+    assert status == 404
+    assert b"password" not in body
+
+
+# --- What goes in and out ---------------------------------------------------------------------
+def test_a_request_goes_in_whole_but_without_the_sites_cookies(
+    port: SandboxPort, cookie: str, inside: Any
+) -> None:
+    heard: list[str] = []
+
+    async def go() -> Any:
+        async with inside(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", heard)):
+            mixed = f"mine=1; {cookie}; agi_session=secret; csrftoken=secret"
+            scope = scope_of(
+                host_of(port),
+                "/a%20b?q=1&q=2",
+                cookie=mixed,
+                x_forwarded_for="1.2.3.4",
+                connection="close, x-hop",
+                x_hop="1",
+                proxy_authorization="secret",
+                accept="text/html",
+            )
+            return await answer_of(scope)
+
+    status, _headers, body = async_to_sync(go)()
+    assert (status, body) == (200, b"ok")
+    (head,) = heard
+    assert head.startswith("GET /a%20b?q=1&q=2 HTTP/1.1\r\n")
+    assert f"host: {host_of(port)}" in head.lower()
+    assert "cookie: mine=1\r\n" in head.lower()
+    assert "x-forwarded-for: 203.0.113.9\r\n" in head.lower()
+    assert "accept: text/html" in head.lower()
+    for gone in ("secret", "agi_port", "x-hop", "1.2.3.4"):
+        assert gone not in head, gone
+
+
+def test_an_answer_cannot_speak_for_more_than_its_origin(port: SandboxPort, cookie: str, inside: Any) -> None:
+    answer = (
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Domain=boxes.test; Path=/\r\nSet-Cookie: agi_port=x\r\n"
+        b'Strict-Transport-Security: max-age=1\r\nAlt-Svc: h3=":443"\r\nClear-Site-Data: "cookies"\r\n'
+        b"Keep-Alive: 5\r\nX-Kept: yes\r\nContent-Length: 0\r\n\r\n"
+    )
+
+    async def go() -> Any:
+        async with inside(answering(answer, [])):
+            return await answer_of(scope_of(host_of(port), cookie=cookie))
+
+    _status, headers, _body = async_to_sync(go)()
+    assert headers["set-cookie"] == "a=1; Path=/"
+    assert headers["x-kept"] == "yes"
+    assert not {"strict-transport-security", "alt-svc", "clear-site-data", "keep-alive"} & set(headers)
+
+
+def test_a_body_is_streamed_in_while_the_answer_is_streamed_out(
+    port: SandboxPort, cookie: str, inside: Any
+) -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert "transfer-encoding: chunked" in (await head_of(reader)).lower()
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while size := int(await reader.readline(), 16):
+            data = await reader.readexactly(size)
+            await reader.readexactly(2)
+            writer.write(b"%x\r\n%s\r\n" % (size, data.upper()))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        writer.close()
+
+    async def go() -> None:
+        async with inside(echo):
+            scope = scope_of(host_of(port), method="POST", cookie=cookie, transfer_encoding="chunked")
+            one = ApplicationCommunicator(application, scope)
+            await one.send_input({"type": "http.request", "body": b"first", "more_body": True})
+            assert (await one.receive_output(5))["status"] == 200
+            assert (await one.receive_output(5))["body"] == b"FIRST"
+            await one.send_input({"type": "http.request", "body": b"second", "more_body": True})
+            assert (await one.receive_output(5))["body"] == b"SECOND"
+            await one.send_input({"type": "http.request", "body": b"", "more_body": False})
+            assert (await one.receive_output(5)) == {"type": "http.response.body", "body": b""}
+            await one.wait(5)
+
+    async_to_sync(go)()
+
+
+def test_a_large_answer_does_not_pile_up_behind_a_slow_reader(
+    port: SandboxPort, cookie: str, inside: Any
+) -> None:
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await head_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                writer.write(bytes(64 << 10))
+                await writer.drain()
+                sent += 64 << 10
+
+    async def go() -> None:
+        taken: list[Any] = []
+        held = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            taken.append(message)
+            if len(taken) > 4:
+                await held.wait()
+
+        async def receive() -> Any:
+            if taken:
+                await asyncio.sleep(1.0)
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async with inside(flood):
+            task = asyncio.ensure_future(application(scope_of(host_of(port), cookie=cookie), receive, send))
+            await asyncio.sleep(0.7)
+            assert sent < 32 << 20
+            held.set()
+            with contextlib.suppress(ConnectionResetError):
+                await asyncio.wait_for(task, 5)
+
+    async_to_sync(go)()
+
+
+def test_what_is_broken_off_does_not_look_whole(port: SandboxPort, cookie: str, inside: Any) -> None:
+    async def go() -> None:
+        async with inside(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", [])):
+            await answer_of(scope_of(host_of(port), cookie=cookie))
+
+    with pytest.raises(ConnectionResetError):
+        async_to_sync(go)()
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n"])
+def test_a_program_that_speaks_no_http_is_said(
+    port: SandboxPort, cookie: str, inside: Any, answer: bytes
+) -> None:
+    async def go() -> Any:
+        async with inside(answering(answer, [])):
+            return await answer_of(scope_of(host_of(port), cookie=cookie))
+
+    status, _headers, body = async_to_sync(go)()
+    assert status == 503
+    assert b"did not answer in HTTP" in body
+
+
+def test_a_port_on_which_nothing_listens_is_said(
+    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_args: Any, **_options: Any) -> Any:
+        raise Conflict(code="refused")
+
+    monkeypatch.setattr(gateway, "open_tunnel", refuse)
+    status, headers, body = ask(scope_of(host_of(port), cookie=cookie, accept_language="en"))
+    assert status == 502
+    assert b"Nothing listens on port 8000" in body
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+
+
+# --- WebSocket -------------------------------------------------------------------------------------
+async def _echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+        if message == "bye":
+            await connection.close(4001, "as you wish")
+            return
+
+
+def _socket_scope(port: SandboxPort, cookie: str, origin: str = "") -> Any:
+    scope = scope_of(
+        host_of(port),
+        "/chat?room=1",
+        kind="websocket",
+        cookie=cookie,
+        origin=origin or f"http://{host_of(port)}",
+    )
+    return scope | {"subprotocols": ["chat.v2", "chat.v1"]}
+
+
+def test_messages_go_both_ways_and_the_close_is_passed_on(
+    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    async def program(connection: ServerConnection) -> None:
+        seen.append(connection.request)
+        await _echo(connection)
+
+    async def go() -> None:
+        async with serve(program, "127.0.0.1", 0, subprotocols=["chat.v1"], max_size=None) as server:
+            place = next(iter(server.sockets)).getsockname()
+
+            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
+                return await asyncio.open_connection(*place[:2])
+
+            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
+            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
+            await one.send_input({"type": "websocket.connect"})
+            assert await one.receive_output(5) == {"type": "websocket.accept", "subprotocol": "chat.v1"}
+            large = "가" * 300_000
+            for said in ("hello", large):
+                await one.send_input({"type": "websocket.receive", "text": said})
+                assert (await one.receive_output(10))["text"] == said
+            await one.send_input({"type": "websocket.receive", "bytes": b"\x00\xff"})
+            assert (await one.receive_output(5))["bytes"] == b"\x00\xff"
+            await one.send_input({"type": "websocket.receive", "text": "bye"})
+            assert (await one.receive_output(5))["text"] == "bye"
+            closed = await one.receive_output(5)
+            assert (closed["type"], closed["code"], closed["reason"]) == (
+                "websocket.close", 4001, "as you wish",
+            )  # fmt: skip
+            await one.wait(5)
+
+    async_to_sync(go)()
+    (request,) = seen
+    assert request.path == "/chat?room=1"
+    assert request.headers["Host"] == host_of(port)
+    assert "agi_port" not in str(request.headers)
+
+
+def test_a_page_that_leaves_closes_the_socket_inside(
+    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        ended = asyncio.Event()
+
+        async def program(connection: ServerConnection) -> None:
+            await connection.wait_closed()
+            ended.set()
+
+        async with serve(program, "127.0.0.1", 0) as server:
+            place = next(iter(server.sockets)).getsockname()
+
+            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
+                return await asyncio.open_connection(*place[:2])
+
+            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
+            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
+            await one.send_input({"type": "websocket.connect"})
+            assert (await one.receive_output(5))["type"] == "websocket.accept"
+            await one.send_input({"type": "websocket.disconnect", "code": 1001})
+            await one.wait(5)
+            await asyncio.wait_for(ended.wait(), 5)
+
+    async_to_sync(go)()
+
+
+@pytest.mark.parametrize(
+    ("origin", "with_cookie"), [("http://localhost:8000", True), ("http://evil.example", True), ("", False)]
+)
+def test_sockets_of_others_are_refused_before_they_are_accepted(
+    port: SandboxPort, cookie: str, origin: str, with_cookie: bool
+) -> None:
+    async def go() -> Any:
+        scope = _socket_scope(port, cookie if with_cookie else "a=b", origin)
+        one = ApplicationCommunicator(application, scope)
+        await one.send_input({"type": "websocket.connect"})
+        told = await one.receive_output(5)
+        await one.wait(5)
+        return told
+
+    assert async_to_sync(go)()["type"] == "websocket.close"
+
+
+def test_a_program_that_takes_no_socket_refuses_it(port: SandboxPort, cookie: str, inside: Any) -> None:
+    async def go() -> Any:
+        async with inside(answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", [])):
+            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
+            await one.send_input({"type": "websocket.connect"})
+            told = await one.receive_output(5)
+            await one.wait(5)
+            return told
+
+    assert async_to_sync(go)()["type"] == "websocket.close"
+
+
+# --- Names ------------------------------------------------------------------------------------------
+def test_a_host_means_a_port_or_nothing(settings: Any) -> None:
+    settings.SANDBOX_DOMAIN = "boxes.test"
+    key = "01a00000-0000-7000-8000-000000000000"
+    assert port_access.place_of(f"8000-{key}.BOXES.test") == (8000, key)
+    for host in (f"8000-{key}.boxes.test.evil", f"8000-{key}.evil", f"a.8000-{key}.boxes.test", "boxes.test"):
+        assert port_access.place_of(host) is None, host
+    settings.SANDBOX_DOMAIN = ""
+    assert port_access.place_of(f"8000-{key}.boxes.test") is None
+    assert not port_access.is_below_domain("localhost")
+
+
+def test_a_note_or_cookie_of_another_key_is_worth_nothing(settings: Any) -> None:
+    given = port_access.Pass("s", 8000, 1, "x")
+    value = port_access.make_cookie(given)
+    assert port_access.read_cookie(value) == given
+    assert port_access.take_note(value) is None, "a cookie is no note"
+    settings.SECRET_KEY = "another key for this test, long enough as well"
+    assert port_access.read_cookie(value) is None
+
+
+def test_the_site_itself_is_still_there(db: None, port: SandboxPort) -> None:
+    status, _headers, _body = ask(scope_of("localhost", "/accounts/sign-in/"))
+    assert status == 200
