@@ -12,6 +12,7 @@ MAX_ENTRIES = 1_000_000
 MAX_DEPTH_BYTES = 4095
 BLOCK = 512  # of a tar
 PAX_FORMAT = 2  # tarfile's
+NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # the sha256 of no byte
 
 
 class Walk:
@@ -23,8 +24,8 @@ class Walk:
         self.count = self.skipped = 0
         self.truncated = False
 
-    def __iter__(self) -> Iterator[tuple[str, os.stat_result, str | None]]:
-        """Path, stat (of links themselves), and where a link points."""
+    def __iter__(self) -> Iterator[tuple[str, os.stat_result, str | None, int]]:
+        """Path, stat (of links themselves), where a link points, and the folder, open until the next one."""
         waiting = [self.path]
         first = True
         while waiting:
@@ -60,7 +61,7 @@ class Walk:
                     self.skipped += 1
                     continue
                 self.count += 1
-                yield path, found, target
+                yield path, found, target, fd
                 if self.recursive and stat.S_ISDIR(found.st_mode):
                     if len(os.fsencode(path)) > MAX_DEPTH_BYTES:
                         self.skipped += 1
@@ -102,7 +103,7 @@ def op_list(task: Task) -> dict[str, Any]:
     limit = int(task.args.get("limit") or 10_000)
     walk = Walk(task, task.path(default="."), recursive=bool(task.args.get("recursive")), limit=limit)
     lines = Lines(task)
-    for path, found, target in walk:
+    for path, found, target, _folder in walk:
         lines.put(describe(path, found, target))
     lines.flush()
     return walk.figures()
@@ -119,7 +120,7 @@ def op_manifest(task: Task) -> dict[str, Any]:
     walk = Walk(task, task.path(default="."), limit=int(task.args.get("limit") or MAX_ENTRIES))
     lines = Lines(task)
     hashed = total = 0
-    for path, found, target in walk:
+    for path, found, target, folder in walk:
         entry = describe(path, found, target)
         if stat.S_ISREG(found.st_mode):
             total += found.st_size
@@ -128,7 +129,7 @@ def op_manifest(task: Task) -> dict[str, Any]:
                 entry["sha256"] = before[2]
             elif most is None or found.st_size <= most:
                 hashed += 1
-                _hash(task, path, entry)
+                _hash(folder, path, entry)
         lines.put(entry)
     lines.flush()
     return walk.figures() | {"bytes": total, "hashed": hashed}
@@ -142,9 +143,18 @@ def _known(task: Task) -> dict[str, tuple[int, int, str]]:
     return {path: (size, mtime_ns, digest) for path, size, mtime_ns, digest in rows}
 
 
-def _hash(task: Task, path: str, entry: dict[str, Any]) -> None:
+def _open(folder: int, path: str) -> int:
+    """The path's last part in its open folder: never a link, never waiting."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(path.rpartition("/")[2], flags, dir_fd=folder)
+
+
+def _hash(folder: int, path: str, entry: dict[str, Any]) -> None:
+    if not entry["size"]:
+        entry["sha256"] = NOTHING
+        return
     try:
-        fd = kernel.open_beneath(task.root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        fd = _open(folder, path)
     except OSError:
         entry["unreadable"] = True
         return
@@ -195,14 +205,15 @@ def op_archive(task: Task) -> dict[str, Any]:
     out = _Out(task)
     figures = {"count": 0, "skipped": 0, "bytes": 0}
     for path in paths:
-        if path != "." and not stat.S_ISDIR(_stat(task, path).st_mode):
-            _add(task, out, path, _stat(task, path), _target(task, path), figures)
-            continue
         if path != ".":
-            _add(task, out, path, _stat(task, path), None, figures)
+            found, target, folder = _entry(task, path)
+            _add(folder, out, path, found, target, figures)
+            os.close(folder)
+            if not stat.S_ISDIR(found.st_mode):
+                continue
         walk = Walk(task, path, limit=int(task.args.get("limit") or MAX_ENTRIES))
-        for inner, found, target in walk:
-            _add(task, out, inner, found, target, figures)
+        for inner, found, target, folder in walk:
+            _add(folder, out, inner, found, target, figures)
         if walk.truncated:
             raise Refused("too_many", "There are too many files for an archive.")
         figures["skipped"] += walk.skipped
@@ -211,26 +222,15 @@ def op_archive(task: Task) -> dict[str, Any]:
     return figures | {"sent": out.total}
 
 
-def _stat(task: Task, path: str) -> os.stat_result:
+def _entry(task: Task, path: str) -> tuple[os.stat_result, str | None, int]:
+    """What one path is, where it points if it is a link, and its open folder."""
     folder, name = task.parent(path)
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    finally:
-        os.close(folder)
-
-
-def _target(task: Task, path: str) -> str | None:
-    folder, name = task.parent(path)
-    try:
-        return os.readlink(name, dir_fd=folder)
-    except OSError:
-        return None
-    finally:
-        os.close(folder)
+    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return found, os.readlink(name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else None, folder
 
 
 def _add(
-    task: Task, out: _Out, path: str, found: os.stat_result, target: str | None, figures: dict[str, int]
+    folder: int, out: _Out, path: str, found: os.stat_result, target: str | None, figures: dict[str, int]
 ) -> None:
     import tarfile  # noqa: PLC0415 -- loaded by those who need it only
 
@@ -244,17 +244,17 @@ def _add(
     elif target is not None:
         info.type, info.linkname = tarfile.SYMTYPE, target
         out.write(info.tobuf(PAX_FORMAT))
-    elif not stat.S_ISREG(found.st_mode) or not _add_file(task, out, path, info):
+    elif not stat.S_ISREG(found.st_mode) or not _add_file(folder, out, path, info):
         figures["skipped"] += 1
         return
     figures["count"] += 1
     figures["bytes"] += info.size
 
 
-def _add_file(task: Task, out: _Out, path: str, info: Any) -> bool:
+def _add_file(folder: int, out: _Out, path: str, info: Any) -> bool:
     """A file as long as it is when it is opened: what grows meanwhile is cut, what shrinks is filled."""
     try:
-        fd = kernel.open_beneath(task.root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        fd = _open(folder, path)
     except OSError:
         return False
     try:

@@ -15,7 +15,15 @@ TOLD = 100
 
 
 class _Info(tarfile.TarInfo):
-    """Headers are read into memory, so their size is looked at first."""
+    """Headers are read into memory, so their size is looked at first; a broken one is no end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, archive: Any) -> Any:
+        """The next header; Refused where tarfile would take what is broken for the end."""
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.TruncatedHeaderError, tarfile.InvalidHeaderError) as error:  # type: ignore[attr-defined]
+            raise Refused("bad_archive", f"The archive is damaged: {error}") from None
 
     def _proc_member(self, archive: Any) -> Any:
         headers = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE}

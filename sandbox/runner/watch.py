@@ -37,7 +37,7 @@ class Watcher:
         os.fchdir(self.task.root)
         self._add(path)
         try:
-            for found, about, _target in Walk(self.task, path, limit=MAX_WATCHES * 16):
+            for found, about, _target, _folder in Walk(self.task, path, limit=MAX_WATCHES * 16):
                 if stat.S_ISDIR(about.st_mode):
                     self._add(found)
         except OSError:

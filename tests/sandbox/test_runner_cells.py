@@ -123,7 +123,8 @@ def test_a_cell_that_will_not_stop_is_killed_with_all_it_started(
     other = launch(sandbox, "cell", code="import time; print(1, flush=True); time.sleep(60)")
     one = launch(sandbox, "cell", code=STUBBORN, session=session)
     wait_until(lambda: one.out.count(b"\n") == 2 and other.out)
-    assert one.channel and other.channel
+    assert one.channel
+    assert other.channel
     one.channel.kill()
     one.channel.wait(6)
     assert (one.end.cause, one.end.signal) == ("cancelled", 9)

@@ -190,7 +190,8 @@ def test_a_fork_bomb_at_the_limit_of_processes_is_ended_alone(box: Box, sandbox:
     wait_until(lambda: sandbox.request("usage")["pids"] >= 90, 10)
     assert sandbox.request("stat", path=".")["type"] == "folder"  # by a process kept ready for it
     began = time.monotonic()
-    assert bomb.channel and bystander.channel
+    assert bomb.channel
+    assert bystander.channel
     bomb.channel.kill()
     bomb.channel.wait(10)
     assert time.monotonic() - began < 5
@@ -249,7 +250,8 @@ def test_when_its_supervisor_is_killed_an_execution_ends_with_all_its_processes(
     parents = {line.split()[1] for line in lines if "SIG_IGN" in line}
     (supervisor,) = [parent for parent in parents if "Uid:\t0" in Path(f"/proc/{parent}/status").read_text()]
     os.kill(int(supervisor), signal.SIGKILL)
-    assert one.channel and other.channel
+    assert one.channel
+    assert other.channel
     one.channel.wait(5)
     assert one.end.cause == "lost"
     wait_until(lambda: len(users_processes(box)) == 1)

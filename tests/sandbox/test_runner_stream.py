@@ -172,20 +172,21 @@ others = [p for p in glob.glob("/proc/[0-9]*") if int(p.split("/")[2]) not in {o
 for process in others:
     uid = os.stat(process).st_uid
     pid = int(process.split("/")[2])
-    for name in ("mem", "maps", "environ", "fd", "fd/0", "fd/1", "fd/3", "map_files", "cwd", "root", "exe", "stack",
-                 "syscall", "auxv", "io", "ns/net"):
+    for name in ("mem", "maps", "environ", "fd", "fd/0", "fd/1", "fd/3", "map_files", "cwd", "root", "exe",
+                 "stack", "syscall", "auxv", "io", "ns/net"):
         for mode in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
             tried(f"{process}/{name} {mode} {uid}", lambda: os.close(os.open(f"{process}/{name}", mode)))
         tried(f"{process}/{name} list", lambda: os.listdir(f"{process}/{name}"))
-    for name in ("oom_score_adj", "oom_adj", "comm", "coredump_filter", "clear_refs", "autogroup", "timerslack_ns",
-                 "attr/current", "setgroups", "uid_map"):
+    for name in ("oom_score_adj", "oom_adj", "comm", "coredump_filter", "clear_refs", "autogroup",
+                 "timerslack_ns", "attr/current", "setgroups", "uid_map"):
         tried(f"{process}/{name}", lambda: os.write(os.open(f"{process}/{name}", os.O_WRONLY), b"1"))
     for number in range(1, 65):
         if uid != os.getuid(): tried(f"kill {pid} {number}", lambda: os.kill(pid, number))
     for call in (lambda: os.setpriority(os.PRIO_PROCESS, pid, 19), lambda: os.sched_setaffinity(pid, {0})):
         if uid != os.getuid(): tried(f"priority {pid}", call)
     libc = ctypes.CDLL(None, use_errno=True)
-    for number, args in ((101, (16, pid, 0, 0)), (310, (pid, 0, 0, 0, 0, 0)), (311, (pid, 0, 0, 0, 0, 0)), (302, (pid, 7, 0, 0))):
+    for number, args in ((101, (16, pid, 0, 0)), (310, (pid, 0, 0, 0, 0, 0)), (311, (pid, 0, 0, 0, 0, 0)),
+                         (302, (pid, 7, 0, 0))):
         buffer = ctypes.create_string_buffer(64)
         if number == 302: args = (pid, 7, buffer, 0)
         if libc.syscall(number, *args) == 0 and uid != os.getuid(): print("open call", number, pid)

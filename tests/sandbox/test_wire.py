@@ -1,4 +1,4 @@
-"""Frames: what is sent arrives, whatever the pieces; what is broken is noticed; nothing within a payload counts."""
+"""Frames: what is sent arrives, whatever the pieces; what is broken is noticed."""
 
 import os
 import random
