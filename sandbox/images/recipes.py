@@ -1,7 +1,11 @@
 """What is in each image: a small system like Debian's, with one person, uid 1000, at home in /workspace."""
 
 import importlib.util
+import os
+import tempfile
+import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from .tree import MERGED, Tree
@@ -73,12 +77,13 @@ def python() -> Tree:
 
 
 def data() -> Tree:
-    """Python with the packages for data that are installed here: numpy, and pandas where it is."""
+    """Python with packages for data: the wheels in SANDBOX_WHEELS, else numpy and pandas if installed."""
     tree = python()
-    packages = (
-        next(place.removesuffix("/os.py") for place in tree.entries if place.endswith("/os.py"))
-        + "/site-packages"
-    )
+    stdlib = next(place.removesuffix("/os.py") for place in tree.entries if place.endswith("/os.py"))
+    packages = f"{stdlib}/site-packages"
+    if unpacked := _unpacked_wheels():
+        tree.folder_of(packages, unpacked, without=("__pycache__", "tests"))
+        return tree
     for name in ("numpy", "pandas", "dateutil", "pytz", "tzdata", "six"):
         found = importlib.util.find_spec(name)
         if found is None or not found.origin:
@@ -91,6 +96,23 @@ def data() -> Tree:
         if (path.parent.parent / f"{name}.libs").is_dir():
             tree.folder_of(f"{packages}/{name}.libs", path.parent.parent / f"{name}.libs")
     return tree
+
+
+def _unpacked_wheels() -> Path | None:
+    """The folder of what is in the wheels, unpacked once beside them; None where there are none."""
+    given = os.environ.get("SANDBOX_WHEELS", "")
+    wheels = sorted(Path(given).glob("*.whl")) if given else []
+    if not wheels:
+        return None
+    name = sha256("\n".join(wheel.name for wheel in wheels).encode()).hexdigest()[:12]
+    unpacked = Path(given, f"unpacked-{name}")
+    if not unpacked.is_dir():
+        unready = Path(tempfile.mkdtemp(dir=given))
+        for wheel in wheels:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(unready)
+        unready.rename(unpacked)
+    return unpacked
 
 
 def node() -> Tree:

@@ -20,6 +20,7 @@ import pytest
 from sandbox.engine import DockerHost, EngineError, InstanceSpec
 
 LOCK = Path(tempfile.gettempdir()) / "agi-sandbox-images.lock"
+WHEELS = Path(__file__).parents[2] / "var" / "sandbox-wheels"
 IMAGES = ("agi-sandbox-helper", "agi-sandbox-shell", "agi-sandbox-python")
 SHELL, PYTHON = "agi-sandbox-shell:latest", "agi-sandbox-python:latest"
 
@@ -55,6 +56,7 @@ def make_sandbox_image(docker_engine: str) -> Callable[..., dict[str, str]]:
     def make(*names: str) -> dict[str, str]:
         from sandbox.images.make import make_images
 
+        os.environ.setdefault("SANDBOX_WHEELS", str(WHEELS))  # as scripts/sandbox-image has it
         host = DockerHost("images", docker_engine, "images")
         with LOCK.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
