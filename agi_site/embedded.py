@@ -107,7 +107,7 @@ class Background:
 
         self.ending = True
         self.beat.stop()
-        stop_residents()  # at once: others may follow what runs in the containers
+        stop_residents(seconds / 2)  # at once: others may follow what runs in the containers
         state.should_stop = 0  # type: ignore[assignment]
         deadline = time.monotonic() + seconds
         while state.active_requests and time.monotonic() < deadline:

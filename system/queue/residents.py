@@ -2,8 +2,11 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from django.db import connections
 
 from . import registry
 
@@ -57,13 +60,23 @@ def start_residents(taken: Iterable[str]) -> None:
                     logger.info("%s runs for the queue %s", *key)
 
 
-def stop_residents() -> None:
-    """Stop all of them."""
+def stop_residents(seconds: float = 5) -> None:
+    """Stop all of them, side by side; comes back after `seconds` even if one does not."""
     with _lock:
         stops = dict(_stops)
         _stops.clear()
-    for key, stop in stops.items():
-        try:
-            stop()
-        except Exception:
-            logger.exception("%s of the queue %s did not stop in good order", *key)
+    threads = [threading.Thread(target=_stop, args=item, daemon=True) for item in stops.items()]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _stop(key: tuple[str, str], stop: Callable[[], None]) -> None:
+    try:
+        stop()
+    except Exception:
+        logger.exception("%s of the queue %s did not stop in good order", *key)
+    finally:
+        connections.close_all()
