@@ -134,18 +134,20 @@ class _Info(tarfile.TarInfo):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Whatever a damaged archive makes its reader say, said for people."""
     try:
         yield
     except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # not the archive's fault: this machine's disk
         raise BadArchive(_("This archive is damaged or of a kind that is not known here.")) from error
 
 
 def members(spool: Spool, *, bounds: Bounds) -> Iterator[Member]:
     """The members of an archive of any known format; raises BadArchive or TooLarge."""
     most = bounds.unpacked_from(spool.size)
-    with _told(), Path(spool.path).open("rb") as file:
+    with told(), Path(spool.path).open("rb") as file:
         if spool.part(0, 4) in (b"PK\x03\x04", b"PK\x05\x06"):
             yield from _zip_members(file, spool, most, bounds.files)
             return
@@ -178,7 +180,7 @@ def _unpacked(file: Any, head: bytes) -> Any:
 
 def tar_members(file: Any) -> Iterator[Member]:
     """The members of a plain tar that is read once, from its beginning to its end."""
-    with _told():
+    with told():
         buffered = io.BufferedReader(file, CHUNK) if isinstance(file, io.RawIOBase) else file
         tar = tarfile.open(fileobj=buffered, mode="r|", bufsize=CHUNK, tarinfo=_Info)  # noqa: SIM115 - holds nothing
         while (info := tar.next()) is not None:

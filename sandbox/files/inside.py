@@ -17,6 +17,7 @@ from ..models import SandboxInstance
 from .spool import Spool
 
 STAGING = ".agi-restore"  # where a restore puts things down before they take their places
+STAGED = ".agi-restore-done"  # what remains of it, to be deleted
 MOST_ENTRIES = 1_000_000
 KINDS = {"folder": "directory"}
 
@@ -47,6 +48,11 @@ class Found:
     modified_ns: int
     sha256: str = ""
     target: str = ""
+
+
+def is_staging(path: str) -> bool:
+    """Whether a path belongs to a restore that is under way, or was interrupted."""
+    return path.split("/", 1)[0] in {STAGING, STAGED}
 
 
 @contextmanager

@@ -56,8 +56,8 @@ class Course:
 
 def check_file(course: Course, spool: Spool, *, path: str) -> None:
     """Let a file pass, or hold it back and raise Quarantined; archives are looked into one level deep."""
-    scan = Scan()
-    finding = scan.look(spool) or _inside(scan, spool)
+    with Scan() as scan:
+        finding = scan.look(spool) or _inside(scan, spool)
     if finding and not is_released(spool.sha256):
         raise course.hold(path, finding, spool)
     course.mark(scan, path)
@@ -65,14 +65,14 @@ def check_file(course: Course, spool: Spool, *, path: str) -> None:
 
 def check_members(course: Course, packed: Packed, *, folder: str = "") -> None:
     """As `check_file`, for every file of a tar that was made of an archive."""
-    scan = Scan()
-    for name, (offset, size) in packed.parts.items():
-        finding = scan.look(packed.spool, offset, size)
-        if not finding:
-            continue
-        with Spool.filled(packed.spool.chunks(offset, size), most=size) as content:
-            if not is_released(content.sha256):
-                raise course.hold(f"{folder}/{name}" if folder else name, finding, content)
+    with Scan() as scan:
+        for name, (offset, size) in packed.parts.items():
+            finding = scan.look(packed.spool, offset, size)
+            if not finding:
+                continue
+            with Spool.filled(packed.spool.chunks(offset, size), most=size) as content:
+                if not is_released(content.sha256):
+                    raise course.hold(f"{folder}/{name}" if folder else name, finding, content)
     course.mark(scan, folder or "/")
 
 

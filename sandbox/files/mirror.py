@@ -103,6 +103,8 @@ def put_folder(sandbox: Sandbox, path: str) -> None:
 @transaction.atomic
 def take_away(sandbox: Sandbox, path: str, *, tell: bool = True) -> None:
     """Forget a path and everything below it."""
+    if not _is_utf8(path):
+        return
     rows = SandboxFile.objects.filter(sandbox=sandbox)
     if path:
         rows.filter(path=path).delete()
@@ -115,6 +117,9 @@ def take_away(sandbox: Sandbox, path: str, *, tell: bool = True) -> None:
 @transaction.atomic
 def rename(sandbox: Sandbox, source: str, target: str) -> None:
     """Give a path, and everything below it, another beginning."""
+    if not _is_utf8(source):  # its files are new to the table
+        refresh_soon(sandbox)
+        return
     take_away(sandbox, target, tell=False)
     rows = SandboxFile.objects.filter(sandbox=sandbox)
     longest = LONGEST_PATH - (len(target) - len(source))
@@ -206,7 +211,7 @@ def _storable(entries: Iterable[Found]) -> tuple[dict[str, Found], int]:
     found: dict[str, Found] = {}
     most, left_out = limits.value("mirrored_files"), 0
     for entry in entries:
-        if entry.path.partition("/")[0] == inside.STAGING:
+        if inside.is_staging(entry.path):
             continue
         if len(found) < most and entry.kind in {"file", "directory", "link"} and _fits(entry.path):
             found[entry.path] = entry
@@ -262,8 +267,11 @@ def _moment(nanoseconds: int) -> datetime:
 
 def _fits(path: str) -> bool:
     """Whether the column can hold a path: not too long, and UTF-8."""
-    if not path or len(path) > LONGEST_PATH:
-        return False
+    return bool(path) and len(path) <= LONGEST_PATH and _is_utf8(path)
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a name is text to a database, which names of files need not be."""
     try:
         path.encode()
     except UnicodeEncodeError:

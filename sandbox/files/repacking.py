@@ -10,7 +10,7 @@ from typing import Any, Self
 from django.utils.translation import gettext as _
 
 from . import paths
-from .archives import DIRECTORY, FILE, LINK, LONGEST_HEADER, BadArchive, Member, too_many
+from .archives import DIRECTORY, FILE, LINK, LONGEST_HEADER, BadArchive, Member, told, too_many
 from .limits import Bounds
 from .spool import Spool, too_large
 
@@ -56,7 +56,7 @@ def repack(members: Iterable[Member], *, bounds: Bounds, most: int, strict: bool
     """
     packed = Packed()
     try:
-        with tarfile.open(fileobj=packed.spool, mode="w", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
+        with told(), tarfile.open(fileobj=packed.spool, mode="w", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
             writer = _Writer(tar, packed, bounds.files, most, strict)
             for member in members:
                 writer.add(member)
@@ -141,10 +141,7 @@ class _Writer:
             raise too_large(self.most)
         if self.strict:
             info.mode |= 0o600
-        try:
-            self.tar.addfile(info, source)
-        except tarfile.ReadError as error:  # fewer bytes than were announced
-            raise BadArchive(_("This archive is damaged or of a kind that is not known here.")) from error
+        self.tar.addfile(info, source)
         self.tar.members.clear()  # type: ignore[attr-defined]
         self.packed.size += info.size
         start = self.packed.spool.size - -(-info.size // BLOCK) * BLOCK

@@ -7,9 +7,10 @@ holds the file back.
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Self
 
 import yara_x
 from django.conf import settings
@@ -36,12 +37,22 @@ class Finding:
     rule: str
 
 
-@dataclass(slots=True)
 class Scan:
-    """One pass of the scanners over what one transfer moves; `marks` gathers the rules that only report."""
+    """One pass of the scanners over what one transfer moves; `marks` gathers the rules that only report.
 
-    marks: set[str] = field(default_factory=set)
-    _yara: yara_x.Scanner = field(default_factory=lambda: _scanner())  # noqa: PLW0108 - defined below
+    Used in `with`, in one thread: what YARA made in a thread has to be given up in that thread, also when an
+    exception keeps the frames alive for longer.
+    """
+
+    def __init__(self) -> None:
+        self.marks: set[str] = set()
+        self._yara: yara_x.Scanner | None = _scanner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._yara = None
 
     def look(self, spool: Spool, offset: int = 0, size: int | None = None) -> Finding | None:
         """What speaks against these bytes (all of the spool, or a part); raises ScannerUnavailable."""
@@ -56,22 +67,28 @@ class Scan:
                 _("This file could not be scanned within %(seconds)s seconds, so it stays where it is.")
                 % {"seconds": SCAN_SECONDS}
             ) from error
-        held = [rule.identifier for rule in matches if dict(rule.metadata).get("action") != REPORT]
-        self.marks.update(rule.identifier for rule in matches if rule.identifier not in held)
+        held = [name for name, action in matches if action != REPORT]
+        self.marks.update(name for name, action in matches if action == REPORT)
         return Finding(YARA, held[0]) if held else None
 
-    def _matches(self, spool: Spool, offset: int, size: int) -> list[yara_x.Rule]:
+    def _matches(self, spool: Spool, offset: int, size: int) -> list[tuple[str, Any]]:
+        """The names of the rules that match, and the `action` of each."""
+        assert self._yara is not None
         if size <= IN_MEMORY:
-            return list(self._yara.scan(spool.part(offset, size)).matching_rules)
+            return _plain(self._yara.scan(spool.part(offset, size)))
         if offset == 0 and size == spool.size:
-            return list(self._yara.scan_file(spool.path).matching_rules)
+            return _plain(self._yara.scan_file(spool.path))
         with Spool.filled(spool.chunks(offset, size), most=size) as part:
-            return list(self._yara.scan_file(part.path).matching_rules)
+            return _plain(self._yara.scan_file(part.path))
 
     def _by_clamd(self, spool: Spool, offset: int, size: int) -> Finding | None:
         url = getattr(settings, "CLAMD_URL", "")
         signature = clamd.scan(url, spool.chunks(offset, size)) if url and size else ""
         return Finding(CLAMD, signature) if signature else None
+
+
+def _plain(results: yara_x.ScanResults) -> list[tuple[str, Any]]:
+    return [(rule.identifier, dict(rule.metadata).get("action")) for rule in results.matching_rules]
 
 
 # --- Rules ------------------------------------------------------------------------------------------------

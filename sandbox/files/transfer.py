@@ -15,7 +15,6 @@ from ..models import Sandbox, SandboxFile, SandboxInstance
 from . import inside, mirror
 from .access import instance_of
 from .archives import Chunks, Member, members, tar_members
-from .inside import STAGING
 from .inspection import Course, check_file, check_members, check_whole
 from .limits import bounds
 from .mime import is_text, mime_type
@@ -143,7 +142,7 @@ def archive(*, sandbox: Sandbox, by: Any, path: str = "", kind: str = "tar.gz") 
         members_of_folder = _below(path, tar_members(Chunks(stream)))
         packed = repack(members_of_folder, bounds=most, most=most.transfer, strict=False)
     try:
-        check_members(Course.out_of(sandbox), packed, folder=path)
+        check_members(Course.out_of(sandbox), packed, folder=path.rpartition("/")[0])
         return _packed_as(packed, kind, name=path.rpartition("/")[2] or sandbox.name or "workspace")
     except BaseException:
         packed.spool.close()
@@ -165,7 +164,7 @@ def extract(*, sandbox: Sandbox, by: Any, chunks: Iterable[bytes], path: str = "
 
 
 def _note_refused(packed: Packed, answer: dict[str, Any]) -> None:
-    """Name what the sandbox itself left out (a link stands in the way, …); raises Conflict if that is all of it."""
+    """Name what the sandbox left out (a link is in the way, …); raises Conflict if that is everything."""
     refused = [
         f"{shown(each.get('name', ''))}: {each.get('reason', '')}" for each in answer.get("refused", ())
     ]
@@ -179,7 +178,7 @@ def _below(path: str, members: Iterator[Member]) -> Iterator[Member]:
     """Members named from the folder's own name on, not from the workspace."""
     cut = len(path) - len(path.rpartition("/")[2])
     for member in members:
-        if STAGING not in member.path.split("/", 1)[0]:
+        if not inside.is_staging(member.path):
             member.path = member.path[cut:]
             yield member
 

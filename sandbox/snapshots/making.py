@@ -11,7 +11,6 @@ from system.queue import TaskRun
 from ..files import inside, storing
 from ..files.access import instance_of
 from ..files.archives import Chunks, Member, tar_members
-from ..files.inside import STAGING
 from ..files.limits import bounds
 from ..files.repacking import Packed, repack
 from ..lifecycle.trail import note
@@ -100,4 +99,4 @@ def _left_out(packed: Packed) -> str:
 
 def _is_theirs(member: Member) -> bool:
     """Whether a member is the person's, and not what an interrupted restore left."""
-    return STAGING not in member.path.split("/")[:2]
+    return not inside.is_staging(member.path.removeprefix("./"))

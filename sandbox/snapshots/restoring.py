@@ -1,10 +1,12 @@
 """Putting a snapshot in the place of a workspace: verified, laid down beside it, then swapped in by renames.
 
-The workspace is the root of a disk and cannot be swapped whole, so its entries are: everything in it moves to
-`.agi-restore/old`, then everything in `.agi-restore/new` moves up. A mark on the disk between the two says
-which way an interrupted swap is undone; a restore that fails, or whose worker dies, leaves what was there.
+The workspace is the root of a disk and cannot be swapped whole, so its entries are: everything in it moves
+to `.agi-restore/old`, then everything in `.agi-restore/new` moves up. A mark on the disk says that the old is
+all away, so that a swap can be undone from wherever it was interrupted, and so can its undoing; a restore
+that fails, or whose worker dies, leaves what was there.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +18,14 @@ from system.queue import TaskRun
 
 from ..files import inside, mirror
 from ..files.access import instance_of
-from ..files.inside import STAGING
+from ..files.inside import STAGED, STAGING
 from ..files.repacking import Packed
 from ..files.spool import Spool
 from ..lifecycle.trail import note, tell
 from ..models import Sandbox, SandboxExecution, SandboxInstance, SandboxSnapshot
 from . import content
+
+logger = logging.getLogger(__name__)
 
 NEW, OLD, MARK = f"{STAGING}/new", f"{STAGING}/old", f"{STAGING}/swapping-in"
 VERB = "restore"
@@ -68,21 +72,35 @@ def replace_workspace(instance: SandboxInstance, snapshot: SandboxSnapshot) -> N
         try:
             _lay_down(instance, packed)
             _swap(instance)
+            # From here on it is done: what is left is not looked at again.
+            inside.move(instance, STAGING, STAGED, overwrite=False)
         except BaseException:
             undo(instance)
             raise
-    inside.delete(instance, STAGING)
+    _clear_away(instance)
 
 
 def undo(instance: SandboxInstance) -> None:
     """Bring back what an interrupted swap moved away, and remove what it brought."""
+    _clear_away(instance)
     if not _is_there(instance, STAGING):
         return
     if _is_there(instance, MARK):  # the old is all away: what stands in the workspace is new
         _move_all(instance, "", NEW)
+        inside.delete(instance, MARK)
     if _is_there(instance, OLD):
         _move_all(instance, OLD, "")
-    inside.delete(instance, STAGING)
+    inside.move(instance, STAGING, STAGED, overwrite=False)
+    _clear_away(instance)
+
+
+def _clear_away(instance: SandboxInstance) -> None:
+    """Delete what a restore that is over left behind; if not now, then before the next."""
+    try:
+        if _is_there(instance, STAGED):
+            inside.delete(instance, STAGED)
+    except Problem as error:
+        logger.warning("what a restore left in instance %s was not deleted: %s", instance.pk, error)
 
 
 def _lay_down(instance: SandboxInstance, packed: Packed) -> None:
@@ -122,7 +140,7 @@ def _swap(instance: SandboxInstance) -> None:
 def _move_all(instance: SandboxInstance, source: str, target: str) -> None:
     for entry in list(inside.entries(instance, source)):
         name = entry.path.rpartition("/")[2]
-        if source or name != STAGING:
+        if source or not inside.is_staging(name):
             inside.move(instance, entry.path, f"{target}/{name}" if target else name, overwrite=False)
 
 

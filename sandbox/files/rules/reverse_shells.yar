@@ -10,7 +10,7 @@ rule Reverse_shell_one_liner
         $fifo = /mkfifo\s+(\S+)\s*[;&]+\s*cat\s+\S+\s*\|\s*(\/bin\/)?(ba)?sh\s+-i[^\n|]{0,20}\|\s*(nc|ncat|netcat|openssl)\b/
         $socat = /socat\b[^\n]{0,120}exec:['"]?[^\n]{0,20}\b(ba|z)?sh\b[^\n]{0,60}\bpty\b/ nocase
         $telnet = /telnet\s+\S+\s+[0-9]+\s*\|\s*(\/bin\/)?(ba)?sh\s*\|\s*telnet\b/
-        $awk = "\"/inet/tcp/0/"
+        $awk = /["]\/inet\/tcp\/0\/[^"]/
     condition:
         filesize < 5MB and any of them
 }
@@ -54,7 +54,7 @@ rule Reverse_shell_powershell
     meta:
         description = "PowerShell: a TCP client whose input is evaluated"
     strings:
-        $client = "Net.Sockets.TCPClient" nocase
+        $client = /Net\.Sockets\.TCPClient/ nocase
         $stream = ".GetStream()" nocase
         $evaluate = /(iex|invoke-expression)\b/ nocase
     condition:
