@@ -2,11 +2,12 @@
 
 import pytest
 
-from system.queue import residents
+from system.queue import registry, residents
 
 
 @pytest.fixture
 def told(monkeypatch):
+    registry.load()  # before, so that what it registers stays
     monkeypatch.setattr(residents, "_known", {})
     monkeypatch.setattr(residents, "_stops", {})
     told = []
@@ -45,7 +46,6 @@ def test_a_service_that_fails_leaves_the_others_alone(told):
 
 def test_the_workers_of_a_host_run_its_agent(settings):
     from agi_site.embedded import queues
-    from system.queue import registry
 
     registry.load()
     settings.SANDBOX_HOSTS = {"local": "", "far": "tcp://far:2376"}
