@@ -61,6 +61,27 @@ def test_every_verb_may_be_repeated(docker_host: DockerHost, new_instance: Insta
     assert docker_host.find(instance_id) is None
 
 
+def test_a_paused_container_can_be_stopped_and_removed(
+    docker_host: DockerHost, new_instance: Instance
+) -> None:
+    for end in (docker_host.stop, docker_host.remove):
+        instance_id = new_instance(workspace="disk")
+        docker_host.pause(instance_id)
+        end(instance_id)
+        found = docker_host.find(instance_id)
+        assert found is None or found.state == "exited"
+
+
+def test_limits_of_a_stopped_container_hold_from_its_next_start(
+    docker_host: DockerHost, new_instance: Instance, run_inside: Inside
+) -> None:
+    instance_id = new_instance(limits=Limits(cpu_limit=200))
+    docker_host.stop(instance_id)
+    docker_host.update_limits(instance_id, Limits(cpu_limit=100))
+    docker_host.start(instance_id)
+    assert run_inside(instance_id, "nproc")[1] == "1"
+
+
 def test_a_container_that_is_not_there_is_told_apart_from_an_engine_that_is_not(
     docker_host: DockerHost,
 ) -> None:

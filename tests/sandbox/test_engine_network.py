@@ -31,6 +31,11 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(bytes(int(self.path.strip("/") or 0)))
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         pass
 
@@ -173,8 +178,13 @@ def test_the_rate_of_the_network_has_its_limit_both_ways(
         "import time,urllib.request as u;t=time.time();"
         f"n=len(u.urlopen('http://{there}:{listener}/'+str(3*2**20)).read());print(n/(time.time()-t))"
     )
-    rate = float(run_inside(instance_id, f'python3 -c "{fetch}"')[1])
-    assert 0.6 * MB < rate < 1.25 * MB
+    send = (
+        "import time,urllib.request as u;t=time.time();"
+        f"u.urlopen('http://{there}:{listener}/',bytes(3*2**20)).read();print(3*2**20/(time.time()-t))"
+    )
+    for direction in (fetch, send):
+        rate = float(run_inside(instance_id, f'python3 -c "{direction}"')[1])
+        assert 0.6 * MB < rate < 1.25 * MB
     docker_host.apply_network(instance_id, script(policy), None)
     assert float(run_inside(instance_id, f'python3 -c "{fetch}"')[1]) > 5 * MB
 
