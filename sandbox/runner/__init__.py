@@ -1,8 +1,8 @@
 """The program that is PID 1 of every sandbox container, and the interpreter of its code cells.
 
 `files()` is what the volume mounted at /.agi holds besides an interpreter; the entry point is
-`python3 -I -S /.agi/runner.py` (with `--privileged` at the end, in the engine's own helper container, commands
-run as root with the container's rights). It needs the standard library only, with ctypes (so libffi).
+`python3 -I -S /.agi/runner.py` (with `--privileged` at the end, in the engine's own helper container,
+commands run as root with the container's rights). It needs the standard library, with ctypes (so libffi).
 """
 
 import hashlib

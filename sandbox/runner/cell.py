@@ -4,7 +4,9 @@ Started once as a warmed process that only forks. Each fork is a cell or a sessi
 code, runs it with the files that came along as its standard streams, and, if it is a session, waits again.
 """
 
-# ruff: noqa: UP, FA, ANN, S102, S307, SIM105, PTH, PLC0415, BLE001, PERF203, SIM115
+# Old interpreters, no import that can be spared, and code that must go on whatever the cell did.
+# ruff: noqa: SIM105, SIM115, UP015, UP031, S110, S112, S307, T201
+# mypy: ignore-errors
 import array
 import ast
 import atexit

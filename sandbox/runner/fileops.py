@@ -4,6 +4,7 @@ A path is relative to the workspace (or begins with /workspace), and is resolved
 never leads out (openat2, RESOLVE_BENEATH). Only regular files, folders and symbolic links exist here.
 """
 
+# ruff: noqa: PTH208 -- everything here goes by open folders
 import contextlib
 import errno
 import json
@@ -115,7 +116,7 @@ def read_in(task: Task) -> Any:
 
 def new_sha256() -> Any:
     """A hash object."""
-    from hashlib import sha256  # noqa: PLC0415 -- OpenSSL is loaded by those who need it only
+    from hashlib import sha256  # here, so that OpenSSL is loaded by those who need it only
 
     return sha256()
 
@@ -235,7 +236,7 @@ def op_delete(task: Task) -> dict[str, Any]:
 
 
 def remove(task: Task, folder: int, name: str, recursive: bool) -> int:
-    """Remove an entry with all below it, however deep: folders are lifted to the top before they are emptied."""
+    """Remove an entry with all below it, however deep: folders are lifted to the top to be emptied."""
     if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         os.unlink(name, dir_fd=folder)
         return 1
@@ -296,15 +297,15 @@ def op_move(task: Task) -> dict[str, Any]:
 def operation(name: str) -> Any:
     """The function of an operation; those with more to load stand in files of their own."""
     if name in {"list", "manifest", "archive"}:
-        from sandbox.runner import tree  # noqa: PLC0415
+        from sandbox.runner import tree
 
         return getattr(tree, f"op_{name}")
     if name == "extract":
-        from sandbox.runner import untar  # noqa: PLC0415
+        from sandbox.runner import untar
 
         return untar.op_extract
     if name == "watch":
-        from sandbox.runner import watch  # noqa: PLC0415
+        from sandbox.runner import watch
 
         return watch.op_watch
     return globals()[f"op_{name}"]

@@ -4,6 +4,7 @@ It has no thread and nothing in it blocks. It is root with few capabilities, run
 holds the only descriptors of the stream: what runs as another user can neither write frames nor read them.
 """
 
+# ruff: noqa: PTH110 -- PID 1 stays small: pathlib is not loaded
 import contextlib
 import gc
 import json
@@ -17,7 +18,8 @@ from typing import Any, NoReturn
 
 from sandbox import wire
 from sandbox.runner import kernel, messages
-from sandbox.runner.channels import Cell, Channel, Command, Execution, FileOp, Tunnel
+from sandbox.runner.channels import Channel, FileOp, Tunnel
+from sandbox.runner.executions import Cell, Command, Execution
 from sandbox.runner.link import Link, Loop, say, say_error
 
 SPARES = 2

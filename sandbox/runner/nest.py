@@ -1,9 +1,10 @@
-"""The nest: the supervisor of all Python cells. It holds a warmed interpreter, whose forks become its children.
+"""The nest: the supervisor of all Python cells. It holds a warmed interpreter, whose forks become its own.
 
 Every cell is the subreaper of what it starts; what is left when one ends falls to the nest, and is ended at
 once. So a cell can be ended with all its processes although all come from one interpreter.
 """
 
+# ruff: noqa: S606 -- this is what starts processes
 import contextlib
 import os
 import select
@@ -17,7 +18,7 @@ from sandbox.runner import kernel, messages, supervise
 
 PATHS = ("/usr/local/bin", "/usr/bin", "/bin", "/opt/venv/bin")
 PYTHON = ("python3", "python")
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cell.py")
+SCRIPT = __file__.rpartition("/")[0] + "/cell.py"
 BOOT = "import os as o;exec(compile(o.fdopen(3).read(),'<runner>','exec'));main(4,{imports!r})"
 CREDENTIALS = struct.Struct("3i")
 PATIENCE = 5  # seconds for a fork of the warmed interpreter

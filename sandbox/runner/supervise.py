@@ -5,6 +5,7 @@ whole subtree, however it was made. Messages to it: {"kill": cause}, {"signal": 
 or {"fault": code, "message": text}, and at last {"exit": wait status, "usage": {…}, "left": n}.
 """
 
+# ruff: noqa: PTH123, S606 -- this is what starts processes
 import contextlib
 import errno
 import fcntl

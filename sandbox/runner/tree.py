@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from sandbox.runner import kernel
 from sandbox.runner.fileops import CHUNK, PART, Refused, Task, clean, describe, new_sha256, read_in
@@ -11,7 +11,7 @@ from sandbox.runner.fileops import CHUNK, PART, Refused, Task, clean, describe, 
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH_BYTES = 4095
 BLOCK = 512  # of a tar
-PAX_FORMAT = 2  # tarfile's
+PAX_FORMAT: Final = 2  # tarfile's
 NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # the sha256 of no byte
 
 
@@ -83,7 +83,7 @@ class Lines:
 
     def put(self, value: dict[str, Any]) -> None:
         """A line."""
-        import json  # noqa: PLC0415
+        import json
 
         line = json.dumps(value, separators=(",", ":")).encode() + b"\n"
         self._lines.append(line)
@@ -112,7 +112,7 @@ def op_list(task: Task) -> dict[str, Any]:
 def op_manifest(task: Task) -> dict[str, Any]:
     """{"path"=".", "known"=false, "limit", "max_bytes"}: entries as lines, files with their sha256.
 
-    With "known" the caller sends lines [path, size, mtime_ns, sha256]: what has not changed is not read again.
+    With "known" the caller sends lines [path, size, mtime_ns, sha256]: what did not change is not read again.
     A file larger than "max_bytes", or one that cannot be read, has no sha256.
     """
     known = _known(task) if task.args.get("known") else {}
@@ -136,7 +136,7 @@ def op_manifest(task: Task) -> dict[str, Any]:
 
 
 def _known(task: Task) -> dict[str, tuple[int, int, str]]:
-    import json  # noqa: PLC0415
+    import json
 
     text = b"".join(read_in(task))
     rows = (json.loads(line) for line in text.splitlines())
@@ -232,7 +232,7 @@ def _entry(task: Task, path: str) -> tuple[os.stat_result, str | None, int]:
 def _add(
     folder: int, out: _Out, path: str, found: os.stat_result, target: str | None, figures: dict[str, int]
 ) -> None:
-    import tarfile  # noqa: PLC0415 -- loaded by those who need it only
+    import tarfile
 
     info = tarfile.TarInfo(path)
     # whole seconds: a fraction would cost every entry a header of its own

@@ -15,7 +15,7 @@ TOLD = 100
 
 
 class _Info(tarfile.TarInfo):
-    """Headers are read into memory, so their size is looked at first; a broken one is no end of the archive."""
+    """Headers are read into memory, so their size is looked at first; a broken one is no archive's end."""
 
     @classmethod
     def fromtarfile(cls, archive: Any) -> Any:
@@ -170,7 +170,7 @@ class Extraction:
 
 
 def op_extract(task: Task) -> dict[str, Any]:
-    """{"path"=".", "max_files", "max_bytes", "any_links"=false}: the tar that the caller sends, packed or not.
+    """{"path"=".", "max_files", "max_bytes", "any_links"=false}: the tar the caller sends, packed or not.
 
     With "any_links" (a snapshot that is put back) links may point anywhere, as those made inside may.
     """
@@ -179,7 +179,7 @@ def op_extract(task: Task) -> dict[str, Any]:
     source = _In(task.source)
     try:
         # named explicitly: tarfile's own extraction is not used at all
-        with tarfile.open(fileobj=source, mode="r|*", tarinfo=_Info, bufsize=20 * 512) as tar:
+        with tarfile.open(None, "r|*", source, 20 * 512, tarinfo=_Info) as tar:  # type: ignore[call-overload]
             for info in tar:
                 extraction.member(tar, info)
                 tar.members = []  # it would keep them all

@@ -77,7 +77,7 @@ class Watcher:
 
 
 def op_watch(task: Task) -> dict[str, Any]:
-    """{"path"="."}: lines {"path", "event": "changed" | "deleted"} until closed; first one {"event": "ready"}."""
+    """{"path"="."}: lines {"path", "event": "changed" | "deleted"} until closed; the first says "ready"."""
     watcher = Watcher(task)
     watcher.add(task.path(default="."))
     task.line({"path": "", "event": "ready", "partial": watcher.partial})
