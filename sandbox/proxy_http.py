@@ -126,9 +126,8 @@ async def _answer(
         elif isinstance(event, h11.InformationalResponse):
             continue
         elif event is None:  # cut off, or the browser left
-            if started:
-                # an answer that is not whole must not look whole: the server then drops the connection
-                raise ConnectionResetError("the program in the sandbox broke off its answer")
+            if started or sender.done():
+                return  # unfinished: the server drops the connection, so that it does not look whole
             raise Unavailable(_("The program in the sandbox did not answer in HTTP."), code="bad_answer")
 
 
@@ -156,7 +155,8 @@ async def _read_or_left(reader: asyncio.StreamReader, sender: asyncio.Task[None]
     """Bytes from inside, b"" at their end; None when the browser went away first."""
     read = asyncio.ensure_future(reader.read(CHUNK))
     await asyncio.wait({read, sender}, return_when=asyncio.FIRST_COMPLETED)
-    if read.done():
+    # the one who left is looked at first: a program that never stops would win for ever
+    if not sender.done():
         try:
             return read.result()
         except OSError:

@@ -75,7 +75,6 @@ def create(request: HttpRequest, template_pk: UUID) -> HttpResponse:
         request,
         "sandbox/create.html",
         form=form,
-        template=template,
         card=card,
         missing=what_is_missing(),
         status=400 if form.errors else 200,

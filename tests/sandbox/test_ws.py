@@ -111,7 +111,10 @@ async def closing_code(socket: ApplicationCommunicator) -> int:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    return async_to_sync(work)()
+    async def wait() -> Any:
+        return await work()
+
+    return async_to_sync(wait)()
 
 
 # --- Who may ------------------------------------------------------------------------
