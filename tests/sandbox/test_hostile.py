@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from sandbox import wire
+from sandbox.policy.limits import MB, Limits
 from sandbox.policy.network import read_network_policy, to_nft
 
 from .hostile import archives, registry
@@ -146,6 +147,21 @@ def test_it_succeeds_where_a_protection_is_missing(program: Hostile, weak: Calla
     )
     assert outcome.attempts, outcome
     assert outcome.not_got(program.elsewhere) == []
+
+
+FEW = {"most": {"/workspace": 10_000, "/tmp": 4_000}}
+
+
+def test_small_disks_have_room_for_few_files(new_sandbox: Callable[..., Any]) -> None:
+    """The default ones, with room for more, are filled in test_hostile_services.py."""
+    limits = Limits(disk_limit=64 * MB, tmp_limit=16 * MB)
+    outcome = new_sandbox(limits=limits).run("inodes", FEW)
+    assert outcome.got() == []
+    assert set(outcome.attempts) == {"workspace", "tmp"}
+
+
+def test_disks_without_such_a_limit_take_them_all(weak: Callable[[str], Any]) -> None:
+    assert weak(registry.LIMITS).run("inodes", FEW).not_got() == []
 
 
 # --- Rights of the image's own programs ------------------------------------
@@ -462,8 +478,20 @@ def test_two_containers_of_one_user_share_the_users_limits(
 
 # --- Files, links and archives ---------------------------------------------
 OUTSIDE = {
-    "read": ["passwd", "up/etc/passwd", "../etc/passwd", "/etc/passwd", "root/etc/passwd", "chain/etc/passwd"],
-    "write": ["out/escaped-write", "../tmp/escaped-up", "/tmp/escaped-absolute-write", "chain/tmp/escaped-chained"],
+    "read": [
+        "passwd",
+        "up/etc/passwd",
+        "../etc/passwd",
+        "/etc/passwd",
+        "root/etc/passwd",
+        "chain/etc/passwd",
+    ],
+    "write": [
+        "out/escaped-write",
+        "../tmp/escaped-up",
+        "/tmp/escaped-absolute-write",
+        "chain/tmp/escaped-chained",
+    ],
     "mkdir": ["out/escaped-folder", "../tmp/escaped-folder-up"],
 }
 
@@ -564,7 +592,9 @@ def test_no_archive_leads_out(name: str, sandbox: Any) -> None:
     sandbox.shell("rm -rf /workspace/* /tmp/escaped*; echo kept > /tmp/kept")
     answer = sandbox.attachment.upload("extract", [archives.archive(members)], path=".")
     assert escaped(sandbox) == ""
-    odd = sandbox.shell(r"find /workspace ! -type f ! -type d ! -type l -o -type f -perm /6000 -o -type f -links +1")
+    odd = sandbox.shell(
+        r"find /workspace ! -type f ! -type d ! -type l -o -type f -perm /6000 -o -type f -links +1"
+    )
     assert odd == ""
     if name != "setuid":  # the file is taken, without its bits
         assert answer["refused_count"] >= 1

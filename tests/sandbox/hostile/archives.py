@@ -44,7 +44,12 @@ HOSTILE: dict[str, tuple[list[MEMBER], str]] = {
         "/tmp/escaped-chain",
     ),
     "link over a link": (
-        [link("l4", "here"), member("here", type=tarfile.DIRTYPE), link("l4", "/tmp"), member("l4/escaped-twice")],
+        [
+            link("l4", "here"),
+            member("here", type=tarfile.DIRTYPE),
+            link("l4", "/tmp"),
+            member("l4/escaped-twice"),
+        ],
         "/tmp/escaped-twice",
     ),
     "hard link to a link out": (
@@ -62,7 +67,7 @@ HOSTILE: dict[str, tuple[list[MEMBER], str]] = {
     "pipe": ([member("pipe-made", b"", type=tarfile.FIFOTYPE)], "/workspace/pipe-made"),
     "setuid": ([member("setuid-made", mode=0o6755)], "/workspace/setuid-made"),
 }
-BOMB_BYTES = 160 * 1024**2
+BOMB_BYTES = 80 * 1024**2
 
 
 def bomb() -> bytes:

@@ -24,8 +24,6 @@ def door(number, first=0, second=0):
     return answer
 
 
-
-
 def x32():
     """The same processor's other kind of calls."""
     answer = LIBC.syscall(ctypes.c_long(0x40000000 | 39))
