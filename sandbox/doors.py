@@ -1,4 +1,4 @@
-"""What the plain ASGI doors (terminal, ports) share: who asks, from where, and a cookie out of raw headers."""
+"""What the plain ASGI doors (terminal, ports) share: who asks, from where, and cookies of raw headers."""
 
 import io
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -52,7 +52,7 @@ def is_secure(scope: Scope) -> bool:
 
 
 def person_behind(scope: Scope) -> tuple[Any, bool]:
-    """Who opens a socket of the site, and whether by the page's cookie (then the origin counts); reads the database.
+    """Who opens a socket of the site, and whether by the page's cookie (then the origin counts).
 
     Built on the same middleware and functions as the site's pages, so that a revoked session is one here too.
     """

@@ -88,7 +88,7 @@ class CreateForm(forms.Form):
         label=_("Ports on this machine"),
         required=False,
         help_text=_(
-            "Bound to the host's loopback address, like 8000, 5432. Others are opened later, through the site."
+            "Bound to the host's loopback address: 8000, 5432. Others are opened later, through the site."
         ),
     )
     LIMITS = ("cpu_limit", "memory_limit", "disk_limit")

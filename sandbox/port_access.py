@@ -1,8 +1,9 @@
 """The way from a page of the site to a port of a sandbox, which is an origin of its own.
 
-`https://<port>-<sandbox>.<SANDBOX_DOMAIN>`: code in a sandbox thus shares no cookies, storage or rights with the
-site. The site's page hands over a signed note, good once and for seconds; the proxy turns it into a cookie of that
-origin alone, which says which sandbox, port and session it is for. The site's own cookie never goes there.
+`https://<port>-<sandbox>.<SANDBOX_DOMAIN>`: code in a sandbox thus shares no cookies, storage or rights
+with the site. The site's page hands over a signed note, good once and for seconds; the proxy turns it into a
+cookie of that origin alone, which says which sandbox, port and session it is for. The site's own cookie
+never goes there.
 """
 
 import re
@@ -16,7 +17,7 @@ from django.core import signing
 from django.core.cache import cache
 from django.utils.translation import gettext as _
 
-from agi_site.lib.problems import Conflict, Problem, Unavailable
+from agi_site.lib.problems import Conflict, Unavailable
 
 from .models import Protocol, SandboxPort, SandboxStatus
 
@@ -73,8 +74,8 @@ def origin_of(port: SandboxPort, *, secure: bool) -> str:
 def hand_over(*, port: SandboxPort, by: Any, session: Any, secure: bool) -> str:
     """The address that lets `by` into a port's origin, good once and for seconds.
 
-    `session` is the row of the session that asks: where that ends, what was handed over ends too. Raises Conflict
-    for a sandbox that does not run or a port that is not HTTP's, Unavailable where ports in pages are switched off.
+    `session` is the row of the session that asks: where that ends, what was handed over ends too. Raises
+    Conflict for a sandbox that does not run or a port of UDP, Unavailable where ports are switched off.
     """
     origin = origin_of(port, secure=secure)
     if not domain():
@@ -115,17 +116,3 @@ def read_cookie(value: str) -> Pass | None:
     except (signing.BadSignature, ValueError, TypeError):
         return None
     return Pass(sandbox, port, user, session)
-
-
-__all__ = [
-    "Pass",
-    "Problem",
-    "domain",
-    "hand_over",
-    "is_below_domain",
-    "make_cookie",
-    "origin_of",
-    "place_of",
-    "read_cookie",
-    "take_note",
-]

@@ -1,9 +1,9 @@
-"""Ports of sandboxes as origins of their own: HTTP and WebSocket, streamed both ways through the host's gateway.
+"""Ports of sandboxes as origins of their own: HTTP and WebSocket, streamed both ways through the gateway.
 
-A request comes in for `<port>-<sandbox>.<SANDBOX_DOMAIN>` (port_access.py says why). It is let through when the cookie
-of that origin names a live session of the sandbox's owner, the sandbox runs and the port has a row in `sandbox_port`.
-What goes in never carries a cookie of the site or of this proxy; what comes out cannot set one, nor speak for TLS or
-for other hosts. One connection through the gateway serves one request.
+A request comes in for `<port>-<sandbox>.<SANDBOX_DOMAIN>` (port_access.py says why). It is let through when
+the cookie of that origin names a live session of the sandbox's owner, the sandbox runs and the port has a
+row in `sandbox_port`. What goes in never carries a cookie of the site or of this proxy; what comes out cannot
+set one, nor speak for TLS or for other hosts. One connection through the gateway serves one request.
 """
 
 import html
@@ -40,7 +40,7 @@ class Refusal(Exception):
 
 
 def is_for_a_port(scope: Scope) -> bool:
-    """Whether a request's host lies below the sandboxes' domain: then nothing else of the site may answer it."""
+    """Whether a request's host lies below the sandboxes' domain: then nothing else may answer it."""
     return port_access.is_below_domain(header(scope, b"host"))
 
 
@@ -63,8 +63,8 @@ async def port_proxy(scope: Scope, receive: Receive, send: Send) -> None:
         except Refusal as refusal:
             await (_refuse_socket if is_socket else _refuse)(scope, send, refusal)
         except Problem as problem:
-            refusal = Refusal(_status_of(problem), _sentence(problem, place[0] if place else 0))
-            await (_refuse_socket if is_socket else _refuse)(scope, send, refusal)
+            found = Refusal(_status_of(problem), _sentence(problem, place[0] if place else 0))
+            await (_refuse_socket if is_socket else _refuse)(scope, send, found)
 
 
 # --- Who may ------------------------------------------------------------------
@@ -167,11 +167,9 @@ def _headers_inwards(scope: Scope) -> Headers:
     for name, value in scope["headers"]:
         if name.startswith(b"x-forwarded-") or name in (b"forwarded", b"x-real-ip"):
             continue
-        if name == b"cookie":
-            value = without_cookies(value, ours)
-            if not value:
-                continue
-        kept.append((name, value))
+        told = without_cookies(value, ours) if name == b"cookie" else value
+        if told or name != b"cookie":
+            kept.append((name, told))
     client = (scope.get("client") or ("", 0))[0]
     return [
         *kept,

@@ -1,4 +1,4 @@
-"""One HTTP request through the gateway: from ASGI to HTTP/1.1 (h11) and back, streamed, with bounded memory."""
+"""One HTTP request through the gateway: from ASGI to HTTP/1.1 (h11) and back, streamed."""
 
 import asyncio
 import contextlib
@@ -170,17 +170,15 @@ async def _read_or_left(reader: asyncio.StreamReader, sender: asyncio.Task[None]
 
 
 def headers_outwards(headers: Headers) -> Headers:
-    """An answer's headers as the browser gets them: cookies for this very host only, and nothing for other hosts."""
+    """An answer's headers as the browser gets them: cookies and the rest for this very host only."""
     kept: Headers = []
     for name, value in end_to_end(headers):
         lower = name.lower()
         if lower in NOT_OUTWARDS:
             continue
-        if lower == b"set-cookie":
-            value = _host_only(value)
-            if not value:
-                continue
-        kept.append((lower, value))
+        told = _host_only(value) if lower == b"set-cookie" else value
+        if told or lower != b"set-cookie":
+            kept.append((lower, told))
     return kept
 
 

@@ -1,4 +1,4 @@
-"""One WebSocket through the gateway: ASGI on the browser's side, the client's protocol of `websockets` inside."""
+"""One WebSocket through the gateway: ASGI on the browser's side, `websockets` as the client inside."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidURI
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
 from agi_site.lib.problems import Unavailable
@@ -71,9 +71,9 @@ async def _handshake(
     wanted = [Subprotocol(name) for name in scope.get("subprotocols") or ()]
     protocol = ClientProtocol(
         uri,
-        origin=given.get(b"origin"),
+        origin=Origin(given[b"origin"]) if b"origin" in given else None,
         subprotocols=wanted or None,
-        max_size=LONGEST_MESSAGE,  # type: ignore[arg-type]
+        max_size=LONGEST_MESSAGE,
     )
     request = protocol.connect()
     _add_headers(request, headers)

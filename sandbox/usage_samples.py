@@ -16,7 +16,7 @@ MOST = 180
 
 
 def samples_of(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """The kept samples of one sandbox, the oldest first, with rates between each two; of its channel, no query."""
+    """The kept samples of one sandbox, the oldest first, with rates between each two; no query."""
     told = events.read(sandbox_channel(str(sandbox.pk)))
     raw = [(_when(event.id), event.data) for event in told if event.name == "usage"][-MOST - 1 :]
     found: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Texts that people write line by line, as the values they stand for: rules of a network policy, variables."""
+"""Texts that people write line by line, as the values they stand for: network rules, variables."""
 
 import ipaddress
 import re
@@ -16,8 +16,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 def read_rules(text: str) -> list[dict[str, Any]]:
     """Rules as a policy keeps them, one a line: `place`, then if wanted a port or range, then `tcp` or `udp`.
 
-    `example.com`, `example.com:443`, `10.0.0.0/8 8000-8100 tcp`, `[2001:db8::1]:443`. What is wrong with a rule
-    is for `policy.network` to say; only a line with too many words is refused here, by ValueError.
+    `example.com`, `example.com:443`, `10.0.0.0/8 8000-8100 tcp`, `[2001:db8::1]:443`. What is wrong with a
+    rule is for `policy.network` to say; only a line with too many words is refused here, by ValueError.
     """
     rules = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -61,7 +61,7 @@ def write_rules(rules: Iterable[Mapping[str, Any]] | None) -> str:
 
 
 def read_variables(text: str, kept: Mapping[str, str]) -> dict[str, str]:
-    """Variables, `NAME=value` a line; a bare `NAME` keeps the value it has. Raises ValueError with a sentence."""
+    """Variables, `NAME=value` a line; a bare `NAME` keeps its value. Raises ValueError with a sentence."""
     found = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -1,4 +1,4 @@
-"""States, causes, events and figures of sandboxes as sentences for people; what programs get stands in the rows."""
+"""States, causes, events and figures of sandboxes, as people read them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -130,7 +130,7 @@ LIMITS = {
     "timeout": gettext_lazy("Runs at most"),
     "pids_limit": gettext_lazy("Processes and threads"),
     "open_files": gettext_lazy("Open files of a process"),
-    "tmp_limit": gettext_lazy("/tmp, counted as memory"),
+    "tmp_limit": gettext_lazy("Temporary files, counted as memory"),
     "shm_limit": gettext_lazy("Shared memory, counted as memory"),
     "execution_timeout": gettext_lazy("One execution at most"),
     "output_limit": gettext_lazy("Output of one execution"),
@@ -145,7 +145,7 @@ def size(value: float) -> str:
 
 # --- A sandbox --------------------------------------------------------------
 def title_of(sandbox: Sandbox) -> str:
-    """The name a person gave it, or what it is made of with the end of its key, so that two can be told apart."""
+    """The name a person gave it, or what it is made of with the end of its key, to tell two apart."""
     if sandbox.name:
         return str(sandbox.name)
     made_of = sandbox.template.name if sandbox.template else sandbox.image_name

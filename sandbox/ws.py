@@ -1,10 +1,11 @@
 """The browser terminal: `/ws/sandboxes/<id>/terminals/<execution id>/`, plain ASGI over the host's gateway.
 
 Binary messages are the terminal's bytes, both ways. Text messages are JSON: `{"cols", "rows"}` from the page;
-`{"at": n}` (the place after what was shown, to come back with as `?after=`), `{"gap": true}` (clear the screen) and
-`{"ended": {…}}` to it. A page proves itself by the session's cookie and its Origin, a program by a bearer token.
+`{"at": n}` (the place after what was shown, to come back with as `?after=`), `{"gap": true}` (clear the
+screen) and `{"ended": {…}}` to it. A page proves itself by the session's cookie and its Origin, a program by
+a bearer token.
 
-Closed with 4401 (nobody), 4403 (another origin), 4404 (not yours), 4409 (it has ended), 4503 (no agent), 1000.
+Closed with 4401 (nobody), 4403 (another origin), 4404 (not yours), 4409 (it has ended), 4503 (no agent).
 """
 
 import asyncio
@@ -139,9 +140,8 @@ async def _to_terminal(receive: Receive, terminal: gateway.Terminal) -> None:
             return
         if data := message.get("bytes"):
             await terminal.send(data[:LONGEST_MESSAGE])
-        elif text := message.get("text"):
-            if size := _size(text):
-                await terminal.resize(*size)
+        elif (text := message.get("text")) and (size := _size(text)):
+            await terminal.resize(*size)
 
 
 def _size(text: str) -> tuple[int, int] | None:

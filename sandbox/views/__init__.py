@@ -1,1 +1,1 @@
-"""The pages of sandboxes, by tab. Every action is a plain form that redirects; HTMX asks for the changed part."""
+"""The pages of sandboxes, by tab. Every action is a plain form; HTMX asks for the changed part."""

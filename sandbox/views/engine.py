@@ -14,7 +14,7 @@ SILENT = timedelta(seconds=90)
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What stands between a person and a running sandbox: what it is, what to do, and the words of the engine."""
+    """What stands between a person and a running sandbox: what it is, what to do, the engine's words."""
 
     what: str
     remedy: str
@@ -36,9 +36,7 @@ def what_is_missing() -> Missing | None:
     if not hosts or (not seen and all(_is_silent(host) for host in hosts)):
         return Missing(
             _("No worker for sandboxes has reported yet."),
-            _(
-                "It starts with the site: wait a moment, or start the service worker-sandbox. It needs Docker:"
-            ),
+            _("It starts with the site: wait a moment, or start the service worker-sandbox with Docker."),
             INSTALL,
         )
     return Missing(

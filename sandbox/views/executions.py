@@ -121,7 +121,7 @@ def send_input(request: HttpRequest, pk: UUID, execution_pk: UUID) -> HttpRespon
 
 
 def shown(row: SandboxExecution) -> dict[str, Any]:
-    """An execution as its part of a page shows it, with the place in the stream from which on it is to be followed."""
+    """An execution as its part of a page shows it, with the place in the stream to follow it from."""
     after = ""
     if row.status != ExecutionStatus.ENDED:
         after = events.last_id(execution_channel(str(row.pk)))

@@ -198,7 +198,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _path(given: str) -> str:
-    """A path without what means nothing; whether it may be touched is the service's and the runner's business."""
+    """A path without what means nothing; whether it may be touched is the service's business."""
     return "/".join(part for part in given.split("/") if part not in ("", "."))
 
 

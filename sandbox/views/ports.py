@@ -46,7 +46,7 @@ def port_list(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def open_port(request: HttpRequest, pk: UUID, port_pk: UUID) -> HttpResponse:
-    """Hand over to the port's own origin: a signed, short-lived note in the address becomes a cookie there."""
+    """Hand over to the port's own origin: a signed note, good for seconds, becomes a cookie there."""
     sandbox = sandbox_of(request, pk)
     port = _port(sandbox, port_pk)
     try:

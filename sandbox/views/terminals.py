@@ -1,4 +1,4 @@
-"""The terminal tab: xterm.js over a WebSocket, or a shell that takes one line at a time where that cannot be."""
+"""The terminal tab: xterm.js over a WebSocket, or a shell for one line at a time."""
 
 from uuid import UUID
 
