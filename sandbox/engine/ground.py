@@ -1,6 +1,7 @@
 """What a site has on an engine beside its containers: the runner's volume, helper, disks, network."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,11 +24,15 @@ from .isolation import isolation_of
 from .runner_volume import fill, python_command, runner_digest
 from .spec import DISK, InstanceSpec
 
+SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
 
 class Ground:
     """The ground that the containers of one site stand on, on one engine."""
 
     def __init__(self, name: str, url: str, site: str) -> None:
+        if not SITE.fullmatch(site):
+            raise ValueError("A site's name (SANDBOX_SITE) is made of at most 40 letters, digits, _ and -.")
         self.name, self.url, self.site = name, url, site
         self.client = Client(url)
         self.helper = Helper(self.client, self._name("helper"), self.ensure_ready)
@@ -186,7 +191,9 @@ class Ground:
             self.client.remove_container(name)
             helper = None
         if helper is None:
-            if self.client.image(HELPER_IMAGE) is None:
+            image = self.client.image(HELPER_IMAGE)
+            # one with a further name was made of a machine's files, and may be older than what is needed now
+            if image is None or len(image["RepoTags"]) > 1:
                 make_image(self.client, HELPER_IMAGE.partition(":")[0])
             disks = {"Name": self._name("disks"), "Labels": self._labels("disks")}
             self.client.call("POST", "/volumes/create", disks)

@@ -28,8 +28,8 @@ HOST = "/host"  # the machine's files, read-only
 CONTAINERS = Path("/containers")  # what Docker keeps of each container
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 PROGRAMS = {
-    "disk": ("mke2fs", "e2fsck", "debugfs"),
-    "network": ("nft", "nsenter"),
+    "disk": ("mke2fs", "e2fsck", "debugfs", "resize2fs"),
+    "network": ("nft", "nsenter", "ip"),
     "rate": ("tc", "nsenter"),
 }
 LOOP_SET_FD, LOOP_CLR_FD, LOOP_CTL_GET_FREE = 0x4C00, 0x4C01, 0x4C82
@@ -74,7 +74,7 @@ def run(
 
 # --- Disks: one file each, with ext4, on a loop device; the link /dev/agi/<name> says which -----------
 def disk_make(name: str, size: int) -> Answer:
-    """Make a disk of `size` bytes unless it stands, and put it on a loop device."""
+    """Put a disk of `size` bytes on a loop device, made where there is none, resized where it differs."""
     image = disk(name)
     if not image.exists():
         unready = image.with_suffix(".new")
@@ -87,7 +87,24 @@ def disk_make(name: str, size: int) -> Answer:
         )
         run("debugfs", "-w", "-R", "rmdir lost+found", str(unready))
         unready.replace(image)
+    elif image.stat().st_size != size:
+        disk_resize(name, image, size)
     return disk_attach(name)
+
+
+def disk_resize(name: str, image: Path, size: int) -> None:
+    """Make a disk that nobody uses larger or smaller; its files stay, and must fit."""
+    disk_detach(name)
+    if loop_of(image) is not None:
+        raise Fault("the disk is in use")
+    run("e2fsck", "-f", "-p", str(image), timeout=600, fine=(0, 1, 2))
+    if size > image.stat().st_size:
+        os.truncate(image, size)
+    try:
+        run("resize2fs", str(image), f"{size // 1024}K", timeout=600)
+    except Fault as fault:
+        raise Fault(f"the files do not fit into a disk of this size ({fault})") from fault
+    os.truncate(image, size)
 
 
 def disk_attach(name: str) -> Answer:
@@ -274,7 +291,9 @@ def with_ports(script: str, ports: Sequence[tuple[int, str]]) -> str:
 
 
 def shape(enter: Sequence[str], namespace: int, device: str, rate: int | None) -> None:
-    """What leaves is held back inside, what comes in at the host's end of the cable."""
+    """Hold back what leaves inside, and what comes in at the host's end of the cable; without tc, nothing."""
+    if not shutil.which("tc"):
+        return
     links = json.loads(run(*enter, "ip", "-j", "link", "show", device, pass_fds=(namespace,)))
     peer = links[0].get("link_index")
     outside = next(

@@ -21,8 +21,8 @@ EXTRA = """
     awk mawk less vi nano git curl zstd xz unzip zip jq file patch free top
 """.split()  # noqa: SIM905
 HELPER = """
-    bash sh cat ls rm mkdir stat truncate cp sync nsenter realpath mke2fs e2fsck debugfs losetup ip tc
-    nft
+    bash sh cat ls rm mkdir stat truncate cp sync nsenter realpath mke2fs e2fsck debugfs resize2fs losetup
+    ip tc nft
 """.split()  # noqa: SIM905
 PASSWD = f"root:x:0:0:root:/root:/bin/bash\nsandbox:x:{USER}:{USER}:sandbox:/workspace:/bin/bash\n"
 GROUP = f"root:x:0:\ntty:x:5:\nsandbox:x:{USER}:\n"

@@ -14,13 +14,14 @@ import pytest
 from agi_site.lib.problems import Invalid
 from sandbox.engine import (
     DockerHost,
+    EngineError,
     EngineUnavailable,
     ImageMissing,
     InstanceSpec,
     NoSuchInstance,
     isolation_of,
 )
-from sandbox.policy.limits import Limits
+from sandbox.policy.limits import MB, Limits
 
 from .fixtures_engine import PYTHON, SHELL
 
@@ -174,6 +175,26 @@ def test_a_disk_that_lost_its_loop_device_comes_back(
     docker_host.helper.ask("disk_detach", name=f"agi-{docker_host.site}-{instance_id}")
     docker_host.start(instance_id)
     assert run_inside(instance_id, "cat note")[1] == "kept"
+
+
+def test_a_disk_grows_and_shrinks_with_its_limit_as_far_as_its_files_fit(
+    docker_host: DockerHost, new_instance: Instance, run_inside: Inside
+) -> None:
+    instance_id = new_instance(workspace="disk", limits=Limits(disk_limit=32 * MB))
+    run_inside(instance_id, "head -c 20000000 /dev/zero > big")
+
+    def remade(megabytes: int) -> int:
+        docker_host.remove(instance_id, keep_disk=True)
+        docker_host.create(instance_id, InstanceSpec(SHELL, Limits(disk_limit=megabytes * MB)))
+        docker_host.start(instance_id)
+        assert run_inside(instance_id, "stat -c %s big")[1] == "20000000"
+        return int(run_inside(instance_id, "df -Pm . | tail -1 | tr -s ' ' | cut -d' ' -f2")[1])
+
+    assert 80 < remade(96) <= 96
+    assert 40 < remade(48) <= 48
+    with pytest.raises(EngineError, match="do not fit"):
+        remade(16)
+    assert 80 < remade(96) <= 96
 
 
 def test_leftovers_are_found_and_removed(docker_host: DockerHost, new_instance: Instance) -> None:
