@@ -33,6 +33,7 @@ ORPHAN_AFTER = timedelta(seconds=20)
 # What stands only as a row for so long, without a verb, is not coming any more.
 ALONE_AFTER = timedelta(seconds=60)
 CREATING, RUNNING, PAUSED, STOPPED, FAILED, DELETED = SandboxStatus
+_told: set[str] = set()
 
 
 @dataclass(slots=True)
@@ -97,8 +98,11 @@ def _remove_leftovers(engine: DockerHost, host: SandboxHost) -> int:
         # one that was stored since that list was read is not left over
         if SandboxInstance.objects.filter(pk=leftover.instance_id).standing().exists():
             continue
-        logger.warning("%s %s belongs to nobody and is removed", leftover.kind, leftover.name)
         engine.remove_leftover(leftover)
+        if leftover.name in _told:  # an engine may keep a name for a while; see `DockerHost.remove`
+            continue
+        logger.warning("%s %s belongs to nobody and is removed", leftover.kind, leftover.name)
+        _told.add(leftover.name)
         count += 1
     return count
 

@@ -188,7 +188,7 @@ def test_one_deleted_while_it_is_made_leaves_nothing(
 
     def create_and_be_deleted(instance_id, spec, **options):
         made = create(instance_id, spec, **options)
-        if instance_id == Sandbox.objects.get(pk=sandbox.pk).instance.pk:
+        if SandboxInstance.objects.filter(pk=instance_id, sandbox=sandbox).exists():
             services.do_verb(sandbox=sandbox, verb="delete", by=alice)
         return made
 
