@@ -66,6 +66,18 @@ def names_only(secrets: dict[str, Any] | None) -> SafeString:
     return format_html("<pre>{}</pre>", json.dumps(masked(secrets) or {}, indent=2, ensure_ascii=False))
 
 
+def as_text(text: str | None) -> SafeString | str:
+    """A text with its lines as they are."""
+    if not text:
+        return "–"
+    return format_html('<pre class="overflow-auto max-h-96 text-xs whitespace-pre-wrap">{}</pre>', text)
+
+
+def link(address: str, text: Any) -> SafeString:
+    """A link that looks like one."""
+    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)
+
+
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     """A form that lets the service try the values, and shows at the fields what it refuses.
 

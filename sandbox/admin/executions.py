@@ -12,7 +12,7 @@ from agi_site.lib.admin import link_to
 
 from .. import services
 from ..models import SandboxExecution
-from .common import COLOURS, PartAdmin, for_each, names_only
+from .common import COLOURS, PartAdmin, as_text, for_each, names_only
 
 
 @admin.register(SandboxExecution)
@@ -31,8 +31,9 @@ class SandboxExecutionAdmin(PartAdmin):
     list_display_links = ["submitted_at", "shown_command"]
     list_filter = ["status", "kind", "cause", "submitted_at"]
     search_fields = ["id", "sandbox__id", "working_dir"]
-    exclude = ["environment"]  # nobody reads people's secrets here
-    readonly_fields = ["shown_environment"]
+    # Nobody reads people's secrets here; texts are shown with their lines.
+    exclude = ["environment", "command", "stdout", "stderr", "stdin"]
+    readonly_fields = ["shown_environment", "whole_command", "output", "errors"]
     actions = ["cancel"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -43,6 +44,18 @@ class SandboxExecutionAdmin(PartAdmin):
     @display(description=_("command"))
     def shown_command(self, execution: SandboxExecution) -> str:
         return str(execution.command)[:80]
+
+    @display(description=_("command"))
+    def whole_command(self, execution: SandboxExecution) -> str:
+        return as_text(execution.command)
+
+    @display(description=_("stdout"))
+    def output(self, execution: SandboxExecution) -> str:
+        return as_text(execution.stdout)
+
+    @display(description=_("stderr"))
+    def errors(self, execution: SandboxExecution) -> str:
+        return as_text(execution.stderr)
 
     @display(description=_("status"), ordering="status", label=COLOURS)
     def shown_status(self, execution: SandboxExecution) -> tuple[str, str]:

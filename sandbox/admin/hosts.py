@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -22,7 +23,7 @@ class SandboxHostAdmin(PartAdmin):
         "shown_status",
         "detail",
         "cpu_count",
-        "memory_bytes",
+        "memory",
         "warm",
         "claimed",
         "agent",
@@ -45,6 +46,10 @@ class SandboxHostAdmin(PartAdmin):
     @display(description=_("status"), ordering="status", label=COLOURS)
     def shown_status(self, host: SandboxHost) -> tuple[str, str]:
         return str(host.status), str(host.get_status_display())
+
+    @display(description=_("memory"), ordering="memory_bytes")
+    def memory(self, host: SandboxHost) -> str:
+        return filesizeformat(host.memory_bytes)
 
     @display(description=_("warm"))
     def warm(self, host: Any) -> int:

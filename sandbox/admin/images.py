@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
@@ -16,7 +15,7 @@ from agi_site.lib.admin import TableAdmin, link_to
 
 from .. import services
 from ..models import SandboxImage, SandboxImageBuild
-from .common import COLOURS, PartAdmin, ServiceForm, for_each
+from .common import COLOURS, PartAdmin, ServiceForm, as_text, for_each, link
 
 
 class SandboxImageForm(ServiceForm):
@@ -51,7 +50,7 @@ class SandboxImageAdmin(TableAdmin):
     @display(description=_("build"))
     def build(self, image: SandboxImage) -> str:
         address = reverse("admin:sandbox_sandboximagebuild_add")
-        return format_html('<a href="{}?image={}">{}</a>', address, image.pk, _("from a Dockerfile"))
+        return link(f"{address}?image={image.pk}", _("from a Dockerfile"))
 
     def save_model(self, request: HttpRequest, obj: SandboxImage, form: Any, change: bool) -> None:
         """Store by the service, which leaves an audit record."""
@@ -96,7 +95,7 @@ class SandboxImageBuildAdmin(PartAdmin):
     list_display_links = ["created_at"]
     list_filter = ["status", "created_at"]
     search_fields = ["id", "image__name"]
-    readonly_fields = ["shown_status"]
+    readonly_fields = ["shown_dockerfile"]
     change_form_outer_after_template = "sandbox/admin/build_log.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -111,7 +110,15 @@ class SandboxImageBuildAdmin(PartAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:
             return ["image", "dockerfile"]
-        return ["image", "shown_status", "digest", "built_by", "created_at", "completed_at", "dockerfile"]
+        return [
+            "image",
+            "status",
+            "digest",
+            "built_by",
+            "created_at",
+            "completed_at",
+            "shown_dockerfile",
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return super().get_readonly_fields(request, obj) if obj else []
@@ -119,6 +126,10 @@ class SandboxImageBuildAdmin(PartAdmin):
     @display(description=_("status"), ordering="status", label=COLOURS)
     def shown_status(self, build: SandboxImageBuild) -> tuple[str, str]:
         return str(build.status), str(build.get_status_display())
+
+    @display(description=_("Dockerfile"))
+    def shown_dockerfile(self, build: SandboxImageBuild) -> str:
+        return as_text(build.dockerfile)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Queue the build by the service; then its page shows the log as it grows."""

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -18,7 +17,7 @@ from agi_site.lib.admin import link_to, tell_problems
 from .. import files
 from ..models import QuarantineStatus, SandboxQuarantine
 from ..sending import send
-from .common import COLOURS, PartAdmin, for_each
+from .common import COLOURS, PartAdmin, for_each, link
 
 MAY_DECIDE = "sandbox.change_sandboxquarantine"
 
@@ -53,7 +52,7 @@ class SandboxQuarantineAdmin(PartAdmin):
         if row.status == QuarantineStatus.REMOVED or not row.storage_path:
             return "–"
         address = reverse("admin:sandbox_sandboxquarantine_content", args=[row.pk])
-        return format_html('<a href="{}">{}</a>', address, _("Download it (this is recorded)"))
+        return link(address, _("Download it (this is recorded)"))
 
     def get_urls(self) -> list[Any]:
         address = path(

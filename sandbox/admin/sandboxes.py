@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +26,7 @@ from ..models import (
     SandboxWorkspace,
 )
 from ..services.safety import safety_of
-from .common import COLOURS, PartAdmin, for_each, names_only
+from .common import COLOURS, PartAdmin, for_each, link, names_only
 
 
 @admin.register(Sandbox)
@@ -72,12 +73,7 @@ class SandboxAdmin(PartAdmin):
             (_("sandbox snapshots"), "sandboxsnapshot"),
         ]
         links = [
-            format_html(
-                '<a href="{}?sandbox__id__exact={}">{}</a>',
-                reverse(f"admin:sandbox_{page}_changelist"),
-                sandbox.pk,
-                name,
-            )
+            link(f"{reverse(f'admin:sandbox_{page}_changelist')}?sandbox__id__exact={sandbox.pk}", name)
             for name, page in pages
         ]
         return format_html(" · ".join(["{}"] * len(links)), *links)
@@ -184,8 +180,8 @@ class SandboxSnapshotAdmin(PartAdmin):
         "kind",
         "shown_status",
         "file_count",
-        "size_bytes",
-        "stored_bytes",
+        "size",
+        "stored",
         "created_at",
     ]
     list_filter = ["status", "kind", "created_at"]
@@ -199,6 +195,14 @@ class SandboxSnapshotAdmin(PartAdmin):
     @display(description=_("status"), ordering="status", label=COLOURS)
     def shown_status(self, snapshot: SandboxSnapshot) -> tuple[str, str]:
         return str(snapshot.status), str(snapshot.get_status_display())
+
+    @display(description=_("size"), ordering="size_bytes")
+    def size(self, snapshot: SandboxSnapshot) -> str:
+        return filesizeformat(snapshot.size_bytes)
+
+    @display(description=_("stored"), ordering="stored_bytes")
+    def stored(self, snapshot: SandboxSnapshot) -> str:
+        return filesizeformat(snapshot.stored_bytes)
 
     def has_remove_permission(self, request: HttpRequest) -> bool:
         """Who may delete what people kept: only those whose role says so."""

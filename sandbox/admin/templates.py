@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from agi_site.lib.admin import TableAdmin
 
@@ -41,6 +42,16 @@ class SandboxTemplateForm(ServiceForm):
                 "{“network_policy”: …, “syscall_policy”: …, “mount_policy”: …, “runtime”: …}"
             ),
         }
+
+        widgets = {
+            name: UnfoldAdminTextareaWidget(attrs={"rows": 8, "class": "font-mono"})
+            for name in ("config", "resource_config", "security_config")
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self._meta.widgets:
+            self.initial[name] = self.initial.get(name) or {}
 
     def attempt(self, values: dict[str, Any]) -> None:
         given = {name: values[name] for name in COLUMNS if name in values}
