@@ -320,6 +320,7 @@ class FileOp(Channel):
         """Let the process do it."""
         self.child = child
         child.channel = self
+        self.runner.drop_hand(child)
         read, write = os.pipe2(os.O_CLOEXEC)
         take, give = os.pipe2(os.O_CLOEXEC)
         messages.send(child.sock, {"file": self.op, "args": args}, (take, write))

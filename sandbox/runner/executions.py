@@ -184,9 +184,22 @@ class Command(Execution):
             "terminal": self.op == "terminal",
         }
         try:
-            messages.send(child.sock, request, tuple(files))
+            if not self._by_hand(child, request, files):
+                messages.send(child.sock, request, tuple(files))
         finally:
             messages.close_all(files)
+            self.runner.drop_hand(child)
+
+    def _by_hand(self, child: "Child", request: dict[str, Any], files: list[int]) -> bool:
+        """Let the process that was forked ahead become the command; whether there is one."""
+        if child.hand is None:
+            return False
+        try:
+            messages.send(child.hand, request, tuple(files))
+        except OSError:
+            return False
+        messages.send(child.sock, {"exec": True, "by_hand": True})
+        return True
 
     def _terminal(self, args: dict[str, Any]) -> list[int]:
         self.ring = RING

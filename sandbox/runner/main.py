@@ -22,7 +22,6 @@ from sandbox.runner.channels import Channel, FileOp, Tunnel
 from sandbox.runner.executions import Cell, Command, Execution
 from sandbox.runner.link import Link, Loop, say, say_error
 
-SPARES = 2
 REFILL = 0.02  # seconds after which used spares are replaced, so that it delays nothing
 MAX_CHANNELS = 1024
 SHELLS = ("/bin/bash", "/usr/bin/bash", "/bin/sh")
@@ -39,8 +38,9 @@ class Refused(Exception):
 class Child:
     """A process forked from this one, and the channel it works for."""
 
-    def __init__(self, pid: int, sock: socket.socket) -> None:
+    def __init__(self, pid: int, sock: socket.socket, hand: socket.socket | None = None) -> None:
         self.pid, self.sock = pid, sock
+        self.hand = hand  # to the process it forked ahead of time, which only has to become a command
         self.inbox = messages.Inbox(sock)
         self.channel: Channel | None = None
         self.cells: dict[int, Channel] = {}  # the nest works for many
@@ -82,38 +82,43 @@ class Runner:
 
     # --- children
 
-    def fork(self) -> Child:
+    def fork(self, *, hand: bool = False) -> Child:
         """A process that waits for what to do; OSError at the limit of processes."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        hands = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM) if hand else None
         try:
             pid = os.fork()
         except OSError:
-            ours.close()
-            theirs.close()
+            for sock in (ours, theirs, *(hands or ())):
+                sock.close()
             raise
         if not pid:
-            self._become_child(theirs)
+            self._become_child(theirs, hands[1] if hands else None)
         theirs.close()
-        child = Child(pid, ours)
+        if hands:
+            hands[1].close()
+        child = Child(pid, ours, hands[0] if hands else None)
         ours.setblocking(True)
         self.children[pid] = child
         self.loop.watch(ours.fileno(), select.EPOLLIN, lambda _events: self._heard(child))
         return child
 
-    def _become_child(self, sock: socket.socket) -> NoReturn:
+    def _become_child(self, sock: socket.socket, hand: socket.socket | None) -> NoReturn:
         try:
             self.loop.close()
             signal.set_wakeup_fd(-1)
-            fd = sock.fileno()
-            os.closerange(3, fd)
-            os.closerange(fd + 1, 65536)
+            last = 2
+            for fd in sorted(kept.fileno() for kept in (sock, hand) if kept is not None):
+                os.closerange(last + 1, fd)
+                last = fd
+            os.closerange(last + 1, 65536)
             null = os.open("/dev/null", os.O_RDWR)
             for number in (0, 1):
                 os.dup2(null, number)
             os.close(null)
             from sandbox.runner import work
 
-            work.serve(sock, privileged=self.privileged)
+            work.serve(sock, hand, privileged=self.privileged)
         except SystemExit:
             os._exit(1)
         except BaseException:
@@ -121,13 +126,12 @@ class Runner:
             os._exit(1)
         os._exit(0)
 
-    def spare(self) -> Child:
-        """A waiting process, or a new one; Refused at the limit of processes."""
+    def spare(self, *, hand: bool = False) -> Child:
+        """A waiting process, with a hand if there is such a one, or a new one; Refused at the limit."""
         self.loop.later("refill", REFILL, self.refill)
-        while self.spares:
-            child = self.spares.pop()
-            if child.pid in self.children:
-                return child
+        self.spares.sort(key=lambda child: (child.hand is not None) == hand)
+        if self.spares:
+            return self.spares.pop()
         try:
             return self.fork()
         except OSError:
@@ -137,10 +141,16 @@ class Runner:
     def refill(self) -> None:
         """Processes for what comes next."""
         try:
-            while len(self.spares) < SPARES:
-                self.spares.insert(0, self.fork())
+            for hand in {True, False} - {child.hand is not None for child in self.spares}:
+                self.spares.append(self.fork(hand=hand))
         except OSError:
             self.loop.later("refill", 1, self.refill)
+
+    def drop_hand(self, child: Child) -> None:
+        """It is not needed: it ends by itself."""
+        if child.hand is not None:
+            child.hand.close()
+            child.hand = None
 
     def end_child(self, pid: int) -> None:
         """Kill a process of ours if it is still there."""
@@ -165,6 +175,7 @@ class Runner:
         self._heard(child)
         self.loop.forget(child.sock.fileno())
         child.sock.close()
+        self.drop_hand(child)
         if child in self.spares:
             self.spares.remove(child)
             self.loop.later("refill", REFILL, self.refill)
@@ -303,7 +314,7 @@ class Runner:
         if op in {"exec", "terminal"}:
             command = Command(self, number, op, key)
             self.channels[number] = command
-            command.start(self.spare(), self._argv(args))
+            command.start(self.spare(hand=True), self._argv(args))
         elif op == "cell":
             cell = Cell(self, number, op, key)
             self.channels[number] = cell
@@ -356,6 +367,7 @@ class Runner:
         """The process that looks after the cells, started at the first use."""
         if self.nest is None or self.nest.pid not in self.children:
             self.nest = self.spare()
+            self.drop_hand(self.nest)
             messages.send(self.nest.sock, {"nest": imports or []})
         return self.nest
 

@@ -5,7 +5,7 @@ whole subtree, however it was made. Messages to it: {"kill": cause}, {"signal": 
 or {"fault": code, "message": text}, and at last {"exit": wait status, "usage": {…}, "left": n}.
 """
 
-# ruff: noqa: PTH123, S606 -- this is what starts processes
+# ruff: noqa: S606 -- this is what starts processes
 import contextlib
 import errno
 import fcntl
@@ -90,14 +90,26 @@ def usage_of(used: resource.struct_rusage) -> dict[str, float]:
     }
 
 
-def supervise(sock: socket.socket, inbox: messages.Inbox, request: dict[str, Any], privileged: bool) -> None:
+type Hand = tuple[int, int]  # its process, and where it says why it could not become a command
+
+
+def supervise(
+    sock: socket.socket,
+    inbox: messages.Inbox,
+    request: dict[str, Any],
+    hand: Hand | None,
+    privileged: bool,
+) -> None:
     """Run one command, whose standard streams came along, to its end and to that of all its processes."""
     files = request["files"]
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     reaper = Reaper()
     began = time.monotonic()
     try:
-        main = start(request, files, privileged)
+        if request.get("by_hand") and hand is not None:
+            main = _heard(*hand)
+        else:
+            main = start(request, files, privileged)
     except OSError as error:
         fault = FAULTS.get(error.errno or 0, "not_started")
         messages.send(sock, {"fault": fault, "message": f"{error.filename or 'fork'}: {error.strerror}"})
@@ -117,6 +129,7 @@ def _follow(inbox: messages.Inbox, reaper: Reaper, main: int) -> None:
     poll = select.poll()
     poll.register(inbox.sock, select.POLLIN)
     poll.register(reaper, select.POLLIN)
+    reaper.reap()  # one forked ahead may have ended before this process looked
     while main in reaper.mains:
         while (message := inbox.next()) is not None:
             if "kill" in message:
@@ -154,8 +167,13 @@ def start(request: dict[str, Any], files: list[int], privileged: bool) -> int:
     if not process:
         _child(request, files, says, privileged)
     os.close(says)
-    with open(said, "rb") as pipe:
-        failure = pipe.read()
+    return _heard(process, said)
+
+
+def _heard(process: int, said: int) -> int:
+    """Wait for the exec; the process's id, or its OSError."""
+    failure = os.read(said, 8192)
+    os.close(said)
     if not failure:
         return process
     os.waitpid(process, 0)
@@ -163,14 +181,44 @@ def start(request: dict[str, Any], files: list[int], privileged: bool) -> int:
     raise OSError(int(number), os.strerror(int(number)), where)
 
 
-def _child(request: dict[str, Any], files: list[int], says: int, privileged: bool) -> NoReturn:
+def fork_hand(sock: socket.socket, waiting: socket.socket, privileged: bool) -> Hand | None:
+    """Fork what will become a command when one comes; None at the limit of processes."""
+    # before anything can run: nothing it leaves behind may fall to another
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    said, says = os.pipe2(os.O_CLOEXEC)
+    try:
+        process = os.fork()
+    except OSError:
+        messages.close_all((said, says))
+        waiting.close()
+        return None
+    if process:
+        os.close(says)
+        waiting.close()
+        return process, said
+    sock.close()
+    os.close(said)
+    os.setsid()
+    limit_self({})
+    inbox = messages.Inbox(waiting)
+    while (request := inbox.next()) is None:
+        if not inbox.receive():
+            os._exit(0)
+    return _child(request, request["files"], says, privileged, ahead=True)
+
+
+def _child(
+    request: dict[str, Any], files: list[int], says: int, privileged: bool, *, ahead: bool = False
+) -> NoReturn:
     where = ""
     try:
-        os.setsid()
+        if not ahead:
+            os.setsid()
+            limit_self({})
         if request.get("terminal"):
             fcntl.ioctl(files[0], termios.TIOCSCTTY, 0)
         says = settle(files, says)
-        limit_self(request)
+        limit_files(request)
         if not privileged:
             kernel.become_user()
         where = request.get("cwd") or "/workspace"
@@ -214,6 +262,11 @@ def limit_self(request: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):
         os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_files(request)
+
+
+def limit_files(request: dict[str, Any]) -> None:
+    """How many files it may have open."""
     if request.get("open_files"):
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         wanted = int(request["open_files"])

@@ -6,15 +6,19 @@ import socket
 from sandbox.runner import fileops, kernel, messages, nest, supervise
 
 
-def serve(sock: socket.socket, *, privileged: bool) -> None:
-    """Wait for the task on `sock` and do it; returns when it is done, or the runner is gone."""
+def serve(sock: socket.socket, waiting: socket.socket | None, *, privileged: bool) -> None:
+    """Wait for the task on `sock` and do it; returns when it is done, or the runner is gone.
+
+    On `waiting` a process forked ahead waits for a command, to become it at once.
+    """
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    hand = supervise.fork_hand(sock, waiting, privileged) if waiting is not None else None
     inbox = messages.Inbox(sock)
     while (task := inbox.next()) is None:
         if not inbox.receive():
             os._exit(0)
     if "exec" in task:
-        supervise.supervise(sock, inbox, task, privileged)
+        supervise.supervise(sock, inbox, task, hand, privileged)
     elif "file" in task:
         fileops.serve(sock, task, privileged)
     elif "nest" in task:
