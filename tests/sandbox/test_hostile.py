@@ -1,8 +1,8 @@
 """Programs that misbehave: contained in the product's own sandbox, and shown to succeed in a weak container.
 
 The registry (tests/sandbox/hostile/registry.py) says of each program what it tries, and what is to be seen in
-either place. What one execution may do to another of the same sandbox is decided in docs/sandbox-safety.md: the
-sandbox is the boundary, its executions share one user.
+either place. The sandbox is the boundary: its executions share one user, so each can read and end the others
+(docs/sandboxes.md).
 """
 
 import base64
@@ -315,6 +315,20 @@ def test_on_a_shared_stream_forged_frames_are_frames(weak: Callable[[str], Any])
     assert [name for name, (got, _detail) in outcome.attempts.items() if got] == ["write_to_the_stream"]
 
 
+def test_executions_of_one_sandbox_are_no_secret_to_each_other(
+    sandbox: Any, new_sandbox: Callable[..., Any]
+) -> None:
+    """One user, so one environment is readable from the other; it ends at the sandbox's edge."""
+    with_secret = sandbox.command("sh", "-c", "echo ready; exec sleep 30", env={"TOKEN": SECRET})
+    assert with_secret.wait_for(b"ready")
+    near = sandbox.run("environment_of_others", {"secret": SECRET})
+    far = new_sandbox().run("environment_of_others", {"secret": SECRET})
+    with_secret.cancel()
+    assert [found.partition(":")[0] for found in near.got()] == ["environment"]
+    assert far.got() == []
+    assert with_secret.outcome().cause == "cancelled"
+
+
 SURVIVORS = ["survive_setsid", "survive_exit", "survive_at_the_limit", "survive_stopped"]
 
 
@@ -327,7 +341,9 @@ def test_nothing_survives_its_execution(name: str, sandbox: Any) -> None:
         assert sandbox.left()
         running.cancel()
     outcome = running.outcome(15)
-    assert outcome.cause == ("exit" if name == "survive_exit" else "cancelled")
+    # so many processes may have met the limit of memory too, before they were cancelled
+    also = {"oom"} if name == "survive_at_the_limit" else set()
+    assert outcome.cause in {"exit" if name == "survive_exit" else "cancelled"} | also
     assert sandbox.left_after() == []
     assert sandbox.works()
 

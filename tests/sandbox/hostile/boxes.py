@@ -80,8 +80,8 @@ class WeakBox:
         self.engine, self.kind = engine, kind
         self.name = f"{site}-weak-{uuid.uuid4().hex[:8]}"
         made = docker(
-            engine, "run", "-d", "--rm", "--name", self.name, "--label", f"agi.test={site}", *WEAK[kind], *options,
-            image, "sleep", "300",
+            engine, "run", "-d", "--rm", "--name", self.name, "--label", f"agi.test={site}", *WEAK[kind],
+            *options, image, "sleep", "300",
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
         prepare = "mkdir -p /.agi /workspace && touch /.agi/runner.py && chown 1000 /workspace"
@@ -159,7 +159,8 @@ class WeakRunnerBox:
 
     def remove(self) -> None:
         docker(self.engine, "rm", "-f", self.name)
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         self.process.wait(20)

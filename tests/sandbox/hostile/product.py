@@ -1,4 +1,4 @@
-"""The product's own sandbox: the engine makes it from a template's defaults, the runner in it runs the programs."""
+"""The product's own sandbox: made by the engine with a template's defaults, its runner runs the programs."""
 
 import threading
 import time

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-# Weak containers: in each of them one protection, or all, is missing. All are bounded in time, memory and processes.
+# Weak containers: in each of them one protection, or all, is missing; all of them are bounded.
 BOUNDS = ("--memory=1g", "--memory-swap=1g", "--pids-limit=900", "--ulimit=core=0")
 USER = ("--user=1000", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 # As --privileged, but for a capability that an engine inside a virtual machine may itself not have.
@@ -36,7 +36,8 @@ class Hostile:
 
     Where the program says itself of each attempt what came of it, `contained` means that nothing was got and
     `succeeds` that everything was: but for the attempts in `elsewhere`, which not every kernel or engine can
-    show. `ends`: the cause of the execution's end in the product. `own_test`: what happens is seen from outside, in a test of its own.
+    show. `ends`: the cause of the execution's end in the product. `own_test`: what happens is seen from
+    outside, in a test of its own.
     """
 
     name: str
