@@ -48,6 +48,12 @@ def back_up() -> None:
     backups.prune()
 
 
+@queue.periodic("sandbox.lost_restores", every=60)
+def end_lost_restores() -> None:
+    """End restores whose task is gone."""
+    restoring.end_lost()
+
+
 @queue.periodic("sandbox.stored_files", every=6 * 3600)
 def sweep_stored_files() -> None:
     """Destroy held copies past their retention, and stored files that no row knows."""

@@ -14,6 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, NotFound, Problem
+from system.models import TaskQueue, TaskStatus
 from system.queue import TaskRun
 
 from ..files import inside, mirror
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 NEW, OLD, MARK = f"{STAGING}/new", f"{STAGING}/old", f"{STAGING}/swapping-in"
 VERB = "restore"
+RESTORE_KEY, FILL_KEY = (
+    "sandbox.snapshots.restore",
+    "sandbox.snapshots.fill",
+)  # of the tasks, before the sandbox
 PATIENCE = 15.0  # seconds for executions to end
 
 
@@ -63,6 +68,25 @@ def finish(sandbox: Sandbox, kind: str, **said: Any) -> None:
     note(sandbox, kind, **said)
     tell(sandbox)
     mirror.refresh_soon(sandbox)
+
+
+def end_lost() -> int:
+    """End restores whose task is gone (given up, or canceled by an operator) with the workspace as it was."""
+    ended = 0
+    for sandbox in Sandbox.objects.filter(verb=VERB):
+        keys = [f"{key}:{sandbox.pk}" for key in (RESTORE_KEY, FILL_KEY)]
+        waiting = TaskQueue.objects.filter(
+            unique_key__in=keys, status__in=[TaskStatus.PENDING, TaskStatus.PROCESSING]
+        )
+        if waiting.exists():
+            continue
+        try:
+            undo(instance_of(sandbox, None))
+        except Problem as error:  # the next restore begins by undoing
+            logger.warning("a lost restore of sandbox %s was not undone: %s", sandbox.pk, error)
+        finish(sandbox, "restore_failed", detail=_("Its task was given up."))
+        ended += 1
+    return ended
 
 
 def replace_workspace(instance: SandboxInstance, snapshot: SandboxSnapshot) -> None:

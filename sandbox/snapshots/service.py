@@ -23,7 +23,7 @@ from ..models import (
     SnapshotStatus,
 )
 from . import content
-from .restoring import VERB
+from .restoring import FILL_KEY, RESTORE_KEY, VERB
 
 MIME_TYPE = "application/zstd"
 
@@ -73,6 +73,7 @@ def restore_snapshot(
         task_type="sandbox.snapshots.restore",
         payload={"snapshot_id": snapshot.pk, "sandbox_id": sandbox.pk},
         queue=instance.host.queue,
+        key=f"{RESTORE_KEY}:{sandbox.pk}",
     )
     return sandbox
 
@@ -101,7 +102,7 @@ def fill_sandbox(*, sandbox: Sandbox, snapshot: SandboxSnapshot, by: Any) -> Non
         task_type="sandbox.snapshots.fill",
         payload={"snapshot_id": snapshot.pk, "sandbox_id": sandbox.pk},
         queue=sandbox.host.queue if sandbox.host else None,
-        key=f"sandbox.snapshots.fill:{sandbox.pk}",
+        key=f"{FILL_KEY}:{sandbox.pk}",
     )
 
 

@@ -339,6 +339,19 @@ def test_two_restores_at_once_are_refused(snapshot, box, alice):
         snapshots.restore_snapshot(snapshot=snapshot, sandbox=box, by=alice)
 
 
+def test_a_restore_whose_task_is_gone_is_undone_and_ended(snapshot, box, alice, workspace):
+    from system.models import TaskQueue
+
+    snapshots.restore_snapshot(snapshot=snapshot, sandbox=box, by=alice)
+    assert restoring.end_lost() == 0
+    before = workspace.tree()
+    workspace.put(".agi-restore/new/main.py", "x")
+    TaskQueue.objects.update(status="failed")
+    assert restoring.end_lost() == 1
+    box.refresh_from_db()
+    assert (box.verb, workspace.tree(), events_of(box)[-1]) == (None, before, "restore_failed")
+
+
 def test_an_unready_snapshot_is_refused(box, alice):
     made = snapshots.create_snapshot(sandbox=box, by=alice)
     with pytest.raises(Conflict) as refused:
