@@ -109,10 +109,10 @@ def _instance_for(given: Pass) -> str:
 
 
 def _is_from_this_sandbox(scope: Scope, sandbox: str) -> bool:
-    """Pages of other sandboxes count as the same site for a browser, which sends them this origin's cookie along.
+    """Pages of other sandboxes count as the same site for a browser: it sends this origin's cookie along.
 
-    So a request that says where it comes from must come from a port of this sandbox; what only loads or follows
-    a link (no Origin) cannot be read by others, as ever in the web.
+    So a request that says where it comes from must come from a port of this sandbox; what only loads or
+    follows a link (no Origin) cannot be read by others, as ever in the web.
     """
     origin = header(scope, b"origin").lower()
     if not origin:

@@ -22,6 +22,8 @@ SIGNED_IN = [
     "/memory/",
     "/memory/new/",
     "/memory/context/",
+    "/sandboxes/",
+    "/sandboxes/new/",
     "/accounts/profile/",
     "/accounts/sessions/",
     "/accounts/password/",
