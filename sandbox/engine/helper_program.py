@@ -43,7 +43,8 @@ ROOM = {
 }
 FAMILY = {"inet": "ip", "inet6": "ip6"}
 OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
-loops = threading.Lock()
+SPARE_SIZES = 4
+loops, spares = threading.Lock(), threading.Lock()
 
 
 type Answer = dict[str, Any]
@@ -77,19 +78,52 @@ def disk_make(name: str, size: int) -> Answer:
     """Put a disk of `size` bytes on a loop device, made where there is none, resized where it differs."""
     image = disk(name)
     if not image.exists():
-        unready = image.with_suffix(".new")
-        with unready.open("wb") as file:
-            file.truncate(size)
-        run(
-            *("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-i", "8192"),
-            *("-E", "root_owner=1000:1000,lazy_itable_init=1,nodiscard"),
-            str(unready),
-        )
-        run("debugfs", "-w", "-R", "rmdir lost+found", str(unready))
-        unready.replace(image)
+        try:
+            spare(size).rename(image)
+        except FileNotFoundError:
+            format_disk(image.with_suffix(".new"), size)
+            image.with_suffix(".new").rename(image)
+        later = threading.Timer(1.0, make_spare, (size,))  # not beside the start of this one
+        later.daemon = True
+        later.start()
     elif image.stat().st_size != size:
         disk_resize(name, image, size)
     return disk_attach(name)
+
+
+def format_disk(file: Path, size: int) -> None:
+    """An empty file system of the sandbox's person in a sparse file."""
+    with file.open("wb") as content:
+        content.truncate(size)
+    run(
+        *("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-i", "8192"),
+        *("-E", "root_owner=1000:1000,lazy_itable_init=1,nodiscard"),
+        str(file),
+    )
+    run("debugfs", "-w", "-R", "rmdir lost+found", str(file))
+
+
+def spare(size: int) -> Path:
+    """Where the disk of a size lies that nobody has yet."""
+    return DISKS / f"{size}.spare"
+
+
+def make_spare(size: int) -> None:
+    """Make one disk ahead of time, so that the next of this size only wants a name; old sizes go."""
+    if not spares.acquire(blocking=False):
+        return
+    try:
+        if not spare(size).exists():
+            unready = spare(size).with_suffix(".unready")
+            format_disk(unready, size)
+            unready.rename(spare(size))
+        found = sorted(DISKS.glob("*.spare"), key=lambda path: path.stat().st_mtime)
+        for old in found[:-SPARE_SIZES]:
+            old.unlink(missing_ok=True)
+    except (Fault, OSError):
+        pass  # the next disk is made when it is asked for
+    finally:
+        spares.release()
 
 
 def disk_resize(name: str, image: Path, size: int) -> None:
