@@ -24,7 +24,7 @@ LOOK_SECONDS = 10.0
 RECONCILE_SECONDS = 30.0
 # After something happened to a container: soon, but once for many.
 SOON_SECONDS = 1.0
-TELLING = {"die", "oom", "destroy", "pause", "unpause", "start"}
+TELLING = {"die", "oom", "destroy", "pause", "unpause"}
 RENEW_SECONDS = 60.0
 
 
@@ -52,16 +52,22 @@ class Housekeeper:
         self._threads[0].join(5)
 
     def _keep(self) -> None:
-        reconcile_at, renew_at, ready = 0.0, 0.0, False
+        look_at = reconcile_at = renew_at = 0.0
+        ready = False
         while not self._stop.is_set():
             try:
-                host = _row(self.host_name)
-                answers = hosts.look(host, ready=not ready)
-                if answers and (self._wake.is_set() or time.monotonic() >= reconcile_at):
-                    self._wake.clear()
-                    self._reconcile(host, first=not ready)
-                    ready, reconcile_at = True, time.monotonic() + RECONCILE_SECONDS
-                if answers and time.monotonic() >= renew_at:
+                host, now = _row(self.host_name), time.monotonic()
+                woken, answers = self._wake.is_set(), ready
+                self._wake.clear()
+                if now >= look_at:
+                    look_at = now + LOOK_SECONDS
+                    answers = hosts.look(host, ready=not ready)
+                if answers and (woken or now >= reconcile_at):
+                    thorough = now >= reconcile_at
+                    self._reconcile(host, first=not ready, thorough=thorough)
+                    ready = True
+                    reconcile_at = now + RECONCILE_SECONDS if thorough else reconcile_at
+                if answers and now >= renew_at:
                     renew_at = time.monotonic() + RENEW_SECONDS
                     self._renewed = names.renew(host, self._renewed)
             except Exception as error:  # database or engine are away for a while
@@ -71,13 +77,13 @@ class Housekeeper:
             if self._wake.wait(LOOK_SECONDS):
                 self._stop.wait(SOON_SECONDS)
 
-    def _reconcile(self, host: SandboxHost, *, first: bool) -> None:
+    def _reconcile(self, host: SandboxHost, *, first: bool, thorough: bool) -> None:
         """In turn with the other workers of the host, which would find the same."""
         name = f"sandbox.reconcile.{host.pk}"
         with suppress(Exception):  # without a cache everybody does it: that is harmless
             if not first and not cache.add(name, True, SOON_SECONDS):
                 return
-        report = reconcile.reconcile(host)
+        report = reconcile.reconcile(host, thorough=thorough)
         if any((report.orphans, report.instances, report.sandboxes, report.leftovers, report.verbs)):
             logger.info("reconciled the sandbox host %s: %s", host.name, report)
         with transaction.atomic():
@@ -94,8 +100,9 @@ class Housekeeper:
             self._stop.wait(5)
 
     def _heard(self, event: EngineEvent) -> None:
-        if event.action in TELLING:
+        if event.action in TELLING and reconcile.is_unexpected(event.instance_id):
             self._wake.set()
+        connections.close_all()
 
 
 def keep_house(queue_name: str) -> Callable[[], None]:

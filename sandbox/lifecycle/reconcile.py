@@ -47,8 +47,11 @@ class Report:
     verbs: int = 0
 
 
-def reconcile(host: SandboxHost) -> Report:
-    """Bring a host's rows and containers together; raises EngineUnavailable. Any number may run at once."""
+def reconcile(host: SandboxHost, *, thorough: bool = True) -> Report:
+    """Bring a host's rows and containers together; raises EngineUnavailable. Any number may run at once.
+
+    Only a `thorough` one looks for disks without a container.
+    """
     report, engine = Report(), engine_of(host)
     # containers first: an instance that is stored later than this look is not taken for an orphan
     found = {item.instance_id: item for item in engine.list_instances()}
@@ -71,9 +74,18 @@ def reconcile(host: SandboxHost) -> Report:
             logger.warning("instance %s could not be reconciled: %s", row.pk, error)
     report.sandboxes += _without_instance(host)
     report.verbs += take_up_verbs(host)
-    report.leftovers += _remove_leftovers(engine, host)
+    if thorough:
+        report.leftovers += _remove_leftovers(engine, host)
     end_stranded(host)
     return report
+
+
+def is_unexpected(instance_id: str) -> bool:
+    """Whether something that happened to a container was not a verb's doing, nor the pool's."""
+    row = SandboxInstance.objects.filter(pk=instance_id).select_related("sandbox").defer("spec").first()
+    if row is None or row.status == InstanceStatus.WARM:
+        return True
+    return row.status == InstanceStatus.CLAIMED and (row.sandbox is None or not row.sandbox.verb)
 
 
 # --- Containers -------------------------------------------------------------------------------------------
@@ -94,7 +106,12 @@ def _remove_leftovers(engine: DockerHost, host: SandboxHost) -> int:
     """Remove disks and volumes whose instance is gone."""
     known = list(SandboxInstance.objects.filter(host=host).standing().values_list("pk", flat=True))
     count = 0
-    for leftover in engine.leftovers(known):
+    try:
+        found = engine.leftovers(known)
+    except OSError as error:  # what it was looking at has just been removed
+        logger.info("leftovers are looked for later: %s", error)
+        return 0
+    for leftover in found:
         # one that was stored since that list was read is not left over
         if SandboxInstance.objects.filter(pk=leftover.instance_id).standing().exists():
             continue
