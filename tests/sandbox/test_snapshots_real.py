@@ -12,7 +12,10 @@ from sandbox.models import Sandbox, SandboxEvent, SandboxSnapshot, SnapshotStatu
 
 pytestmark = [pytest.mark.docker_engine, pytest.mark.slow]
 
-STATE = "find . -mindepth 1 -printf '%p %y %m %l\\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum"
+STATE = (
+    "find . -mindepth 1 -printf '%p %y %m %l\\n' | sort;"
+    " find . -type f -print0 | sort -z | xargs -0 sha256sum"
+)
 
 
 @pytest.fixture
@@ -61,7 +64,8 @@ def test_a_workspace_comes_back_with_modes_links_and_names(real, alice, sh, make
     sh(
         "mkdir -p src/한글 venv/bin empty; echo 'print(1)' > src/main.py; chmod 750 src/main.py;"
         " ln -s /usr/bin/python3 venv/bin/python; ln -s ../src venv/up;"
-        " head -c 3000000 /dev/urandom > src/한글/r.bin; touch 'with space' $'new\\nline' -- -dash; chmod 700 empty"
+        " head -c 3000000 /dev/urandom > src/한글/r.bin;"
+        " touch 'with space' $'new\\nline' -- -dash; chmod 700 empty"
     )
     before = sh(STATE)
     snapshot = make()
