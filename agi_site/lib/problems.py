@@ -49,6 +49,12 @@ class Conflict(Problem):
     status, code, title = 409, "conflict", _("This changed meanwhile. Reload and try again.")
 
 
+class TooLarge(Problem):
+    """The input is larger than what is taken at once."""
+
+    status, code, title = 413, "too_large", _("This is too large to be taken at once.")
+
+
 class TooMany(Problem):
     """A limit was reached; `retry_after` says in how many seconds to try again."""
 

@@ -92,6 +92,16 @@ def test_a_text_is_read_and_written_as_json(
     assert written.last == {"sandbox": a_sandbox, "by": alice, "path": "a.txt", "content": " x\n"}
 
 
+def test_a_text_that_is_too_large_for_json_is_refused_as_a_problem(
+    alice: Any, api_of: Any, asks: Any, a_sandbox: Sandbox
+) -> None:
+    written = asks("files.write_file")
+    answer = api_of(alice).put(at(a_sandbox, "text"), {"path": "a", "content": "가" * 1_000_000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert written.calls == []
+
+
 # --- Bytes out --------------------------------------------------------------------------------------------
 def test_a_file_is_sent_as_an_attachment_and_never_as_a_page(
     alice: Any, api_of: Any, asks: Any, a_sandbox: Sandbox

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from agi_site.lib.problems import Conflict, Invalid, Problem, TooMany
+from agi_site.lib.problems import Conflict, Invalid, Problem, TooLarge, TooMany
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -71,6 +71,8 @@ def _as_problem(error: Exception) -> Problem | None:
     if isinstance(error, ValidationError):
         faults = error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}
         return Invalid(errors=faults)
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge()
     if isinstance(error, IntegrityError):
         message = _("Another row stands in the way: it has the same unique value, or refers to this one.")
         return Conflict(message, code="integrity")

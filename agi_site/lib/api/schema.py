@@ -46,5 +46,5 @@ class HouseAutoSchema(AutoSchema):
         if "{" in self.path:
             statuses.append(404)
         if self.method in ("POST", "PUT", "PATCH", "DELETE"):
-            statuses += [409, 415]
+            statuses += [409, 413, 415]
         return sorted(statuses)
