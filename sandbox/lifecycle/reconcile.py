@@ -24,6 +24,7 @@ from ..models import (
     SandboxInstance,
     SandboxStatus,
 )
+from ..states import FOUND
 from . import ending, hosts, pool, trail
 from .engines import engine_of
 
@@ -181,7 +182,7 @@ def _why(item: Found | None) -> dict[str, str]:
 def _adopt(sandbox: Sandbox, status: SandboxStatus) -> int:
     """Say what the engine says of a sandbox that runs, or is paused, although its row says otherwise."""
     now = timezone.now()
-    if sandbox.status == FAILED and sandbox.cause != hosts.LOST:
+    if status not in FOUND[sandbox.status] or (sandbox.status == FAILED and sandbox.cause != hosts.LOST):
         return 0  # it failed for a reason; a start or a delete follows
     with transaction.atomic():
         since = sandbox.started_at if sandbox.status in ending.RUNS else now

@@ -108,6 +108,8 @@ class Sandbox(OwnedModel):
         db_table = "sandbox"
         indexes = [
             models.Index(fields=["origin_type", "origin_id"], name="idx_sandbox_origin"),
+            # the quota's question at each claim, beside many deleted ones
+            models.Index(fields=["user", "status"], name="idx_sandbox_user_status"),
         ]
         verbose_name = _("sandbox")
         verbose_name_plural = _("sandboxes")
