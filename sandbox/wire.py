@@ -87,6 +87,7 @@ class Parser:
     def __init__(self, *, strict: bool = True) -> None:
         self.strict = strict
         self.lost = False
+        self.losses = 0  # how often it was lost
         self._zeros = 0
         self._buffer = bytearray()
 
@@ -125,6 +126,7 @@ class Parser:
         if self.strict:
             raise BadFrame("A frame was expected.")
         self.lost, self._zeros = True, 0
+        self.losses += 1
         return False
 
     def _recovered(self) -> bool:

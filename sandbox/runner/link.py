@@ -138,10 +138,10 @@ class Link:
             self.loop.forget(self._receive)
             say("the stream's input ended")
             return
-        was_lost = self.parser.lost
+        losses = self.parser.losses
         for found in self.parser.feed(data):
             self.on_frame(found)
-        if self.parser.lost and not was_lost:
+        if self.parser.lost and self.parser.losses != losses:
             # whoever is attached and in step learns that the runner is not
             self.put(wire.json_frames(wire.FAULT, 0, {"code": "lost", "message": "The frames were lost."}))
 

@@ -22,6 +22,8 @@ SCRIPT = __file__.rpartition("/")[0] + "/cell.py"
 BOOT = "import os as o;exec(compile(o.fdopen(3).read(),'<runner>','exec'));main(4,{imports!r})"
 CREDENTIALS = struct.Struct("3i")
 PATIENCE = 5  # seconds for a fork of the warmed interpreter
+# Seconds for a session to take its next code: one that does not read must not hold up the others.
+TAKING = struct.pack("ll", 1, 0)
 MAX_SESSIONS = 32
 
 
@@ -125,6 +127,7 @@ class Nest:
 
     def _begin(self, request: dict[str, Any], files: list[int]) -> None:
         number, session = request["cell"], str(request.get("session") or "")
+        process = None
         try:
             process = self.sessions.get(session) if session else None
             if process is not None and process.number is not None:
@@ -138,6 +141,9 @@ class Nest:
             code, text = error.args if len(error.args) == 2 else ("no_python", str(error))
             self._tell({"cell": number, "fault": code, "message": text})
         except OSError as error:
+            if process is not None:
+                process.number = None
+                self._kill(process)  # it may have half a message
             self._tell({"cell": number, "fault": "not_started", "message": str(error)})
         finally:
             messages.close_all(files)
@@ -156,6 +162,7 @@ class Nest:
             ours.close()
             raise LookupError("no_processes", "The interpreter could not start another cell.")
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TAKING)
         process = CellProcess(pid, ours, session)
         self.reaper.mains.add(pid)
         self.processes[ours.fileno()] = process

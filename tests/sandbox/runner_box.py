@@ -184,4 +184,5 @@ def run(attachment: Attachment, op: str = "exec", *, within: float = 20, **args:
     assert watched.channel is not None
     watched.channel.wait(within)
     watched.channel.close()
+    assert watched.end
     return watched

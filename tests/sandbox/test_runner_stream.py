@@ -1,5 +1,6 @@
 """The stream to the runner: callers that die, floods, forgery, attacks on PID 1. In real containers."""
 
+import contextlib
 import os
 import time
 import uuid
@@ -94,6 +95,21 @@ def test_a_caller_that_died_within_a_frame_or_sent_garbage_does_no_harm(box: Box
         sandbox.request("stat", path="f")
 
 
+def test_two_callers_that_send_at_once_learn_of_it_and_one_gets_through(box: Box) -> None:
+    first = box.start()
+    with contextlib.suppress(StreamLost):
+        for _ in range(150):
+            first.send(wire.frame(wire.PART, 5000, bytes(wire.MAX_PAYLOAD)))
+    for _ in range(10):
+        try:
+            assert box.attach().request("info", timeout=10)["version"] == 1
+            break
+        except StreamLost:
+            continue
+    else:
+        pytest.fail("nobody got through")
+
+
 def test_a_second_caller_takes_over_from_the_first(box: Box) -> None:
     first = box.start()
     second = box.attach()
@@ -111,6 +127,8 @@ def test_frames_that_make_no_sense_are_answered_and_nothing_breaks(box: Box) -> 
                 sandbox.send(wire.frame(kind, 1000 + kind, payload))
     for _ in range(100):
         sandbox.send(wire.frame(wire.PART, 5000, bytes(wire.MAX_PAYLOAD)))
+    sandbox.sock.close()
+    time.sleep(1)
     sandbox = box.attach()  # numbers are not used again
     with pytest.raises(RunnerFault, match="no operation"):
         sandbox.request("reboot")
