@@ -142,7 +142,7 @@ class Attachment:
         self._greeted = threading.Event()
         self._sync: Sync | None = None
         self._lock = threading.Lock()
-        self._sending = threading.Lock()
+        self._sending, self._opening = threading.Lock(), threading.Lock()
         self._channels: dict[int, Channel] = {}
         self._downloads: dict[int, Download] = {}
         self._parts: dict[int, list[bytes]] = {}
@@ -168,15 +168,16 @@ class Attachment:
         **args: Any,
     ) -> Channel:
         """Begin an execution, terminal, tunnel or request; what becomes of it arrives as events."""
-        with self._lock:
-            self._number += 1
-            channel = Channel(self, self._number, op, key, on_event)
-            self._channels[channel.id] = channel
-        try:
-            self.send(wire.json_frames(wire.OPEN, channel.id, {"op": op, "key": key, **args}))
-        except (StreamLost, ValueError):
-            self.forget(channel)
-            raise
+        with self._opening:  # the runner takes growing numbers only, so they leave in their order
+            with self._lock:
+                self._number += 1
+                channel = Channel(self, self._number, op, key, on_event)
+                self._channels[channel.id] = channel
+            try:
+                self.send(wire.json_frames(wire.OPEN, channel.id, {"op": op, "key": key, **args}))
+            except (StreamLost, ValueError):
+                self.forget(channel)
+                raise
         return channel
 
     def adopt(
