@@ -36,6 +36,7 @@ START_SECONDS = 5.0  # for an execution that is just being started
 VIEW_SECONDS = 15.0
 MOST_CONNECTIONS = 1000
 PORTS_TRIED = 20
+LONGEST_REQUEST = 8 << 20  # more than the runner takes in one message
 INPUT_SECONDS = 10.0
 LOOK_SECONDS = 1.0  # between two looks whether a stream still stands
 
@@ -164,7 +165,7 @@ class Request:
             self.refuse("timeout", str(error))
 
     def _checked(self) -> dict[str, Any]:
-        line = self.reader.readline(gateway.LONGEST_LINE)
+        line = self.reader.readline(LONGEST_REQUEST)
         try:
             asked: Any = signing.loads(
                 line.decode("ascii").strip(), salt=gateway.SALT, max_age=gateway.MAX_AGE_SECONDS

@@ -185,6 +185,21 @@ def test_a_terminal_is_an_execution_too(agent_world):
     assert row.exit_code == 4
 
 
+def test_many_at_once_all_end_with_their_own_output(agent_world):
+    sandboxes = [agent_world.sandbox(), agent_world.sandbox()]
+    agent_world.leading()
+    rows = [
+        agent_world.run(
+            sandboxes[number % 2], f"echo begin {number}; sleep 0.2; echo end {number}; exit {number}"
+        )
+        for number in range(40)
+    ]
+    for number, row in enumerate(rows):
+        agent_world.ended(row, 60)
+        said = f"begin {number}\nend {number}\n"
+        assert (row.cause, row.detail, row.stdout, row.exit_code) == ("exit", None, said, number), row.detail
+
+
 def test_cells_of_a_session_share_their_variables(agent_world):
     sandbox = agent_world.sandbox(image="agi-sandbox-python:latest")
     agent_world.leading()
