@@ -659,6 +659,16 @@ def test_a_cell_that_forges_its_end_is_ended(sandbox: Any) -> None:
     assert sandbox.left() == warmed
 
 
+def test_a_session_that_reads_nothing_holds_nobody_up(sandbox: Any) -> None:
+    """It says that it is done, and never takes the next code, which is more than its socket holds."""
+    assert sandbox.cell("forged_end", session="deaf").outcome(10).exit_code == 0
+    unheard = sandbox.code("x = 1\n" * 120_000, session="deaf")
+    assert sandbox.works()
+    assert sandbox.cell("more_rights").outcome(10).attempts
+    assert unheard.outcome(10).cause == "not_started"
+    assert sandbox.code("print(x)", session="deaf").outcome(10).exit_code == 1  # a new one of that name
+
+
 def test_a_cell_that_kills_everyone_does_not_end_the_cells_after_it(sandbox: Any) -> None:
     outcome = sandbox.cell("kill_everyone").outcome(20)
     assert (outcome.cause, outcome.signal) == ("exit", 9)

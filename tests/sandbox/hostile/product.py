@@ -88,10 +88,14 @@ class ProductBox:
 
     def cell(self, name: str, given: Any = None, **options: Any) -> Running:
         """The same program as code of a cell."""
+        return self.code(cell_code(name, given), **options)
+
+    def code(self, code: str, session: str = "", **options: Any) -> Running:
+        """A cell."""
         assert self.attachment is not None
         running = Running()
         running.channel = self.attachment.open(
-            "cell", key=uuid.uuid4().hex, on_event=running, code=cell_code(name, given), session="", **options
+            "cell", key=uuid.uuid4().hex, on_event=running, code=code, session=session, **options
         )
         return running
 
