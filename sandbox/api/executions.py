@@ -58,7 +58,7 @@ SUMMARY = [
 class SandboxExecutionSummarySerializer(RowSerializer):
     """An execution without its output, for lists."""
 
-    events = serializers.SerializerMethodField(help_text="Where its output streams as it comes.")
+    events = serializers.SerializerMethodField(help_text="Where its output streams, from the beginning.")
     socket = serializers.SerializerMethodField(help_text="Of a terminal: its WebSocket.")
 
     class Meta:
@@ -68,7 +68,7 @@ class SandboxExecutionSummarySerializer(RowSerializer):
 
     @extend_schema_field(OpenApiTypes.URI_REF)
     def get_events(self, execution: SandboxExecution) -> str:
-        return f"/events/sandbox-executions/{execution.pk}/"
+        return f"/events/sandbox-executions/{execution.pk}/?after=0-0"
 
     def get_socket(self, execution: SandboxExecution) -> str | None:
         if execution.kind != ExecutionKind.TERMINAL:

@@ -47,7 +47,7 @@ class SandboxImageChangeSerializer(SandboxImageSerializer):
 class SandboxImageBuildSummarySerializer(RowSerializer):
     """A build without its Dockerfile and log, for lists."""
 
-    events = serializers.SerializerMethodField(help_text="Where its log streams.")
+    events = serializers.SerializerMethodField(help_text="Where its log streams, from the beginning.")
 
     class Meta:
         model = SandboxImageBuild
@@ -56,7 +56,7 @@ class SandboxImageBuildSummarySerializer(RowSerializer):
 
     @extend_schema_field(OpenApiTypes.URI_REF)
     def get_events(self, build: SandboxImageBuild) -> str:
-        return f"/events/sandbox-image-builds/{build.pk}/"
+        return f"/events/sandbox-image-builds/{build.pk}/?after=0-0"
 
 
 class SandboxImageBuildSerializer(SandboxImageBuildSummarySerializer):

@@ -282,7 +282,7 @@ def test_work_is_queued_and_answered_with_its_execution(
     begun = asks(f"services.{service}", an_execution)
     answer = api_of(alice).post(at(a_sandbox, verb), body)
     assert (answer.status_code, answer.json()["id"]) == (202, an_execution.pk)
-    assert answer.json()["events"] == f"/events/sandbox-executions/{an_execution.pk}/"
+    assert answer.json()["events"] == f"/events/sandbox-executions/{an_execution.pk}/?after=0-0"
     assert answer.json()["socket"] is None
     assert begun.last == {"sandbox": a_sandbox, "by": alice, **asked}
 

@@ -115,7 +115,7 @@ def test_a_build_is_queued_and_its_log_is_read(
     given = {"image": image.pk, "dockerfile": "FROM scratch\n"}
     answer = api.post(f"{API}sandbox-image-builds/", given)
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    assert answer.json()["events"] == f"/events/sandbox-image-builds/{answer.json()['id']}/"
+    assert answer.json()["events"] == f"/events/sandbox-image-builds/{answer.json()['id']}/?after=0-0"
     SandboxImageBuild.objects.update(log="Step 1")
     address = f"{API}sandbox-image-builds/{answer.json()['id']}/"
     assert api_of(auditor).get(address).json()["log"] == "Step 1"

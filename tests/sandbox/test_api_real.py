@@ -1,11 +1,15 @@
 """The REST door with all real parts behind it: the services, the agent, and a container on a real engine."""
 
+import asyncio
 import io
+import json
 import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
 
 from agi_site.lib import events
 from agi_site.lib.problems import Unavailable
@@ -74,6 +78,25 @@ def test_a_command_is_run_and_tells_all_about_its_end(ask: Any, ended: Any) -> N
     assert "secret" not in secret["stdout"]
     slow = ended(ask("post", "run/", {"command": "sleep 100", "timeout": 1}))
     assert slow["cause"] == "timeout"
+
+
+def test_the_address_of_the_stream_gives_all_of_the_output(ask: Any, ended: Any, alice: Any) -> None:
+    body = ended(ask("post", "run/", {"command": "for n in 1 2 3; do echo $n; sleep 0.1; done"}))
+
+    async def follow() -> bytes:
+        client, heard = AsyncClient(), b""
+        await client.aforce_login(alice)
+        answer = await client.get(body["events"])
+        async with asyncio.timeout(10):
+            async for piece in answer.streaming_content:
+                heard += piece
+                if b"event: ended" in heard:
+                    break
+        return heard
+
+    told = async_to_sync(follow)().decode()
+    data = [json.loads(line[6:]) for line in told.splitlines() if line.startswith("data: ")]
+    assert "".join(one["text"] for one in data if one.get("stream") == "stdout") == "1\n2\n3\n"
 
 
 def test_a_running_command_is_typed_into_and_cancelled(ask: Any, ended: Any, alice: Any, api_of: Any) -> None:
