@@ -63,9 +63,9 @@ def refill(host: SandboxHost) -> int:
 
 def targets(host: SandboxHost) -> list[Target]:
     """What should wait on a host: its share of each template whose image it has; nothing while it drains."""
-    if host.status != HostStatus.ACTIVE:
-        return []
     hosts = list(SandboxHost.objects.filter(status=HostStatus.ACTIVE))
+    if not any(other.pk == host.pk for other in hosts):
+        return []
     found = []
     for template in SandboxTemplate.objects.filter(is_active=True).order_by("pk"):
         try:
@@ -127,8 +127,9 @@ def _begin(host: SandboxHost) -> SandboxInstance | None:
     Refills take turns by the host's row. One that finds enough others at work may leave: each of those looks
     again when it has made its instance.
     """
+    wanted = targets(host)  # before the lock: claims refer to the host's row, and would wait
     with transaction.atomic():
-        host = SandboxHost.objects.select_for_update().get(pk=host.pk)
+        SandboxHost.objects.select_for_update().only("pk").get(pk=host.pk)
         making = SandboxInstance.objects.filter(
             host=host, status=InstanceStatus.WARMING, created_at__gte=timezone.now() - MAKING
         )
@@ -137,7 +138,7 @@ def _begin(host: SandboxHost) -> SandboxInstance | None:
         have = _waiting(host)
         missing = [
             (target.wanted - have[target.spec.profile], target)
-            for target in targets(host)
+            for target in wanted
             if have[target.spec.profile] < target.wanted
         ]
         if not missing:
