@@ -662,6 +662,7 @@ def test_a_cell_that_forges_its_end_is_ended(sandbox: Any) -> None:
 def test_a_session_that_reads_nothing_holds_nobody_up(sandbox: Any) -> None:
     """It says that it is done, and never takes the next code, which is more than its socket holds."""
     assert sandbox.cell("forged_end", session="deaf").outcome(10).exit_code == 0
+    assert len(sandbox.left()) == 2  # the warmed interpreter; and the session, whose word is taken, goes on
     unheard = sandbox.code("x = 1\n" * 120_000, session="deaf")
     assert sandbox.works()
     assert sandbox.cell("more_rights").outcome(10).attempts

@@ -319,7 +319,7 @@ PROGRAMS = (
         "forged_end",
         "to be over for the runner, and to go on",
         "what says that it is over is ended",
-        "(the runner's own part of cells: there is no weak one)",
+        "a session, whose word is taken, goes on",
         RUNNER,
         own_test=True,
     ),
