@@ -55,6 +55,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 RECEIVE = 256 * 1024
+NUMBERS_APART = 1000
 DOCKER_HEADER = struct.Struct("!BxxxI")
 STDERR = 2
 
@@ -251,6 +252,8 @@ class Attachment:
 
     def send(self, data: bytes) -> None:
         """Write frames; StreamLost."""
+        if self.closed.is_set():
+            raise StreamLost(self.reason)
         try:
             with self._sending:
                 self.sock.sendall(data)
@@ -337,7 +340,8 @@ class Attachment:
             known = [Known(**channel) for channel in value["channels"]]
             with self._lock:
                 # numbers are never used twice in one boot, so that no late frame meets a new channel
-                self._number = max(self._number, value["last_channel"])
+                # and a caller that does not know yet that it was replaced takes none of ours
+                self._number = max(self._number, value["last_channel"] + NUMBERS_APART)
             self._sync = Sync(value["boot"], known, value.get("info", {}))
             self._greeted.set()
         elif kind == wire.FAULT:
