@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-# The shell of the line-mode terminal; its working directory and variables stay from line to line.
-LINE_SHELL = "exec sh"
+# The shell of the line-mode terminal: it shows each line before what that writes; folder and variables stay.
+LINE_SHELL = "exec sh -v 2>&1"
 WITH_PORT = re.compile(r"(?P<place>[^:\s\[\]]+|\[[^\]\s]+\]):(?P<port>\d{1,5}(?:-\d{1,5})?)")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 

@@ -52,8 +52,11 @@ async def terminal_socket(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
     try:
         execution = await _allowed(scope)
-        terminal = await _opened(execution, _after(scope))
-        await _talk(scope, receive, send, terminal, execution)
+        after = _after(scope)
+        terminal = await _opened(execution, after)
+        # says that it is there, even while the terminal has nothing new to show
+        await send({"type": "websocket.send", "text": json.dumps({"at": after})})
+        await _talk(scope, receive, send, terminal)
     except Refused as refused:
         await _close(send, refused.code, refused.reason)
 
@@ -112,9 +115,7 @@ async def _opened(execution: SandboxExecution, after: int) -> gateway.Terminal:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _talk(
-    scope: Scope, receive: Receive, send: Send, terminal: gateway.Terminal, execution: SandboxExecution
-) -> None:
+async def _talk(scope: Scope, receive: Receive, send: Send, terminal: gateway.Terminal) -> None:
     """Both ways until one side ends; whichever ends first ends the others."""
     tasks = [
         asyncio.create_task(_to_terminal(receive, terminal)),

@@ -195,6 +195,7 @@ def test_a_session_that_was_revoked_loses_its_terminal(
         await connected(socket)
         while not opened:
             await asyncio.sleep(0.01)
+        await socket.receive_output(5)
         await Session.objects.all().adelete()
         code = int((await socket.receive_output(5))["code"])
         await socket.wait(5)
@@ -216,6 +217,7 @@ def test_bytes_and_sizes_go_both_ways(
             await asyncio.sleep(0.01)
         key, after, inside = opened[0]
         assert (key, after) == (terminal.pk, 7)
+        assert json.loads((await socket.receive_output(5))["text"]) == {"at": 7}
         await socket.send_input({"type": "websocket.receive", "text": '{"cols": 100, "rows": 30}'})
         for nonsense in (
             "",
@@ -251,6 +253,7 @@ def test_the_end_is_told_and_then_closed(
         await connected(socket)
         while not opened:
             await asyncio.sleep(0.01)
+        await socket.receive_output(5)
         await opened[0][2].frames.put(TerminalFrame("end", ended={"exit_code": 3}))
         told = [await socket.receive_output(5), await socket.receive_output(5)]
         await socket.wait(5)
@@ -270,6 +273,7 @@ def test_an_agent_that_goes_away_makes_the_page_come_back(
         await connected(socket)
         while not opened:
             await asyncio.sleep(0.01)
+        await socket.receive_output(5)
         await opened[0][2].frames.put(None)
         code = int((await socket.receive_output(5))["code"])
         await socket.wait(5)

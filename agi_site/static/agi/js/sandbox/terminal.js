@@ -47,20 +47,22 @@ class BrowserTerminal {
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    socket.onopen = () => this.#tellSize();
     socket.onmessage = (event) => {
-      this.failures = 0;
+      if (this.place.dataset.connected !== "true") this.#connected();
       if (typeof event.data === "string") this.#told(JSON.parse(event.data));
       else this.screen.write(new Uint8Array(event.data));
-      if (this.#shown) this.#say("");
     };
     socket.onclose = (event) => socket === this.socket && this.#closed(event.code);
   }
 
-  #shown = "";
+  #connected() {
+    this.failures = 0;
+    this.place.dataset.connected = "true";
+    this.#say("");
+    this.#tellSize();
+  }
 
   #say(text) {
-    this.#shown = text;
     this.state.textContent = text;
   }
 
@@ -94,7 +96,6 @@ class BrowserTerminal {
 
   #tellSize() {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
-    this.place.dataset.connected = "true";
     this.socket.send(JSON.stringify({ cols: this.screen.cols, rows: this.screen.rows }));
   }
 
