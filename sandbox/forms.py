@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from .models import Sandbox
@@ -81,9 +81,13 @@ class CreateForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=100, required=False)
     cpu_limit = forms.IntegerField(label=_("Processor"), help_text=UNITS["cpu_limit"][1])
-    memory_limit = forms.IntegerField(label=_("Memory"), help_text=UNITS["memory_limit"][1])
+    memory_limit = forms.IntegerField(
+        label=pgettext_lazy("computer", "Memory"), help_text=UNITS["memory_limit"][1]
+    )
     disk_limit = forms.IntegerField(label=_("Files"), help_text=UNITS["disk_limit"][1])
-    expires_in = forms.ChoiceField(label=_("Expires"), choices=EXPIRIES, required=False)
+    expires_in = forms.ChoiceField(
+        label=_("Expires"), choices=[("", _("As the template has it")), *EXPIRIES[1:]], required=False
+    )
     published = forms.CharField(
         label=_("Ports on this machine"),
         required=False,
@@ -209,9 +213,9 @@ class LimitsForm(forms.Form):
             value = self.now[name]
             notes = [str(unit)] if unit else []
             if name in OPTIONAL:
-                notes.append(_now("empty is no limit"))
+                notes.append(gettext("empty is no limit"))
             if name not in LIVE:
-                notes.append(_now("changes by a restart"))
+                notes.append(gettext("changes by a restart"))
             self.fields[name] = forms.IntegerField(
                 label=LIMITS[name],
                 required=name not in OPTIONAL,
