@@ -42,7 +42,7 @@ def stop_run(request: HttpRequest, pk: Any, execution_pk: Any) -> HttpResponse:
     """End it, with all it started."""
     execution = _execution(request, pk, execution_pk)
     sandboxes.cancel_execution(execution=execution, by=request.user)
-    if request.htmx:
+    if request.headers.get("HX-Request"):
         return _card(request, pk, execution)
     return redirect("conversations:chat", pk=pk)
 

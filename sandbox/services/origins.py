@@ -24,7 +24,7 @@ def sandbox_of(*, owner: Any, origin: tuple[str, str], name: str = "") -> Sandbo
     with transaction.atomic():
         # two calls at once for one conversation take turns, and share
         get_user_model().objects.select_for_update().get(pk=owner.pk)
-        found = (
+        found: Sandbox | None = (
             Sandbox.objects.for_user(owner)
             .shown()
             .with_parts()
@@ -42,7 +42,10 @@ def sandbox_of(*, owner: Any, origin: tuple[str, str], name: str = "") -> Sandbo
 
 def _template() -> SandboxTemplate:
     """The oldest active template that offers Python."""
+    template: SandboxTemplate
     for template in SandboxTemplate.objects.filter(is_active=True).order_by("pk"):
         if LANGUAGE in (template.config or {}).get("languages", []):
             return template
-    raise Unavailable(_("No template of sandboxes offers Python. An operator can add one."), code="no_template")
+    raise Unavailable(
+        _("No template of sandboxes offers Python. An operator can add one."), code="no_template"
+    )
