@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.cache import cache
-from django.db import transaction
 from django.utils import timezone
 
 from agi_site.lib.problems import Problem, Unavailable
@@ -29,6 +28,7 @@ from .steps import reach
 logger = logging.getLogger(__name__)
 
 REFILLS = 2
+WAITING = (InstanceStatus.WARM, InstanceStatus.WARMING)
 # Claims of this span say how many should wait; with none, the template's minimum waits.
 SPAN = timedelta(minutes=10)
 CLAIMS_PER_INSTANCE = 4
@@ -124,42 +124,43 @@ def remove_instance(instance: SandboxInstance, *, cause: str) -> None:
 def _begin(host: SandboxHost) -> SandboxInstance | None:
     """Store the next instance to be made, or None when nothing is missing or enough are being made.
 
-    Refills take turns by the host's row. One that finds enough others at work may leave: each of those looks
-    again when it has made its instance.
+    Nothing is locked, for claims would wait: the row is stored, and the later one of two takes itself back.
+    One that finds enough others at work may leave: each of those looks again when it has made its instance.
     """
-    wanted = targets(host)  # before the lock: claims refer to the host's row, and would wait
-    with transaction.atomic():
-        SandboxHost.objects.select_for_update().only("pk").get(pk=host.pk)
-        making = SandboxInstance.objects.filter(
-            host=host, status=InstanceStatus.WARMING, created_at__gte=timezone.now() - MAKING
-        )
-        if making.count() >= REFILLS:
-            return None
-        have = _waiting(host)
-        missing = [
-            (target.wanted - have[target.spec.profile], target)
-            for target in wanted
-            if have[target.spec.profile] < target.wanted
-        ]
-        if not missing:
-            return None
-        _most, target = max(missing, key=lambda pair: pair[0])
-        row: SandboxInstance = SandboxInstance.objects.create(
-            host=host,
-            template=target.template,
-            profile=target.spec.profile,
-            status=InstanceStatus.WARMING,
-            spec=target.spec.as_json(),
-        )
-        return row
+    making = SandboxInstance.objects.filter(
+        host=host, status=InstanceStatus.WARMING, created_at__gte=timezone.now() - MAKING
+    )
+    if making.count() >= REFILLS:
+        return None
+    have = _waiting(host)
+    missing = [
+        (target.wanted - have[target.spec.profile], target)
+        for target in targets(host)
+        if have[target.spec.profile] < target.wanted
+    ]
+    if not missing:
+        return None
+    _most, target = max(missing, key=lambda pair: pair[0])
+    row: SandboxInstance = SandboxInstance.objects.create(
+        host=host,
+        template=target.template,
+        profile=target.spec.profile,
+        status=InstanceStatus.WARMING,
+        spec=target.spec.as_json(),
+    )
+    before = SandboxInstance.objects.filter(host=host, profile=row.profile, status__in=WAITING, pk__lt=row.pk)
+    if making.filter(pk__lt=row.pk).count() >= REFILLS or before.count() >= target.wanted:
+        taken_back, _kinds = SandboxInstance.objects.filter(
+            pk=row.pk, status=InstanceStatus.WARMING, sandbox__isnull=True
+        ).delete()
+        return None if taken_back else row
+    return row
 
 
 def _waiting(host: SandboxHost) -> Counter[str]:
     """How many instances of each profile wait, or will soon."""
     return Counter(
-        SandboxInstance.objects.filter(
-            host=host, status__in=[InstanceStatus.WARM, InstanceStatus.WARMING]
-        ).values_list("profile", flat=True)
+        SandboxInstance.objects.filter(host=host, status__in=WAITING).values_list("profile", flat=True)
     )
 
 

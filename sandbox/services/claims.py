@@ -3,18 +3,34 @@
 Where none waits, one that is being made for the pool is taken: whoever makes it then finishes the sandbox.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from ..engine.spec import InstanceSpec
 from ..lifecycle.pool import MAKING
 from ..models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance
 
+DEADLOCKS = {1205, 1213}  # of MySQL and MariaDB
+
 
 class Taken(Exception):
     """Somebody else bound the instance between look and claim: look again."""
+
+
+@contextmanager
+def tried_again() -> Iterator[None]:
+    """Around a transaction in a loop: what another claim caused ends it quietly, to be done once more."""
+    try:
+        yield
+    except Taken:
+        pass
+    except OperationalError as error:
+        # inside of somebody's larger transaction, that one is lost as a whole
+        if connection.in_atomic_block or not error.args or error.args[0] not in DEADLOCKS:
+            raise
 
 
 def pick(*, spec: InstanceSpec, hosts: Sequence[SandboxHost]) -> SandboxInstance | None:

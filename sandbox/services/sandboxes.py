@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,7 +85,7 @@ def create_sandbox(
     )
     spec = specs.spec_of_template(template, wanted, policies, defaults.workspace, published=opened)
     for _attempt in range(CLAIM_ATTEMPTS):
-        with suppress(claims.Taken), transaction.atomic():
+        with claims.tried_again(), transaction.atomic():
             _check_may_make(owner, template)
             instance = _find_instance(sandbox, spec)
             sandbox.save(force_insert=True)
