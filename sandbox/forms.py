@@ -155,12 +155,30 @@ class RunForm(forms.Form):
     timeout = forms.IntegerField(
         label=_("Time limit"), required=False, min_value=1, help_text=_("seconds; empty is the sandbox's own")
     )
+    env = forms.CharField(
+        label=_("Environment"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "NAME=value", **CODE}),
+        help_text=_("One variable a line, besides those of the sandbox."),
+    )
     stdin = forms.CharField(
         label=_("Input"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 2, **CODE})
     )
     stdin_open = forms.BooleanField(
         label=_("Keep the input open, to write more while it runs"), required=False
     )
+
+    def clean_env(self) -> dict[str, str]:
+        """The lines as variables."""
+        return _variables(self.cleaned_data["env"], {})
+
+
+def _variables(text: str, kept: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return read_variables(text, kept)
+    except ValueError as error:
+        raise forms.ValidationError(str(error)) from error
 
 
 class PortForm(forms.Form):
@@ -345,10 +363,7 @@ class EnvironmentForm(forms.Form):
 
     def clean_variables(self) -> dict[str, str]:
         """The lines as variables."""
-        try:
-            return read_variables(self.cleaned_data["variables"], self.kept)
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
+        return _variables(self.cleaned_data["variables"], self.kept)
 
     def wishes(self) -> dict[str, str]:
         """What `services.change_environment` takes."""

@@ -58,6 +58,7 @@ def _run(request: HttpRequest, sandbox: Sandbox, given: dict[str, Any]) -> Sandb
         "by": request.user,
         "working_dir": given["working_dir"],
         "timeout": given["timeout"],
+        "env": given["env"] or None,
     }
     if given["kind"] == "cell":
         return services.run_cell(code=given["text"], session=given["session"], **common)

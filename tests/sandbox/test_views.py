@@ -302,10 +302,13 @@ def test_a_command_and_a_cell_are_run_from_one_form(
     asks("services.wait_for")
     client = client_of(alice)
     address = reverse("sandbox:executions", args=[mine.pk])
-    response = client.post(address, {"kind": "command", "text": "echo hi\n", "stdin": "typed"})
+    response = client.post(
+        address, {"kind": "command", "text": "echo hi\n", "stdin": "typed", "env": "A=1\nB=x=y"}
+    )
     row = SandboxExecution.objects.get()
     assert response.url == reverse("sandbox:execution", args=[mine.pk, row.pk])
     assert (row.kind, row.command, row.stdin, row.user) == ("command", "echo hi\n", "typed", alice)
+    assert row.environment == {"A": "1", "B": "x=y"}
     part = client.post(address, {"kind": "cell", "text": "x = 1", "session": "s"}, **HTMX).content.decode()
     cell = SandboxExecution.objects.get(kind="cell")
     assert (cell.command, cell.python_session) == ("x = 1", "s")

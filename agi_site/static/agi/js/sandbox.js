@@ -7,6 +7,7 @@ import { Live } from "./chat/live.js";
 const root = document.getElementById("sandbox");
 const EVENTS = ["status", "event", "usage", "execution", "files", "reset"];
 const SETTLE_MS = 150;
+const BUSY_MS = 2000;
 
 new Live({
   address: root.dataset.events,
@@ -59,14 +60,23 @@ function reloadTab() {
 }
 
 function reloadListing() {
-  const listing = document.getElementById("listing");
-  if (listing && !listing.querySelector("details[open]")) {
-    htmx.ajax("GET", location.pathname + location.search, { target: "#listing", swap: "innerHTML" });
-  }
+  reload("listing", reloadListing);
 }
 
 function reloadHistory() {
-  htmx.ajax("GET", location.pathname + location.search, { target: "#history", swap: "innerHTML" });
+  reload("history", reloadHistory);
+}
+
+/** Whoever is in a list by keyboard, or has a menu open there, is not thrown out of it. */
+function reload(id, again) {
+  const list = document.getElementById(id);
+  if (!list) return;
+  if (list.contains(document.activeElement) || list.querySelector("details[open]")) {
+    clearTimeout(timers.get(again));
+    timers.set(again, setTimeout(again, BUSY_MS));
+    return;
+  }
+  htmx.ajax("GET", location.pathname + location.search, { target: `#${id}`, swap: "innerHTML" });
 }
 
 // A deleted sandbox has no page any more.
