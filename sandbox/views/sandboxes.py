@@ -9,14 +9,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from agi_site.lib.problems import Problem
+from agi_site.lib.problems import NotFound, Problem
 from agi_site.lib.web import add_problem, page, paged
 
 from .. import services, words
 from ..forms import CloneForm, CreateForm, ExtendForm, RenameForm
 from ..models import Sandbox, SandboxTemplate
 from ..usage_samples import latest_of
-from .common import back, form_page, head_of, sandbox_of
+from .common import BUTTONS, back, form_page, head_of, sandbox_of
 from .engine import what_is_missing
 
 
@@ -105,6 +105,8 @@ def head(request: HttpRequest, pk: UUID) -> HttpResponse:
 def verb(request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
     """Ask for a verb; a worker does it, and the head shows how far it is."""
     sandbox = sandbox_of(request, pk)
+    if name not in BUTTONS:
+        raise NotFound
     try:
         services.do_verb(sandbox=sandbox, verb=name, by=request.user)
     except Problem as problem:
