@@ -3,7 +3,7 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.admin import HistoryAdmin, TableAdmin, link_to
@@ -53,7 +53,7 @@ class EmpathyModelAdmin(TableAdmin):
     def activate(self, request: HttpRequest, queryset: QuerySet[EmpathyModel]) -> None:
         chosen = list(queryset[:2])
         if len(chosen) != 1:
-            messages.error(request, _now("Select exactly one."))
+            messages.error(request, gettext("Select exactly one."))
             return
         services.activate_model(model=chosen[0])
-        messages.success(request, _now("%(row)s is in use now.") % {"row": chosen[0]})
+        messages.success(request, gettext("%(row)s is in use now.") % {"row": chosen[0]})

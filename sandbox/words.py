@@ -6,7 +6,7 @@ from typing import Any
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from .models import ExecutionCause, ExecutionStatus, Sandbox, SandboxEvent, SandboxExecution, SandboxStatus
 from .policy.limits import NAMES, OPTIONAL, Limits
@@ -303,7 +303,7 @@ def usage_of(row: SandboxExecution) -> list[tuple[str, str]]:
     used = row.resource_usage or {}
     shown = []
     for key, name, text in (
-        ("wall_seconds", _("Time"), duration),
+        ("wall_seconds", pgettext("how long", "Time"), duration),
         ("cpu_seconds", _("Processor"), duration),
         ("peak_memory", _("Most memory"), size),
         ("read_bytes", _("Read"), size),

@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from agi_site.lib.admin import link_to
@@ -47,7 +48,7 @@ class SandboxHostAdmin(PartAdmin):
     def shown_status(self, host: SandboxHost) -> tuple[str, str]:
         return str(host.status), str(host.get_status_display())
 
-    @display(description=_("memory"), ordering="memory_bytes")
+    @display(description=pgettext_lazy("computer", "memory"), ordering="memory_bytes")
     def memory(self, host: SandboxHost) -> str:
         return filesizeformat(host.memory_bytes)
 

@@ -4,6 +4,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from .errors import EngineError
 from .isolation import isolation_of
@@ -24,8 +25,8 @@ def about_engine(host: "DockerHost") -> dict[str, Any]:
     missing += [
         _("This engine does not limit %(what)s.") % {"what": what}
         for name, what in (
-            ("MemoryLimit", _("memory")), ("SwapLimit", _("swap")), ("CpuCfsQuota", _("processor time")),
-            ("CPUSet", _("processors")), ("PidsLimit", _("processes")),
+            ("MemoryLimit", pgettext("computer", "memory")), ("SwapLimit", _("swap")),
+            ("CpuCfsQuota", _("processor time")), ("CPUSet", _("processors")), ("PidsLimit", _("processes")),
         )
         if info.get(name) is False
     ]  # fmt: skip

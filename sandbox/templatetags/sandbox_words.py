@@ -33,3 +33,9 @@ def title(sandbox: Sandbox) -> str:
 def size(value: float | None) -> str:
     """Bytes with a unit, or a dash."""
     return "–" if value is None else words.size(value)
+
+
+@register.filter
+def duration(value: float | None) -> str:
+    """Seconds with their units, or a dash."""
+    return "–" if value is None else words.duration(value)
