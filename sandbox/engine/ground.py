@@ -24,6 +24,7 @@ from .isolation import isolation_of
 from .runner_volume import fill, python_command, runner_digest
 from .spec import DISK, InstanceSpec
 
+TERMINALS = 64  # pseudo-terminals in one sandbox
 SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -136,6 +137,13 @@ class Ground:
                         raise
             self._network_stands = True
         return name
+
+    def _limit_terminals(self, container: Mapping[str, Any]) -> None:
+        """Pseudo-terminals are the machine's; a kernel of the sandbox's own has its own."""
+        if isolation_of(container["HostConfig"]["Runtime"] or "runc").level == 1:
+            state = container["State"]
+            with suppress(EngineError):  # it ended at once, or the helper may not: no reason not to start
+                self.helper.ask("terminals", pid=state["Pid"], container=container["Id"], most=TERMINALS)
 
     def _set_network(
         self,

@@ -8,6 +8,7 @@ answer is
 """
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -40,8 +41,11 @@ ROOM = {
     "fs/inotify/max_user_instances": 1 << 24,
     "fs/inotify/max_user_watches": 1 << 24,
     "fs/pipe-user-pages-soft": 0,  # no limit
+    "kernel/pty/max": 1 << 16,  # of the machine: each sandbox has a limit of its own (`terminals`)
 }
 FAMILY = {"inet": "ip", "inet6": "ip6"}
+LIBC = ctypes.CDLL(None)
+REMOUNTED = 32 | 2 | 8 | 1 << 21  # MS_REMOUNT, MS_NOSUID, MS_NOEXEC, MS_RELATIME
 OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
 SPARE_SIZES = 4
 loops, spares = threading.Lock(), threading.Lock()
@@ -289,14 +293,33 @@ def network(
     return {}
 
 
-def own_namespace(pid: int, container: str) -> int:
-    """The container's network namespace, open; never the host's, even when the process is another by now."""
-    namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+def own_namespace(pid: int, container: str, kind: str = "net") -> int:
+    """A namespace of the container, open; never the host's, even when the process is another by now."""
+    namespace = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
     groups = Path(f"/proc/{pid}/cgroup").read_text()
-    if container not in groups or os.fstat(namespace).st_ino == Path("/proc/self/ns/net").stat().st_ino:
+    if container not in groups or os.fstat(namespace).st_ino == Path(f"/proc/self/ns/{kind}").stat().st_ino:
         os.close(namespace)
-        raise Fault("the container has ended, or has no network of its own")
+        raise Fault(f"the container has ended, or has no {kind} namespace of its own")
     return namespace
+
+
+# --- Terminals: the machine has some thousands of them, and one sandbox could open all ----------------
+def terminals(pid: int, container: str, most: int) -> Answer:
+    """Let a container open so many pseudo-terminals at most."""
+    namespace = own_namespace(pid, container, "mnt")
+    options = f"gid=5,mode=620,ptmxmode=666,max={int(most)}".encode()
+    child = os.fork()  # threads share their mounts, so that only a process of its own may change to others
+    if not child:
+        failed = 1
+        try:
+            os.setns(namespace, os.CLONE_NEWNS)
+            failed = LIBC.mount(b"devpts", b"/dev/pts", b"devpts", REMOUNTED, options)
+        finally:
+            os._exit(1 if failed else 0)
+    os.close(namespace)
+    if os.waitpid(child, 0)[1]:
+        raise Fault("the number of terminals cannot be limited")
+    return {}
 
 
 def without_host(script: str) -> str:
@@ -406,6 +429,7 @@ OPS: dict[str, Callable[..., Answer]] = {
     "names": names,
     "network": network,
     "real_path": real_path,
+    "terminals": terminals,
 }
 
 

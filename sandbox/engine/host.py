@@ -88,6 +88,7 @@ class DockerHost(Ground):
             self.helper.ask("disk_attach", name=self._name(instance_id))
             self.client.call("POST", f"/containers/{self._name(instance_id)}/start")
         container = self._needed(instance_id)
+        self._limit_terminals(container)
         if container["HostConfig"]["NetworkMode"] == "none":
             return
         try:

@@ -127,6 +127,13 @@ PROGRAMS = (
         LIMITS,
     ),
     Hostile(
+        "starve_terminals",
+        "200 pseudo-terminals, of the thousands that a machine has",
+        "refused beyond 64: the neighbours keep theirs",
+        "all are opened",
+        LIMITS,
+    ),
+    Hostile(
         "output_flood",
         "10 MiB on each stream",
         "it ends at the limit of output, and the sandbox goes on",
