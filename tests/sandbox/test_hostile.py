@@ -23,6 +23,7 @@ from sandbox import wire
 from sandbox.policy.limits import MB, Limits
 from sandbox.policy.network import read_network_policy, to_nft
 
+from .fixtures_engine import own_site
 from .hostile import archives, registry
 from .hostile.boxes import Outcome, WeakBox, WeakRunnerBox, argv, docker, weak_box
 from .hostile.registry import BY_NAME, PROGRAMS, RUNNER, Hostile
@@ -41,12 +42,8 @@ def names(programs: list[Hostile]) -> Any:
 
 # --- Where they run --------------------------------------------------------
 @pytest.fixture(scope="module")
-def site(docker_engine: str) -> Iterator[str]:
-    from .hostile.product import remove_site
-
-    name = f"hostile-{uuid.uuid4().hex[:8]}"
-    yield name
-    remove_site(docker_engine, name)
+def site() -> str:
+    return own_site()
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +51,17 @@ def host(docker_engine: str, site: str) -> Iterator[Any]:
     from sandbox.engine import DockerHost
 
     found = DockerHost("local", docker_engine, site)
-    found.ensure_ready()
-    yield found
-    found.close()
+    try:
+        found.ensure_ready()
+        yield found
+    finally:
+        found.remove_everything()
 
 
 @pytest.fixture(scope="module")
-def image(host: Any) -> str:
+def image(host: Any, make_sandbox_image: Callable[..., dict[str, str]]) -> str:
     """The image of the default template."""
-    from sandbox.images.make import make_image
-
-    return make_image(host, "agi-sandbox-python")
+    return make_sandbox_image("agi-sandbox-python")["agi-sandbox-python"]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from sandbox.agent.stream import Attachment, Channel, Ended, Faulted, Output
 from sandbox.engine import DockerHost, InstanceSpec
 from sandbox.policy.limits import Limits
 
-from .boxes import Outcome, argv, cell_code, docker, processes_of
+from .boxes import Outcome, argv, cell_code, processes_of
 
 
 class Running:
@@ -57,7 +57,6 @@ class ProductBox:
         self.host, self.instance = host, uuid.uuid4().hex
         self.limits = Limits()
         self.container = host.create(self.instance, InstanceSpec(image=image, **spec))
-        self.start: Callable[..., None] = host.start
         self.attachment: Attachment | None = None
 
     def open(self, **options: Any) -> "ProductBox":
@@ -139,16 +138,3 @@ def product_box(
         yield box.open(**start or {})
     finally:
         box.remove()
-
-
-def remove_site(engine: str, site: str) -> None:
-    """Everything of one site on the engine: containers, networks, volumes."""
-    mine = f"label=agi.site={site}"
-    for kind, remove in (
-        ("ps -aq", "rm -f -v"),
-        ("network ls -q", "network rm"),
-        ("volume ls -q", "volume rm -f"),
-    ):
-        listed = docker(engine, *kind.split(), "--filter", mine).stdout.decode().split()
-        if listed:
-            docker(engine, *remove.split(), *listed)
