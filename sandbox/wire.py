@@ -1,4 +1,4 @@
-"""The frames between the runner inside a container and the agent outside: stdlib only, used by both.
+"""The frames between the runner inside a container and the agent outside: used by both, so little is loaded.
 
 A frame is magic (2 bytes), kind (u8), channel (u32), length (u32), crc32 of what stands before it and of the
 payload (u32), payload (at most 64 KiB). Channels are numbered by the agent; channel 0 is the stream itself.
@@ -24,11 +24,21 @@ was cut short, whose checksum then fails, and a HELLO counts only after more zer
 that nothing within a payload is ever taken for a frame.
 """
 
-import json
+from __future__ import annotations
+
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import Any
+
+TYPE_CHECKING = False  # of `typing`, which is not loaded
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+try:
+    # the working part of the package `json`; the rest of it would take a fifth of a runner's start
+    from _json import encode_basestring_ascii, make_encoder, make_scanner
+except ImportError:
+    make_scanner = None  # type: ignore[assignment,misc]
 
 MAGIC = b"\xa6\x91"
 HEADER = struct.Struct("!2sBIII")
@@ -52,6 +62,48 @@ class BadFrame(Exception):
     """The bytes are no frame: the stream must begin anew."""
 
 
+class _Plain:
+    """How JSON's values become Python's, as the scanner is told."""
+
+    strict = True
+    object_hook = object_pairs_hook = array_hook = None
+    parse_int, parse_float, parse_constant = int, float, float
+
+
+def _refuse(value: object) -> object:
+    raise TypeError(f"{type(value).__name__} is no value of JSON")
+
+
+def to_json(value: Any) -> bytes:
+    """A value as JSON in ASCII, so that names that are no UTF-8 (lone surrogates) arrive as they are."""
+    if make_scanner is None:
+        import json
+
+        return json.dumps(value, separators=(",", ":")).encode()
+    return "".join(_encode(value, 0)).encode()
+
+
+def from_json(data: bytes) -> Any:
+    """The value that JSON stands for; ValueError."""
+    text = data.decode("utf-8", "surrogatepass")
+    if make_scanner is None:
+        import json
+
+        return json.loads(text)
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    if end != len(text):
+        raise ValueError("This is no JSON.")
+    return value
+
+
+if make_scanner is not None:
+    _encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)
+    _scan = make_scanner(_Plain)  # type: ignore[arg-type]
+
+
 def frame(kind: int, channel: int, payload: bytes = b"") -> bytes:
     """One frame as bytes."""
     if len(payload) > MAX_PAYLOAD:
@@ -62,8 +114,7 @@ def frame(kind: int, channel: int, payload: bytes = b"") -> bytes:
 
 def json_frames(kind: int, channel: int, value: Any) -> bytes:
     """A JSON payload as one frame, or as PARTs and one frame; raises ValueError beyond MAX_JSON."""
-    # In ASCII, so that names that are no UTF-8 (lone surrogates in Python) arrive as they are.
-    data = json.dumps(value, separators=(",", ":")).encode()
+    data = to_json(value)
     if len(data) <= MAX_PAYLOAD:
         return frame(kind, channel, data)
     if len(data) > MAX_JSON:

@@ -58,6 +58,7 @@ RECEIVE = 256 * 1024
 NUMBERS_APART = 1000
 DOCKER_HEADER = struct.Struct("!BxxxI")
 STDERR = 2
+READY = "ready"  # the runner's first word
 
 
 class Socket(Protocol):
@@ -314,9 +315,13 @@ class Attachment:
                 piece, buffer = buffer[:left], buffer[left:]
                 left -= len(piece)
                 if stream == STDERR:
-                    logger.warning("Runner %s: %s", self.name, piece.decode(errors="replace").rstrip())
+                    self._note(piece.decode(errors="replace").rstrip())
                 elif piece:
                     yield piece
+
+    def _note(self, text: str) -> None:
+        """What the runner says to the operator; that it is ready is no reason to look."""
+        logger.log(logging.INFO if text == READY else logging.WARNING, "Runner %s: %s", self.name, text)
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:
         if kind == wire.PART:

@@ -11,7 +11,8 @@ import marshal
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LAUNCH = b"""import sys
+LAUNCH = b"""import gc, sys
+gc.disable()  # what is loaded now stays
 sys.path.insert(0, __file__.rpartition("/")[0])
 from sandbox.runner.main import main
 main()

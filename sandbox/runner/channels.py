@@ -1,18 +1,19 @@
 """The channels of the runner, bounded in both directions; tunnels and file operations."""
 
-import contextlib
+from __future__ import annotations
+
 import errno
 import os
 import select
-import signal
-import socket
-from collections import deque
-from typing import TYPE_CHECKING, Any
 
 from sandbox import wire
 from sandbox.runner import kernel, messages
+from sandbox.runner.small import signal, socket, suppress
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sandbox.runner.main import Child, Runner
 
 KILL_GRACE = 1.5  # seconds that what is asked to end has before it is killed
@@ -24,19 +25,19 @@ class Channel:
     durable = False  # kept for the next caller
     ring = 0  # bytes kept although they were acknowledged
 
-    def __init__(self, runner: "Runner", number: int, op: str, key: str) -> None:
+    def __init__(self, runner: Runner, number: int, op: str, key: str) -> None:
         self.runner, self.number, self.op, self.key = runner, number, op, key
         self.sent = self.acked = 0
         self.taken = self.written = 0
         self.paused = False
         self.finishing = False
         self.end: bytes | None = None
-        self._kept: deque[tuple[int, int, bytes]] = deque()
+        self._kept: list[tuple[int, int, bytes]] = []
         self._kept_bytes = 0
         self._sources: dict[int, int] = {}
         self._watched: set[int] = set()
         self._input: int | None = None
-        self._pending: deque[bytes] = deque()
+        self._pending = bytearray()
         self._input_ends = False
 
     # --- output
@@ -121,12 +122,13 @@ class Channel:
         self.update()
 
     def _trim(self) -> None:
-        while self._kept:
-            _kind, offset, data = self._kept[0]
+        count = 0
+        for _kind, offset, data in self._kept:
             if offset + len(data) > self.acked or self._kept_bytes - len(data) < self.ring:
-                return
-            self._kept.popleft()
+                break
+            count += 1
             self._kept_bytes -= len(data)
+        del self._kept[:count]
 
     def resume(self, after: int) -> None:
         """A new caller has everything before `after`: send the rest again."""
@@ -164,7 +166,7 @@ class Channel:
         if self._input is None or self.taken - self.written > 4 * wire.WINDOW:
             self._accept(len(data))
             return
-        self._pending.append(data)
+        self._pending += data
         self._write(0)
 
     def eof(self) -> None:
@@ -174,18 +176,17 @@ class Channel:
             self._end_input()
 
     def _write(self, _events: int) -> None:
-        while self._pending and self._input is not None:
-            data = self._pending.popleft()
+        if self._pending and self._input is not None:
             try:
-                written = os.write(self._input, data)
+                written = os.write(self._input, self._pending)
             except BlockingIOError:
                 written = 0
             except OSError:  # nobody reads it
                 self._close_input()
                 return
+            del self._pending[:written]
             self._accept(written)
-            if written < len(data):
-                self._pending.appendleft(data[written:])
+            if self._pending:
                 self.runner.loop.watch(self._input, select.EPOLLOUT, self._write)
                 return
         if self._input is not None:
@@ -273,8 +274,9 @@ class Tunnel(Channel):
 
     def _connected(self, fd: int) -> None:
         self.runner.loop.forget(fd)
-        with socket.socket(fileno=os.dup(fd)) as sock:
-            failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        sock = socket.socket(fileno=os.dup(fd))
+        failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        sock.close()
         if failed:
             self._input = None
             os.close(fd)
@@ -289,7 +291,7 @@ class Tunnel(Channel):
         """Input, which waits until the connection stands."""
         if not self._sources and self.end is None and self._input is not None:
             self.taken += len(data)
-            self._pending.append(data)
+            self._pending += data
         else:
             super().data(data)
 
@@ -301,8 +303,10 @@ class Tunnel(Channel):
 
     def _end_input(self) -> None:
         if self._input is not None:
-            with socket.socket(fileno=os.dup(self._input)) as sock, contextlib.suppress(OSError):
+            sock = socket.socket(fileno=os.dup(self._input))
+            with suppress(OSError):
                 sock.shutdown(socket.SHUT_WR)
+            sock.close()
         self._close_input()
 
     def drained(self) -> None:
@@ -313,10 +317,10 @@ class Tunnel(Channel):
 class FileOp(Channel):
     """A request that a process of its own does: it answers with bytes on a pipe, and a message at the end."""
 
-    child: "Child | None" = None
+    child: Child | None = None
     answer: tuple[int, dict[str, Any]] | None = None
 
-    def begin(self, child: "Child", args: dict[str, Any]) -> None:
+    def begin(self, child: Child, args: dict[str, Any]) -> None:
         """Let the process do it."""
         self.child = child
         child.channel = self

@@ -1,17 +1,21 @@
 """Commands, terminals and cells: channels whose output is kept for the next caller until it is taken."""
 
+from __future__ import annotations
+
 import fcntl
 import os
 import struct
 import termios
 import time
-from typing import TYPE_CHECKING, Any
 
 from sandbox import wire
 from sandbox.runner import kernel, messages
 from sandbox.runner.channels import KILL_GRACE, Channel
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sandbox.runner.main import Child
 
 RING = 256 * 1024  # bytes of a terminal's history
@@ -21,7 +25,7 @@ class Execution(Channel):
     """A command, a terminal or a cell."""
 
     durable = True
-    child: "Child | None" = None
+    child: Child | None = None
     pid = 0
     cause = ""
     result: dict[str, Any] | None = None
@@ -166,7 +170,7 @@ class Execution(Channel):
 class Command(Execution):
     """exec: a program with pipes; terminal: one on a terminal of its own."""
 
-    def start(self, child: "Child", args: dict[str, Any]) -> None:
+    def start(self, child: Child, args: dict[str, Any]) -> None:
         """Hand it to a supervisor."""
         self.child = child
         child.channel = self
@@ -190,7 +194,7 @@ class Command(Execution):
             messages.close_all(files)
             self.runner.drop_hand(child)
 
-    def _by_hand(self, child: "Child", request: dict[str, Any], files: list[int]) -> bool:
+    def _by_hand(self, child: Child, request: dict[str, Any], files: list[int]) -> bool:
         """Let the process that was forked ahead become the command; whether there is one."""
         if child.hand is None:
             return False
@@ -226,7 +230,6 @@ class Command(Execution):
             self._size(self._input, cols, rows)
 
     def _size(self, fd: int, cols: int, rows: int) -> None:
-
         size = struct.pack("HHHH", max(1, min(rows, 1000)), max(1, min(cols, 1000)), 0, 0)
         fcntl.ioctl(fd, termios.TIOCSWINSZ, size)
 
@@ -236,7 +239,7 @@ class Cell(Execution):
 
     killing = False
 
-    def start(self, nest: "Child", args: dict[str, Any]) -> None:
+    def start(self, nest: Child, args: dict[str, Any]) -> None:
         """Hand it to the nest, which forks or finds the session."""
         self.child = nest
         self.begin(args)

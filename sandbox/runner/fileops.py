@@ -5,18 +5,21 @@ never leads out (openat2, RESOLVE_BENEATH). Only regular files, folders and symb
 """
 
 # ruff: noqa: PTH208 -- everything here goes by open folders
-import contextlib
+from __future__ import annotations
+
 import errno
-import json
 import os
-import secrets
-import signal
-import socket
 import stat
 import sys
-from typing import Any
 
+from sandbox import wire
 from sandbox.runner import kernel, messages, supervise
+from sandbox.runner.small import signal, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
 
 ROOT = "/workspace"
 PART = ".agi-part-"  # names of files that are being written: never shown
@@ -59,7 +62,7 @@ class Task:
 
     def line(self, value: dict[str, Any]) -> None:
         """A JSON line to the caller."""
-        self.write(json.dumps(value, separators=(",", ":")).encode() + b"\n")
+        self.write(wire.to_json(value) + b"\n")
 
     def path(self, name: str = "path", default: str | None = None) -> str:
         """An argument that is a path, made relative; Refused if it leads out or is none."""
@@ -171,7 +174,7 @@ def op_write(task: Task) -> dict[str, Any]:
 
 def put_file(folder: int, name: str, pieces: Any, mode: int, digest: Any = None) -> os.stat_result:
     """Write a new file beside the old one, then put it in its place."""
-    part = PART + secrets.token_hex(8)
+    part = PART + os.urandom(8).hex()
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
     try:
         for piece in pieces:
@@ -184,7 +187,7 @@ def put_file(folder: int, name: str, pieces: Any, mode: int, digest: Any = None)
         os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
         return os.fstat(fd)
     except BaseException:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             os.unlink(part, dir_fd=folder)
         raise
     finally:
@@ -256,8 +259,8 @@ def remove(task: Task, folder: int, name: str, recursive: bool) -> int:
 
 def lift(task: Task, folder: int, name: str) -> str:
     """Move a folder to the top of the workspace under a hidden name."""
-    hidden = PART + secrets.token_hex(8)
-    with contextlib.suppress(OSError):
+    hidden = PART + os.urandom(8).hex()
+    with suppress(OSError):
         os.chmod(name, 0o700, dir_fd=folder)  # its owner may have closed it
     os.rename(name, hidden, src_dir_fd=folder, dst_dir_fd=task.root)
     return hidden

@@ -2,12 +2,17 @@
 
 # ruff: noqa: PTH110, PTH208 -- PID 1 stays small: pathlib is not loaded
 
-import contextlib
+from __future__ import annotations
+
 import ctypes
 import os
-import signal
 import time
-from collections.abc import Callable, Container
+
+from sandbox.runner.small import signal, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
 
 UID = GID = 1000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -62,7 +67,7 @@ def parents() -> dict[int, int]:
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
+            with suppress(OSError, ValueError, IndexError):
                 found[int(name)] = _parent(name)
     return found
 
@@ -192,7 +197,7 @@ def usage(workspace: str) -> dict[str, float]:
         }
         cache = _fields(f"{CGROUP}/memory/memory.stat").get("total_inactive_file", 0)
     found["memory"] = max(found["memory"] - cache, 0)  # as `docker stats` counts
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         disk = os.statvfs(workspace)
         found["disk_total"] = disk.f_blocks * disk.f_frsize
         found["disk_used"] = (disk.f_blocks - disk.f_bfree) * disk.f_frsize

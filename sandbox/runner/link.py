@@ -1,15 +1,19 @@
 """The runner's end of the attached stream, and its event loop."""
 
-import contextlib
+from __future__ import annotations
+
 import errno
 import os
 import select
 import sys
 import time
-from collections import deque
-from collections.abc import Callable
 
 from sandbox import wire
+from sandbox.runner.small import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HIGH, LOW = 256 * 1024, 64 * 1024
 
@@ -31,7 +35,7 @@ class Loop:
     def forget(self, fd: int) -> None:
         """No longer."""
         if self._callbacks.pop(fd, None) is not None:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 self._poll.unregister(fd)
 
     def later(self, name: object, seconds: float, callback: Callable[[], object]) -> None:
@@ -73,7 +77,7 @@ class Link:
         self.on_room: Callable[[], object] = lambda: None
         self.congested = False
         self._receive, self._send = receive, send
-        self._queue: deque[bytes] = deque()
+        self._queue: list[bytes] = []
         self._queued = 0
         self._waiting = False
         os.set_blocking(receive, False)
@@ -148,7 +152,7 @@ class Link:
 
 def say(text: str) -> None:
     """A line for the operator: Docker hands it to the agent's log."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         os.write(2, f"{text}\n".encode())
 
 

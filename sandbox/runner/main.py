@@ -5,22 +5,24 @@ holds the only descriptors of the stream: what runs as another user can neither 
 """
 
 # ruff: noqa: PTH110 -- PID 1 stays small: pathlib is not loaded
-import contextlib
+from __future__ import annotations
+
 import gc
-import json
 import os
 import select
-import signal
-import socket
 import struct
 import sys
-from typing import Any, NoReturn
 
 from sandbox import wire
 from sandbox.runner import kernel, messages
 from sandbox.runner.channels import Channel, FileOp, Tunnel
 from sandbox.runner.executions import Cell, Command, Execution
 from sandbox.runner.link import Link, Loop, say, say_error
+from sandbox.runner.small import signal, socket, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 REFILL = 0.02  # seconds after which used spares are replaced, so that it delays nothing
 MAX_CHANNELS = 1024
@@ -158,7 +160,7 @@ class Runner:
             kernel.send_signal(pid, signal.SIGKILL)
 
     def _woken(self, _events: int) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             os.read(self._wake, 4096)
         while True:
             try:
@@ -192,7 +194,7 @@ class Runner:
     def _reap_orphans(self, known: set[int]) -> None:
         for pid, parent in kernel.parents().items():
             if parent == 1 and pid not in known:
-                with contextlib.suppress(ChildProcessError):
+                with suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
 
     def _heard(self, child: Child) -> None:
@@ -223,10 +225,10 @@ class Runner:
                 if len(parts) > wire.MAX_JSON or len(self._parts) > MAX_CHANNELS:
                     raise Refused("too_long", "The message is too long.")
             elif kind == wire.HELLO:
-                self.hello(json.loads(payload))
+                self.hello(wire.from_json(payload))
             elif kind == wire.OPEN:
                 parts = self._parts.pop(number, bytearray())
-                self.open(number, json.loads(bytes(parts) + payload))
+                self.open(number, wire.from_json(bytes(parts) + payload))
             elif number in self.channels:
                 self._deliver(self.channels[number], kind, payload)
         except Refused as refused:
@@ -257,11 +259,11 @@ class Runner:
         elif kind == wire.RESUME:
             channel.resume(wire.OFFSET.unpack(payload)[0])
         elif kind == wire.SIGNAL:
-            channel.signal(int(json.loads(payload)["signal"]))
+            channel.signal(int(wire.from_json(payload)["signal"]))
         elif kind == wire.KILL:
-            channel.kill(str(json.loads(payload).get("cause", "cancelled")))
+            channel.kill(str(wire.from_json(payload).get("cause", "cancelled")))
         elif kind == wire.RESIZE:
-            size = json.loads(payload)
+            size = wire.from_json(payload)
             channel.resize(int(size["cols"]), int(size["rows"]))
         elif kind == wire.CLOSE:
             channel.close()
@@ -382,11 +384,11 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
     os.umask(0o022)
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         os.chdir("/")
     import sandbox.runner.work  # noqa: F401
 
-    gc.collect()
     gc.freeze()
+    gc.enable()
     say("ready")
     Runner(privileged=privileged).run()

@@ -1,22 +1,28 @@
 """JSON messages with open files between the runner and what it forked: a length (u32), then the text."""
 
-import array
-import json
+from __future__ import annotations
+
 import os
-import socket
 import struct
-from typing import Any
+
+from sandbox import wire
+from sandbox.runner.small import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LENGTH = struct.Struct("!I")
+FILE = struct.Struct("i")
 MAX_MESSAGE = 5 * 1024 * 1024
 MAX_FILES = 8
 
 
 def send(sock: socket.socket, message: dict[str, Any], files: tuple[int, ...] = ()) -> None:
     """Write one message whole; OSError if the other side is gone."""
-    data = json.dumps(message | {"files": len(files)}).encode()
+    data = wire.to_json(message | {"files": len(files)})
     data = LENGTH.pack(len(data)) + data
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(files)}i", *files))] if files else []
     sent = sock.sendmsg([data], rights)
     if sent < len(data):
         sock.sendall(memoryview(data)[sent:])
@@ -35,7 +41,7 @@ class Inbox:
         """Take what is there (blocks if nothing is); False at the end of the stream."""
         try:
             data, rights, _flags, _address = self.sock.recvmsg(
-                262144, socket.CMSG_SPACE(MAX_FILES * array.array("i").itemsize), socket.MSG_CMSG_CLOEXEC
+                262144, socket.CMSG_SPACE(MAX_FILES * FILE.size), socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
             return True
@@ -43,9 +49,8 @@ class Inbox:
             return False
         for level, kind, value in rights:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                found = array.array("i")
-                found.frombytes(value[: len(value) - len(value) % found.itemsize])
-                self._files += found
+                whole = value[: len(value) - len(value) % FILE.size]
+                self._files += (fd for (fd,) in FILE.iter_unpack(whole))
         if self._files and not self._trusted:
             close_all(self._files)
             self._files.clear()
@@ -62,7 +67,7 @@ class Inbox:
         end = LENGTH.size + length
         if len(self._buffer) < end:
             return None
-        message = json.loads(bytes(self._buffer[LENGTH.size : end]))
+        message = wire.from_json(bytes(self._buffer[LENGTH.size : end]))
         del self._buffer[:end]
         if not isinstance(message, dict):
             raise ValueError("A message is no object.")

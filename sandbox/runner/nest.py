@@ -5,16 +5,19 @@ once. So a cell can be ended with all its processes although all come from one i
 """
 
 # ruff: noqa: S606 -- this is what starts processes
-import contextlib
+from __future__ import annotations
+
 import os
 import select
-import signal
-import socket
 import struct
 import time
-from typing import Any, NoReturn
 
 from sandbox.runner import kernel, messages, supervise
+from sandbox.runner.small import signal, socket, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 PATHS = ("/usr/local/bin", "/usr/bin", "/bin", "/opt/venv/bin")
 PYTHON = ("python3", "python")
@@ -53,7 +56,7 @@ class Nest:
 
     def run(self) -> NoReturn:
         """For as long as the runner is there."""
-        with contextlib.suppress(LookupError):
+        with suppress(LookupError):
             self.warm()
         while True:
             # messages first: some may have come together with the one that began all this
@@ -196,7 +199,7 @@ class Nest:
         if process is None:
             return
         if not process.inbox.receive():
-            with contextlib.suppress(KeyError):
+            with suppress(KeyError):
                 self.poll.unregister(fd)  # its end comes by wait4
             return
         try:
@@ -231,7 +234,7 @@ class Nest:
         for fd, process in list(self.processes.items()):
             if process.pid in ended:
                 status, usage = ended[process.pid]
-                with contextlib.suppress(KeyError):
+                with suppress(KeyError):
                     self.poll.unregister(fd)
                 process.sock.close()
                 del self.processes[fd]

@@ -6,19 +6,22 @@ or {"fault": code, "message": text}, and at last {"exit": wait status, "usage": 
 """
 
 # ruff: noqa: S606 -- this is what starts processes
-import contextlib
+from __future__ import annotations
+
 import errno
 import fcntl
 import os
 import resource
 import select
-import signal
-import socket
 import termios
 import time
-from typing import Any, NoReturn
 
 from sandbox.runner import kernel, messages
+from sandbox.runner.small import signal, socket, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -55,7 +58,7 @@ class Reaper:
 
     def drain(self) -> None:
         """Forget that a child ended; to be followed by `reap`."""
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             os.read(self._wake, 4096)
 
     def reap(self) -> None:
@@ -259,7 +262,7 @@ def limit_self(request: dict[str, Any]) -> None:
     signal.set_wakeup_fd(-1)
     os.umask(0o022)
     kernel.write_file("/proc/self/oom_score_adj", OOM_SCORE)
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     limit_files(request)

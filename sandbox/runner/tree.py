@@ -1,12 +1,18 @@
 """Walking the workspace: lists, manifests with hashes, archives. Flat in memory, whatever is there."""
 
+from __future__ import annotations
+
 import os
 import stat
-from collections.abc import Iterator
-from typing import Any, Final
 
+from sandbox import wire
 from sandbox.runner import kernel
 from sandbox.runner.fileops import CHUNK, PART, Refused, Task, clean, describe, new_sha256, read_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Final
 
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH_BYTES = 4095
@@ -83,9 +89,7 @@ class Lines:
 
     def put(self, value: dict[str, Any]) -> None:
         """A line."""
-        import json
-
-        line = json.dumps(value, separators=(",", ":")).encode() + b"\n"
+        line = wire.to_json(value) + b"\n"
         self._lines.append(line)
         self._size += len(line)
         if self._size >= CHUNK // 8:
@@ -136,10 +140,8 @@ def op_manifest(task: Task) -> dict[str, Any]:
 
 
 def _known(task: Task) -> dict[str, tuple[int, int, str]]:
-    import json
-
     text = b"".join(read_in(task))
-    rows = (json.loads(line) for line in text.splitlines())
+    rows = (wire.from_json(line) for line in text.splitlines())
     return {path: (size, mtime_ns, digest) for path, size, mtime_ns, digest in rows}
 
 

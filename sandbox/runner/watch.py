@@ -1,15 +1,21 @@
 """Watching the workspace with inotify: lines that say which paths changed, gathered for a moment."""
 
+from __future__ import annotations
+
 import ctypes
 import os
 import select
 import stat
 import struct
 import time
-from typing import Any
 
 from sandbox.runner.fileops import PART, Task
+from sandbox.runner.small import suppress
 from sandbox.runner.tree import Walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO = 0x2, 0x4, 0x8, 0x40, 0x80
 CREATE, DELETE, Q_OVERFLOW, IGNORED, ISDIR = 0x100, 0x200, 0x4000, 0x8000, 0x40000000
@@ -32,16 +38,17 @@ class Watcher:
         self.folders: dict[int, str] = {}
         self.partial = False
 
-    def add(self, path: str) -> None:
-        """Watch a folder, and those in it."""
+    def add(self, path: str) -> list[str]:
+        """Watch a folder, and those in it; what was there already."""
         os.fchdir(self.task.root)
         self._add(path)
-        try:
+        there = []
+        with suppress(OSError):
             for found, about, _target, _folder in Walk(self.task, path, limit=MAX_WATCHES * 16):
+                there.append(found)
                 if stat.S_ISDIR(about.st_mode):
                     self._add(found)
-        except OSError:
-            return
+        return there
 
     def _add(self, path: str) -> None:
         if len(self.folders) >= MAX_WATCHES:
@@ -72,7 +79,8 @@ class Watcher:
                 path = name if folder == "." else f"{folder}/{name}"
                 found[path] = "deleted" if mask & (DELETE | MOVED_FROM) else "changed"
                 if mask & ISDIR and mask & (CREATE | MOVED_TO):
-                    self.add(path)
+                    # written before anybody watched
+                    found |= dict.fromkeys(self.add(path), "changed")
         return found
 
 

@@ -1,9 +1,14 @@
 """What a forked process does: it waits for one task, does it, and ends."""
 
+from __future__ import annotations
+
 import os
-import socket
 
 from sandbox.runner import fileops, kernel, messages, nest, supervise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
 
 
 def serve(sock: socket.socket, waiting: socket.socket | None, *, privileged: bool) -> None:
