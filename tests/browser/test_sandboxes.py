@@ -58,7 +58,7 @@ def run(page: Any, address: str, text: str, *, kind: str = "command") -> Any:
 def typed(page: Any, line: str, shows: str) -> None:
     """A line in the terminal, and what it must show."""
     page.keyboard.type(line + "\n")
-    page.locator(".xterm-accessibility-tree").get_by_text(shows).first.wait_for(timeout=10_000)
+    page.locator(".xterm-rows").get_by_text(shows).first.wait_for(timeout=10_000)
 
 
 def shown_at_last(page: Any, part: Any) -> None:
@@ -85,7 +85,9 @@ def test_a_person_uses_a_sandbox_from_making_it_to_its_end(
     page.reload()
     page.locator('#terminal[data-connected="true"]').wait_for()
     typed(page, "pwd; echo col-$(stty size | cut -d' ' -f2)", "col-")
-    assert "/tmp" in page.locator(".xterm-accessibility-tree").inner_text()
+    assert "/tmp" in page.locator(".xterm-rows").inner_text()
+    page.keyboard.insert_text("echo 한글-$((40 + 2))")  # as an IME gives it
+    typed(page, "", "한글-42")
 
     # files: uploaded, edited, downloaded
     page.goto(f"{address}files/")

@@ -17,7 +17,8 @@ class BrowserTerminal {
       fontSize: 14,
       cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
       scrollback: 5000,
-      screenReaderMode: true,
+      // not always on: with it xterm.js takes no text that comes without keys (soft keyboards, emoji)
+      screenReaderMode: readsAloud(),
       theme: colours(place),
     });
     this.fit = new FitAddon.FitAddon();
@@ -125,20 +126,46 @@ function colours(place) {
   };
 }
 
+const READER_KEY = "agi.terminal.reader";
+
+function readsAloud() {
+  try {
+    return localStorage.getItem(READER_KEY) === "on";
+  } catch {
+    return false; // storage is switched off
+  }
+}
+
+function showReader() {
+  document.querySelector("[data-screen-reader]")?.setAttribute("aria-pressed", String(readsAloud()));
+}
+
 let shown = null;
 
 function look() {
   const place = document.getElementById("terminal");
   if (place && place !== shown?.place && window.Terminal) shown = new BrowserTerminal(place);
+  showReader();
   const form = document.querySelector("form[data-open-at-once]");
   // whoever comes to the terminal of a running sandbox wants one; going back must not open another
   if (form && !place && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") {
     delete form.dataset.openAtOnce;
-    form.requestSubmit();
+    // not by submitting: HTMX may not know this form yet, and the browser would leave the page
+    htmx.ajax("POST", form.action, { source: form, target: "#tab", swap: "innerHTML" });
   }
 }
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-screen-reader]")) {
+    try {
+      localStorage.setItem(READER_KEY, readsAloud() ? "off" : "on");
+    } catch {
+      return;
+    }
+    if (shown) shown.screen.options.screenReaderMode = readsAloud();
+    showReader();
+    return;
+  }
   const key = event.target.closest("[data-key]");
   if (!key || !shown) return;
   shown.send(key.dataset.key);
