@@ -274,7 +274,7 @@ def duration(seconds: float) -> str:
 def hours(seconds: int) -> str:
     """Hours, with one digit where there are few."""
     found = seconds / 3600
-    return _("%(count)s h") % {"count": f"{found:.0f}" if found >= 10 or found == 0 else f"{found:.1f}"}
+    return _("%(count)s h") % {"count": f"{found:.0f}" if found >= 10 or found < 0.05 else f"{found:.1f}"}
 
 
 # --- An execution -----------------------------------------------------------
