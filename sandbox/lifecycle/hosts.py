@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from ..engine import EngineError
 from ..models import ExecutionCause, HostStatus, Sandbox, SandboxHost, SandboxStatus
-from . import ending, trail
+from . import ending, starter_images, trail
 from .engines import engine_of
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,14 @@ LOST = "host_lost"
 def look(host: SandboxHost, *, ready: bool = False) -> bool:
     """Ask the engine of a host how it is and write that down; False when it does not answer.
 
-    With `ready`, also make what all instances share.
+    With `ready`, also make what all instances share, and the starter images that are missing.
     """
     engine = engine_of(host)
     try:
         info = engine.info()
         if ready:
             engine.ensure_ready()
+            starter_images.make_missing(engine)
         images = engine.images()
     except EngineError as error:
         _not_there(host, str(error))

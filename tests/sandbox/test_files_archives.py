@@ -294,6 +294,8 @@ def test_a_zip_with_a_password_is_refused_with_the_reason():
      b"PK\x03\x04junk", bz2.compress(PLAIN)[:50], lzma.compress(PLAIN)[:-30], zstandard.compress(PLAIN)[:-9],
      b"\x1f\x8b" + bytes(50),
      zip_of(("a", b"x" * 1000))[:-40], zip_of(("a", b"x" * 1000)).replace(b"a", b"b", 1)],
+    ids=["text", "gzip cut", "gzip of text", "zip cut", "bzip2 cut", "xz cut", "zstd cut", "gzip of nothing",
+         "zip's end cut", "zip's names differ"],
 )  # fmt: skip
 def test_a_damaged_archive_is_said_to_be_one(data):
     with pytest.raises(BadArchive, match="archive"):
