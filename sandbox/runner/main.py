@@ -72,7 +72,7 @@ class Runner:
 
     def run(self) -> NoReturn:
         """For ever."""
-        self.refill()
+        self.loop.later("refill", 0, self.refill)
         while True:
             try:
                 self.loop.turn()
@@ -141,10 +141,13 @@ class Runner:
             raise Refused("no_processes", text) from None
 
     def refill(self) -> None:
-        """Processes for what comes next."""
+        """Processes for what comes next: first one for a command, a moment later one for the rest."""
+        missing = {True, False} - {child.hand is not None for child in self.spares}
+        if not missing:
+            return
         try:
-            for hand in {True, False} - {child.hand is not None for child in self.spares}:
-                self.spares.append(self.fork(hand=hand))
+            self.spares.append(self.fork(hand=True in missing))
+            self.loop.later("refill", REFILL, self.refill)
         except OSError:
             self.loop.later("refill", 1, self.refill)
 
