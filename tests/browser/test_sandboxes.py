@@ -9,12 +9,14 @@ import pytest
 from sandbox.engine import DockerHost
 from tests.browser.people import Site, sign_up, started
 from tests.browser.test_accessibility import LOOKS, faults, overhang
+from tests.infra.processes import wait_until
 from tests.sandbox.fixtures_engine import IMAGES, make_sandbox_image, own_site, sweep_dead
 
 pytestmark = [pytest.mark.browser, pytest.mark.docker_engine, pytest.mark.slow]
 
 __all__ = ["make_sandbox_image"]  # a fixture
 TABS = ["", "files/", "executions/", "ports/", "usage/", "security/", "snapshots/", "events/"]
+WARM = "select 1 from sandbox_instance where status = 'warm'"
 SERVER = "echo '<title>inside</title><p>hello from inside' > index.html; exec python3 -u -m http.server 8000"
 
 
@@ -29,7 +31,10 @@ def sandbox_site(
     with closing(DockerHost("local", docker_engine, label)) as host:
         sweep_dead(host)
         try:
-            yield from started(data_dir, DOCKER_HOST=docker_engine, SANDBOX_SITE=label)
+            for site in started(data_dir, DOCKER_HOST=docker_engine, SANDBOX_SITE=label):
+                # people come after the first look at the engine
+                wait_until(lambda site=site: site.rows(WARM), 60)
+                yield site
         finally:
             host.remove_everything()
 
