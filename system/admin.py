@@ -30,6 +30,11 @@ STATUS_COLOURS = {
     "warn": "warning",
     "error": "danger",
     "fatal": "danger",
+    # without a colour of their own, but to be shown by their names too
+    "canceled": "default",
+    "trace": "default",
+    "debug": "default",
+    "info": "default",
 }
 
 

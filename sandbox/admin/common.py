@@ -33,6 +33,12 @@ COLOURS = {
     "ready": "success",
     "held": "danger",
     "released": "success",
+    # without a colour of their own, but to be shown by their names too
+    "stopped": "default",
+    "deleted": "default",
+    "ended": "default",
+    "gone": "default",
+    "removed": "default",
 }
 
 
