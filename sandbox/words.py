@@ -6,7 +6,7 @@ from typing import Any
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from .models import ExecutionCause, ExecutionStatus, Sandbox, SandboxEvent, SandboxExecution, SandboxStatus
 from .policy.limits import NAMES, OPTIONAL, Limits
@@ -118,7 +118,7 @@ DATA_NAMES = {
     "environment": gettext_lazy("environment"),
     "protocol": gettext_lazy("protocol"),
     "rules": gettext_lazy("rules"),
-    "seconds": gettext_lazy("seconds"),
+    "seconds": pgettext_lazy("how long", "seconds"),
     "by": gettext_lazy("by"),
     "template": gettext_lazy("template"),
 }
