@@ -7,6 +7,7 @@ host, for starting containers is the host's heaviest work.
 import logging
 import math
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,6 +29,7 @@ from .steps import reach
 logger = logging.getLogger(__name__)
 
 REFILLS = 2
+PYTHON = "python"  # among a template's languages
 WAITING = (InstanceStatus.WARM, InstanceStatus.WARMING)
 # Claims of this span say how many should wait; with none, the template's minimum waits.
 SPAN = timedelta(minutes=10)
@@ -106,7 +108,16 @@ def make_warm(instance: SandboxInstance) -> bool:
     waits = SandboxInstance.objects.filter(pk=instance.pk, status=InstanceStatus.WARMING).update(
         status=InstanceStatus.WARM, container_id=container_id, boot_id=boot, warm_at=now
     )
+    _warm_python(instance)
     return bool(waits) or _hand_over(instance, boot)
+
+
+def _warm_python(instance: SandboxInstance) -> None:
+    """Load the interpreter of code cells while nobody waits for it; where that fails, the first cell does."""
+    config = (instance.template.config if instance.template else None) or {}
+    if PYTHON in (config.get("languages") or ()):
+        with suppress(Problem):
+            gateway.call(instance.pk, "warm")
 
 
 def remove_instance(instance: SandboxInstance, *, cause: str) -> None:
