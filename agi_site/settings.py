@@ -279,6 +279,8 @@ SANDBOX_GATEWAY_NAME = env.str("SANDBOX_GATEWAY_NAME", default="")
 SANDBOX_QUOTA_COUNT = env.int("SANDBOX_QUOTA_COUNT", default=10)  # sandboxes of one person at a time
 SANDBOX_QUOTA_SECONDS = env.int("SANDBOX_QUOTA_SECONDS", default=100 * 3600)  # of running, in 24 hours
 SANDBOX_MOUNT_ROOTS = env.list("SANDBOX_MOUNT_ROOTS", default=[])  # folders of hosts that policies may mount
+# Whether hosts' kernels are given room in what they count per user, which all sandboxes of a host share.
+SANDBOX_RAISE_HOST_LIMITS = env.bool("SANDBOX_RAISE_HOST_LIMITS", default=True)
 SANDBOX_BACKUP_HOURS = env.int("SANDBOX_BACKUP_HOURS", default=24)
 # A folder of YARA rules (*.yar) beside the program's own, and ClamAV's daemon (tcp://host:3310, unix:///path).
 SANDBOX_SCAN_RULES = env.str("SANDBOX_SCAN_RULES", default="")

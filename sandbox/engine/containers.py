@@ -23,6 +23,9 @@ RUNNER_FILES = 1024
 CAPABILITIES = ["KILL", "SETGID", "SETPCAP", "SETUID"]
 INODE_BYTES = 8192  # one file in memory for each of these
 PAGE = 4096
+# Bytes of a core dump: too few for a file, and the one number with which the kernel does not start the host's
+# program for dumps (`core_pattern` with "|") either, as it does with 0 (fs/coredump.c).
+CORE = 1
 # Names come from the pinned ones alone: a resolver would be a way out. That there is none is soon seen.
 NOWHERE = {"Dns": ["127.0.0.1"], "DnsSearch": ["."], "DnsOptions": ["timeout:1", "attempts:1"]}
 
@@ -165,5 +168,5 @@ def _ulimits(limits: Limits) -> list[dict[str, Any]]:
     files = max(limits.open_files, RUNNER_FILES)
     return [
         {"Name": "nofile", "Soft": files, "Hard": files},
-        {"Name": "core", "Soft": 0, "Hard": 0},
+        {"Name": "core", "Soft": CORE, "Hard": CORE},
     ]

@@ -1,6 +1,7 @@
 """What a site has on an engine beside its containers: the runner's volume, helper, disks, network."""
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,8 @@ from .helper import Helper, helper_config
 from .isolation import isolation_of
 from .runner_volume import fill, python_command, runner_digest
 from .spec import DISK, InstanceSpec
+
+logger = logging.getLogger(__name__)
 
 TERMINALS = 64  # pseudo-terminals in one sandbox
 SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -185,7 +188,8 @@ class Ground:
     @staticmethod
     def _content() -> str:
         """What the helper is made of: when it changes, the helper is made anew."""
-        return sha256(json.dumps([runner_digest(), settings.SANDBOX_MOUNT_ROOTS]).encode()).hexdigest()[:16]
+        made_of = [runner_digest(), settings.SANDBOX_MOUNT_ROOTS, settings.SANDBOX_RAISE_HOST_LIMITS]
+        return sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
     def _is_current(self, helper: Mapping[str, Any]) -> bool:
         return bool(helper["Config"]["Labels"].get("agi.content") == self._content())
@@ -207,12 +211,20 @@ class Ground:
             self.client.call("POST", "/volumes/create", disks)
             self._create_helper(settings.SANDBOX_MOUNT_ROOTS)
         self.client.call("POST", f"/containers/{name}/start")
+        for changed, (before, after) in self.helper.ask("about")["raised"].items():
+            logger.warning("on the host %s, %s was raised from %d to %d", self.name, changed, before, after)
 
     def _create_helper(self, roots: Sequence[str]) -> None:
         docker_root = self.client.call("GET", "/info")["DockerRootDir"]
         labels = {**self._labels("helper"), "agi.content": self._content()}
         body = helper_config(
-            HELPER_IMAGE, self._runner_volume, self._name("disks"), docker_root, roots, labels
+            HELPER_IMAGE,
+            self._runner_volume,
+            self._name("disks"),
+            docker_root,
+            roots,
+            labels,
+            raise_limits=settings.SANDBOX_RAISE_HOST_LIMITS,
         )
         try:
             self.client.call("POST", "/containers/create", body, name=self._name("helper"))

@@ -38,8 +38,13 @@ def helper_config(
     docker_root: str,
     roots: Sequence[str],
     labels: Mapping[str, str],
+    *,
+    raise_limits: bool,
 ) -> dict[str, Any]:
-    """The body of `POST /containers/create`; `roots` are the folders that policies may mount."""
+    """The body of `POST /containers/create`; `roots` are the folders that policies may mount.
+
+    `raise_limits`: it raises what the machine's kernel counts per user, when it starts.
+    """
     seen = [
         {"Type": "bind", "Source": root, "Target": f"/host{root}", "ReadOnly": True,
          "BindOptions": {"Propagation": "rprivate"}}
@@ -48,7 +53,7 @@ def helper_config(
     return {
         "Image": image,
         "Entrypoint": python_command("helper.py"),
-        "Cmd": [],
+        "Cmd": ["--raise-host-limits"] if raise_limits else [],
         "User": "0:0",
         "WorkingDir": "/",
         "OpenStdin": True,

@@ -46,9 +46,12 @@ ROOM = {
 FAMILY = {"inet": "ip", "inet6": "ip6"}
 LIBC = ctypes.CDLL(None)
 REMOUNTED = 32 | 2 | 8 | 1 << 21  # MS_REMOUNT, MS_NOSUID, MS_NOEXEC, MS_RELATIME
+COUNT = re.compile(r"^.* ct count over .*\n", re.MULTILINE)
 OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
 SPARE_SIZES = 4
 loops, spares = threading.Lock(), threading.Lock()
+RAISE = "--raise-host-limits"
+raised: dict[str, list[int]] = {}  # the kernel's settings that were changed: before, after
 
 
 type Answer = dict[str, Any]
@@ -286,7 +289,14 @@ def network(
     namespace = own_namespace(pid, container)
     try:
         enter = ("nsenter", f"--net=/proc/self/fd/{namespace}", "--")
-        run(*enter, "nft", "-f", "-", given=with_ports(without_host(script), ports), pass_fds=(namespace,))
+        script = with_ports(without_host(script), ports)
+        try:
+            run(*enter, "nft", "-f", "-", given=script, pass_fds=(namespace,))
+        except Fault:
+            if not COUNT.search(script):
+                raise
+            # a kernel without nft_connlimit: the rate alone is the bound
+            run(*enter, "nft", "-f", "-", given=COUNT.sub("", script), pass_fds=(namespace,))
         shape(enter, namespace, device, rate)
     finally:
         os.close(namespace)
@@ -395,13 +405,14 @@ def real_path(path: str) -> Answer:
 
 
 def make_room() -> None:
-    """Raise what the kernel counts per user, where it is less."""
+    """Raise what the kernel counts per user, where it is less; `raised` says what was changed."""
     for name, wanted in ROOM.items():
         place = Path("/proc/sys", name)
         with contextlib.suppress(OSError, ValueError):
             found = int(place.read_text())
             if found < wanted or (found and not wanted):
                 place.write_text(str(wanted))
+                raised[name.replace("/", ".")] = [found, wanted]
 
 
 def about() -> Answer:
@@ -415,6 +426,7 @@ def about() -> Answer:
         "missing": missing,
         "loop": LOOP_CONTROL.exists(),
         "disk_free": status.f_bavail * status.f_frsize,
+        "raised": raised,
     }
 
 
@@ -485,7 +497,8 @@ class Desk:
 
 def main() -> None:
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
-    make_room()
+    if RAISE in sys.argv[1:]:
+        make_room()
     desk = Desk(sys.stdout.buffer)
     for line in sys.stdin.buffer:
         desk.take(line)

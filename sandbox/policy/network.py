@@ -26,7 +26,21 @@ type Pins = Mapping[str, Sequence[str]]
 
 MAX_RULES = 200
 PROTOCOLS = ("tcp", "udp")
+# The host's kernel has one table of connections (nf_conntrack) for all sandboxes: none may fill it.
+# Those that are over stay there for two minutes, so that both numbers count.
+CONNECTIONS, PER_SECOND, BURST = 1024, 50, 200
 REFUSED = "reject with icmpx admin-prohibited"
+# Connections within the sandbox need no place in a table; only Docker's resolver has its address changed.
+UNTRACKED = (
+    'oifname "lo" ip daddr != 127.0.0.11 ip saddr != 127.0.0.11 notrack',
+    'oifname "lo" meta nfproto ipv6 notrack',
+)
+BEGINS = "ct state new ct status ! confirmed"  # the first packet of a connection
+COUNTED = f"{BEGINS} ct count over {CONNECTIONS} {REFUSED}"  # hosts without the module go without
+BOUNDED = (
+    f"{BEGINS} limit rate over {PER_SECOND}/second burst {BURST} packets drop",
+    COUNTED,
+)
 HOST_NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 # The cloud's metadata services: dropped in silence, so that nothing learns whether one is there.
 METADATA = tuple(map(ipaddress.ip_network, ("169.254.169.254/32", "169.254.170.2/32", "fd00:ec2::254/128")))
@@ -142,6 +156,7 @@ def to_nft(policy: NetworkPolicy, *, pins: Pins | None = None) -> str:
 
     What leaves is looked at packet by packet, so under a stricter policy open connections can send no more.
     Nothing comes in but answers. `pins` gives the addresses of each host name (`usable_pins`).
+    So many connections may begin in a second, and stand: the rest of what a sandbox sends has no bound here.
     """
     pins = pins or {}
     allowed = _statements(policy.allow, pins, "accept")
@@ -156,9 +171,12 @@ def to_nft(policy: NetworkPolicy, *, pins: Pins | None = None) -> str:
         *(["meta l4proto { tcp, udp } accept"] if policy.open else []),
         REFUSED,
     ]
-    output = "\n".join(f"    {line}" for line in lines)
+    output = "\n".join(f"    {line}" for line in (*BOUNDED, *lines))
     return (
         "table inet agi\ndelete table inet agi\ntable inet agi {\n"
+        "  chain untracked {\n    type filter hook output priority -300; policy accept;\n"
+        + "".join(f"    {line}\n" for line in UNTRACKED)
+        + "  }\n"
         "  chain output {\n    type filter hook output priority 0; policy drop;\n" + output + "\n  }\n"
         '  chain input {\n    type filter hook input priority 0; policy drop;\n    iifname "lo" accept\n'
         "    ct state established,related accept\n  }\n"

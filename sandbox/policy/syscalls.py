@@ -22,6 +22,7 @@ AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 SOCK_RAW = 3
 SOCK_TYPE_MASK = 0xF
 NETLINK_ROUTE = 0
+RLIMIT_CORE, RLIMITS = 4, 16
 # personality(2): what a process may ask of itself is only to be plain Linux, or to say what it is
 PERSONALITIES = (0x0, 0xFFFFFFFF)
 # No 32-bit calls: their `socketcall` keeps its arguments in memory, where a filter cannot look at them.
@@ -77,7 +78,7 @@ def allowed_calls(policy: Mapping[str, Any] | None) -> frozenset[str]:
     return frozenset((base | allow) - deny - NEVER)
 
 
-_CONDITIONAL = frozenset({"clone", "socket", "personality"})
+_CONDITIONAL = frozenset({"clone", "socket", "personality", "setrlimit", "prlimit64"})
 
 
 def _names(value: Any, faults: list[str]) -> set[str]:
@@ -96,6 +97,16 @@ def _conditions(allowed: frozenset[str]) -> list[dict[str, Any]]:
         rules.append(_when("clone", _argument(0, NAMESPACE_FLAGS, "SCMP_CMP_MASKED_EQ", 0)))
     if "personality" in allowed:
         rules += [_when("personality", _argument(0, value, "SCMP_CMP_EQ")) for value in PERSONALITIES]
+    # 1 is the one limit with which the kernel starts no program of the host's for a crash: it stays so
+    for name, place in (("setrlimit", 0), ("prlimit64", 1)):
+        if name in allowed:
+            rules += [
+                _when(name, _argument(place, kind, "SCMP_CMP_EQ"))
+                for kind in range(RLIMITS)
+                if kind != RLIMIT_CORE
+            ]
+    if "prlimit64" in allowed:
+        rules.append(_when("prlimit64", _argument(2, 0, "SCMP_CMP_EQ")))  # only asks
     if "socket" in allowed:
         rules.append(_when("socket", _argument(0, AF_UNIX, "SCMP_CMP_EQ")))
         rules += [

@@ -33,6 +33,7 @@ ENVIRONMENT = {
 # kill while a bomb goes off.
 NICE = 10
 OOM_SCORE = "500"
+NO_CORE = (1, 1)  # with 0, a core_pattern that is a program would be run all the same
 FAULTS = {
     errno.ENOENT: "not_found",
     errno.EACCES: "not_allowed",
@@ -264,7 +265,9 @@ def limit_self(request: dict[str, Any]) -> None:
     kernel.write_file("/proc/self/oom_score_adj", OOM_SCORE)
     with suppress(OSError):
         os.nice(NICE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if resource.getrlimit(resource.RLIMIT_CORE) != NO_CORE:  # as its container has it
+        with suppress(OSError, ValueError):  # the filter of system calls refuses any change
+            resource.setrlimit(resource.RLIMIT_CORE, NO_CORE)
     limit_files(request)
 
 

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.docker_engine
 ASKING = """
 import sys
 from django.conf import settings
-settings.configure(SANDBOX_MOUNT_ROOTS=[])
+settings.configure(SANDBOX_MOUNT_ROOTS=[], SANDBOX_RAISE_HOST_LIMITS=True)
 from sandbox.engine import DockerHost, EngineError
 host = DockerHost("x", sys.argv[1], sys.argv[2])
 for number in range(50):
@@ -47,7 +49,7 @@ def test_a_helper_that_was_killed_is_started_again(docker_host: DockerHost) -> N
 
 def test_rules_never_reach_this_machines_own_network(docker_host: DockerHost) -> None:
     """Whatever process is named: it is not the container's any more, or never was."""
-    with pytest.raises(EngineError, match="network of its own"):
+    with pytest.raises(EngineError, match="no net namespace of its own"):
         docker_host.helper.ask(
             "network", pid=os.getpid(), container="", script="flush ruleset", rate=None, ports=[]
         )
@@ -58,3 +60,35 @@ def test_what_cannot_be_done_is_said_in_words(docker_host: DockerHost) -> None:
         docker_host.helper.ask("disk_attach", name="nobody")
     with pytest.raises(EngineError, match="not a disk's name"):
         docker_host.helper.ask("disk_drop", name="../etc")
+
+
+def test_the_machines_own_limits_are_raised_unless_the_site_says_no(
+    docker_host: DockerHost, settings: Any
+) -> None:
+    name = f"agi-{docker_host.site}-helper"
+    before = docker_host.client.call("GET", f"/containers/{name}/json")
+    assert before["Args"][-1] == "--raise-host-limits"
+    settings.SANDBOX_RAISE_HOST_LIMITS = False
+    docker_host.ensure_ready()
+    after = docker_host.client.call("GET", f"/containers/{name}/json")
+    assert after["Id"] != before["Id"]
+    assert "--raise-host-limits" not in after["Args"]
+    assert docker_host.helper.ask("about")["raised"] == {}
+
+
+def test_what_was_raised_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from sandbox.engine import helper_program
+
+    for name, value in (("few", 100), ("enough", 5000), ("bounded", 7), ("free", 0)):
+        (tmp_path / name).write_text(f"{value}\n")
+    wanted = {"few": 1000, "enough": 1000, "bounded": 0, "free": 0, "of/another/kernel": 9}
+    monkeypatch.setattr(
+        helper_program, "ROOM", {f"{tmp_path}/{name}": value for name, value in wanted.items()}
+    )
+    monkeypatch.setattr(helper_program, "raised", {})
+    helper_program.make_room()
+    assert {name.rpartition(".")[2]: said for name, said in helper_program.raised.items()} == {
+        "few": [100, 1000],
+        "bounded": [7, 0],
+    }
+    assert (tmp_path / "few").read_text() == "1000"

@@ -120,3 +120,17 @@ def test_limits_change_while_the_container_runs(
         instance_id, Limits(cpu_limit=50, memory_limit=128 * MB, tmp_limit=MB, shm_limit=MB)
     )
     assert run_inside(instance_id, "nproc")[1] == "1"
+
+
+def test_a_crash_leaves_no_core_dump_and_starts_nothing_on_the_host(
+    new_instance: Instance, run_inside: Inside
+) -> None:
+    instance_id = new_instance(image=PYTHON)
+    limit = run_inside(instance_id, "grep core /proc/self/limits")[1]
+    assert limit.split()[4:6] == ["1", "1"]  # the kernel's word for neither a file nor a program
+    crash = "python3 -c 'import os; os.abort()' 2>/dev/null; echo $?; ls -A"
+    assert run_inside(instance_id, crash)[1].split()[-1] == "134"
+    change = "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0))"
+    assert "ValueError" in run_inside(instance_id, f"python3 -c '{change}' 2>&1")[1]
+    other = change.replace("CORE, (0, 0)", "NOFILE, (9, 9)")
+    assert run_inside(instance_id, f"python3 -c '{other}'")[0] == 0

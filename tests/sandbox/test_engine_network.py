@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.engine import DockerHost, EngineError, InstanceSpec
+from sandbox.policy import network
 from sandbox.policy.limits import MB
 from sandbox.policy.network import read_network_policy, to_nft
 
@@ -163,6 +164,54 @@ def test_a_published_port_is_reached_from_this_machine_alone(
             time.sleep(0.2)
     # that somebody asks in opens nothing outwards
     assert "open" not in run_inside(instance_id, f'python3 -c "{TRY}" {gateway(docker_host)} {port}')[1]
+
+
+HOARD = (
+    "import socket,sys\nkept=[]\nfor n in range(1400):\n"
+    "    s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+    "    try: s.sendto(b'x',(sys.argv[1],20000+n)); kept.append(s)\n"
+    "    except OSError: pass\n"
+    "print(len(kept))"
+)
+
+
+def test_one_sandbox_cannot_fill_the_machines_table_of_connections(
+    docker_host: DockerHost, new_instance: Instance, run_inside: Inside, listener: int
+) -> None:
+    there = gateway(docker_host)
+    policy = allowing(there)
+    instance_id = new_instance(image=PYTHON, network_policy=policy, network={"nft_script": script(policy)})
+    run_inside(instance_id, f'python3 -c "{HOARD}" {there}')
+    assert 100 < connections(docker_host, instance_id) <= network.BURST + 10 * network.PER_SECOND
+    # within the sandbox there is no bound, and nothing in the table
+    run_inside(instance_id, f'python3 -c "{HOARD}" 127.0.0.1')
+    assert connections(docker_host, instance_id) <= network.BURST + 20 * network.PER_SECOND
+    time.sleep(1)
+    reach = f'python3 -c "{TRY}"'
+    assert run_inside(instance_id, f"{reach} {there} {listener}")[1] == "open"  # it is slowed down, not shut
+
+
+@pytest.mark.slow
+def test_the_connections_of_a_sandbox_are_counted(
+    docker_host: DockerHost, new_instance: Instance, run_inside: Inside, listener: int
+) -> None:
+    there = gateway(docker_host)
+    policy = allowing(there)
+    few = script(policy).replace(f"count over {network.CONNECTIONS}", "count over 5")
+    instance_id = new_instance(image=PYTHON, network_policy=policy, network={"nft_script": few})
+    hold = (
+        "import socket,sys;k=[socket.create_connection((sys.argv[1],int(sys.argv[2])),2) for _ in range(9)]"
+    )
+    assert "No route" in run_inside(instance_id, f'python3 -c "{hold}" {there} {listener} 2>&1')[1]
+
+
+def connections(host: DockerHost, instance_id: str) -> int:
+    """How many connections the kernel keeps for a container's network."""
+    import subprocess
+
+    pid = host.client.call("GET", f"/containers/agi-{host.site}-{instance_id}/json")["State"]["Pid"]
+    argv = ["nsenter", "-t", str(pid), "-n", "sysctl", "-n", "net.netfilter.nf_conntrack_count"]
+    return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def verdict(
     for line in map(
         str.strip, script.partition("chain output")[2].partition("}\n  chain input")[0].splitlines()
     ):
-        if line.startswith(("type", "oifname", "{")) or not line.endswith(
+        if line.startswith(("type", "oifname", "ct ", "{")) or not line.endswith(
             ("accept", "drop", "admin-prohibited")
         ):
             continue
@@ -127,6 +127,14 @@ def test_an_impossible_rule_is_refused_with_its_number(rule: Any) -> None:
 def test_an_impossible_policy_is_refused(policy: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         read_network_policy(policy)
+
+
+def test_the_bounds_of_connections_come_before_every_acceptance() -> None:
+    for policy in ({"default": "allow"}, {"allow": [{"ip": "1.1.1.1"}]}):
+        script = to_nft(read_network_policy(policy)).partition("chain output")[2]
+        assert script.index("limit rate over") < script.index("ct count over") < script.index("accept\n")
+    # what stays within the sandbox is not in the table at all
+    assert to_nft(read_network_policy(None)).index("notrack") < to_nft(read_network_policy(None)).index("ct ")
 
 
 @pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed")

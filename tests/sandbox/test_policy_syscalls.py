@@ -52,6 +52,14 @@ def test_threads_and_processes_but_no_namespaces() -> None:
     assert actions(None)["clone3"][0]["errnoRet"] == 38  # the C library falls back to clone
 
 
+def test_the_limit_of_core_dumps_is_asked_for_and_never_set() -> None:
+    rules = actions(None)
+    for name, place in (("setrlimit", 0), ("prlimit64", 1)):
+        kinds = {a["value"] for rule in rules[name] for a in rule["args"] if a["index"] == place}
+        assert kinds == set(range(16)) - {4}
+        assert all(a["op"] == "SCMP_CMP_EQ" for rule in rules[name] for a in rule["args"])
+
+
 def test_deny_wins_over_allow() -> None:
     assert "chmod" not in allowed_calls({"allow": ["chmod"], "deny": ["chmod"]})
 

@@ -57,6 +57,8 @@ NUMBERS = {  # x86_64, aarch64
     "prctl": (157, 167),
     "capset": (126, 91),
     "setresuid": (117, 147),
+    "setrlimit": (160, 164),
+    "prlimit64": (302, 261),
     "io_setup": (206, 0),
     "renameat2": (316, 276),
     "mq_open": (240, 180),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 # Weak containers: in each of them one protection, or all, is missing; all of them are bounded.
-BOUNDS = ("--memory=1g", "--memory-swap=1g", "--pids-limit=900", "--ulimit=core=0")
+BOUNDS = ("--memory=1g", "--memory-swap=1g", "--pids-limit=900", "--ulimit=core=1")
 USER = ("--user=1000", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 # As --privileged, but for a capability that an engine inside a virtual machine may itself not have.
 EVERYTHING = (
@@ -207,6 +207,13 @@ PROGRAMS = (
         ALL,
     ),
     Hostile("file_handles", "files by handle, past every mount", "refused", "a folder is opened so", ALL),
+    Hostile(
+        "core_dumps",
+        "another limit of core dumps than the one with which the host starts no program for a crash",
+        "refused by the filter",
+        "it has it",
+        FILTER,
+    ),
     Hostile("clock", "another time for the machine", "refused", "accepted (nothing is changed)", ALL),
     Hostile("hostname", "another name for the machine", "refused", "it has it", ALL),
     Hostile("chroot_escape", "out of a changed root", "there is no changed root", "it is outside again", ALL),
