@@ -24,14 +24,19 @@ class SignIn(Problem):
 
 async def stream_of_row(request: HttpRequest, *, model: Any, pk: str, channel: str) -> HttpResponseBase:
     """The events of `channel` for whoever may see that row of `model`; 401 for strangers, 404 for others."""
-    user = await sync_to_async(person_who_asks, thread_sensitive=True)(request)
+    # In a thread, and once: who asks, and whether that person sees the row, are questions to the database.
+    user, seen = await sync_to_async(_who_sees, thread_sensitive=True)(request, model, pk)
     if user is None:
         return problem_response(request, SignIn(_("Sign in first.")))
-    # In a thread: whether a shared row may be seen is a question to the person's roles.
-    seen = sync_to_async(lambda: model.objects.for_user(user).filter(pk=pk).exists(), thread_sensitive=True)
-    if not await seen():
+    if not seen:
         return problem_response(request, NotFound())
     return sse_response(request, channel)
+
+
+def _who_sees(request: HttpRequest, model: Any, pk: str) -> tuple[Any, bool]:
+    """Who asks (None for a stranger), and whether that person may see the row."""
+    user = person_who_asks(request)
+    return user, user is not None and model.objects.for_user(user).filter(pk=pk).exists()
 
 
 def person_who_asks(request: HttpRequest) -> Any:

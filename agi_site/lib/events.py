@@ -301,8 +301,13 @@ class RedisTransport:
 
         key, behind = self._key(channel), True
         # The read blocks for `quiet`, so the connection may be silent for longer than that.
+        # Each reader has its own: the library need not look up its version and tell it each time.
         async with Redis.from_url(
-            self._url, decode_responses=True, socket_connect_timeout=2, socket_timeout=quiet + 10
+            self._url,
+            decode_responses=True,
+            socket_connect_timeout=2,
+            socket_timeout=quiet + 10,
+            driver_info=None,
         ) as client:
             while True:
                 answer: Any = await client.xread(
@@ -325,11 +330,14 @@ class RedisTransport:
 
     async def _overtaken(self, client: Any, key: str, after: str) -> str:
         """The id to go on from if events after `after` were trimmed away or expired, else ""."""
-        oldest, newest = await client.xrange(key, count=1), await client.xrevrange(key, count=1)
-        if after == START:
-            lost = bool(newest) and self._trimmed(await client.xinfo_stream(key))
-        else:
-            lost = _out_of_reach(after, oldest, newest)
+        async with client.pipeline(transaction=True) as pipeline:
+            pipeline.xrange(key, count=1)
+            pipeline.xrevrange(key, count=1)
+            pipeline.xinfo_stream(key)  # of an empty channel there is none
+            oldest, newest, about = await pipeline.execute(raise_on_error=False)
+        lost = (
+            bool(newest) and self._trimmed(about) if after == START else _out_of_reach(after, oldest, newest)
+        )
         return str(newest[0][0] if newest else START) if lost else ""
 
     @staticmethod
