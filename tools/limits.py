@@ -6,6 +6,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from django.db import connection, connections, transaction
+from django.utils import translation
 
 from .registry import Implementation, Result, ToolContext
 
@@ -37,11 +38,16 @@ def _started(
     implementation: Implementation, call: ToolContext, arguments: dict[str, Any]
 ) -> "Future[Result]":
     future: Future[Result] = Future()
-    context = contextvars.copy_context()  # carries the active language
+    context = contextvars.copy_context()
+    language = translation.get_language()  # which does not go along with the context
+
+    def run() -> Result:
+        with translation.override(language):
+            return implementation.run(call, **arguments)
 
     def work() -> None:
         try:
-            future.set_result(context.run(implementation.run, call, **arguments))
+            future.set_result(context.run(run))
         except BaseException as error:
             future.set_exception(error)
         finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from agi_site.lib import targets
 from agi_site.lib.problems import Conflict, Invalid, NotFound
@@ -257,6 +258,13 @@ def test_a_person_can_stop_a_running_tool(alice: Any, make_tool: Any) -> None:
 def test_a_tool_in_its_own_thread_reads_the_database(alice: Any, make_tool: Any) -> None:
     make_tool(lambda call: str(Tool.objects.filter(name="probe").count()))
     assert run(alice).result == "1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tool_in_its_own_thread_speaks_the_callers_language(alice: Any, make_tool: Any) -> None:
+    make_tool(lambda call: gettext("Conversation"))
+    execution = services.run_tool(user=alice, name="probe", arguments={}, language="ko")
+    assert execution.result == "대화"
 
 
 def test_what_asked_for_a_run_is_kept_and_has_to_be_ones_own(
