@@ -173,9 +173,11 @@ def cause_of(sandbox: Sandbox) -> str:
 def _why(cause: Any, detail: Any) -> str:
     """A cause and the words that came with it, without saying the same twice."""
     said = str(CAUSES.get(cause or "", cause or ""))
+    # a worker wrote it, in English
+    detail = _(str(detail)) if detail else ""
     if cause in SAID_BY_DETAIL and detail:
-        return str(detail)
-    return " ".join(part for part in (said, str(detail or "")) if part)
+        return detail
+    return " ".join(part for part in (said, detail) if part)
 
 
 def running_of(sandbox: Sandbox) -> int:
