@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from system import queue
 
+from ..lifecycle.steps import reach
 from ..models import (
     ExecutionCause,
     ExecutionKind,
@@ -213,8 +214,20 @@ class Agent:
             worker=self.holder,
             status=ExecutionStatus.RUNNING,
         ).update(lease_until=lease())
+        self._give_up_ended([following for following, _instance in followed])
         for sandbox_id in {f.sandbox_id for f, _instance in followed if f.is_active()}:
             self.touch(sandbox_id)
+
+    def _give_up_ended(self, followed: list[Following]) -> None:
+        """Let nothing run on whose row was ended by others, as when this host was given up for lost."""
+        running = [following for following in followed if not following.is_over()]
+        ended = SandboxExecution.objects.filter(
+            pk__in=[following.id for following in running], status=ExecutionStatus.ENDED
+        )
+        gone = set(map(str, ended.values_list("pk", flat=True)))
+        for following in running:
+            if following.id in gone and not following.is_over():
+                following.give_up()
 
     def _end_strays(self) -> None:
         long_ago = timezone.now() - timedelta(seconds=STRAY_SECONDS)
@@ -295,6 +308,7 @@ class Agent:
             raise
         if not taken:
             return
+        reach("execution:taken")
         wanted = opening(row)
         following = Following(self, row, new_output(row))
         self.follow(following, container.instance_id)

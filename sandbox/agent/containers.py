@@ -18,7 +18,7 @@ from ..models import (
     SandboxInstance,
     SandboxStatus,
 )
-from .executions import Following, end_row, lease
+from .executions import Following, end_row, lease, wait_again
 from .starting import PARTS, known_output
 from .stream import Attachment, Known, StreamLost, Sync
 
@@ -105,9 +105,9 @@ class Container:
         try:
             sync = attachment.hello(timeout)
             self.container_id, self.boot = row.container_id, sync.boot
-            if row.boot_id != sync.boot:
+            self._adopt(attachment, sync, same_boot=row.boot_id == sync.boot)
+            if row.boot_id != sync.boot:  # after what was adopted: until then it decides what may start again
                 SandboxInstance.objects.filter(pk=row.pk).update(boot_id=sync.boot)
-            self._adopt(attachment, sync)
         except BaseException:
             self._leaving = True
             attachment.close()
@@ -115,19 +115,24 @@ class Container:
         self.attachment, self._attached_at = attachment, time.monotonic()
 
     # --- What runs in it ---
-    def _adopt(self, attachment: Attachment, sync: Sync) -> None:
-        """Follow what the runner has and the table calls running; end the rest on either side."""
+    def _adopt(self, attachment: Attachment, sync: Sync, *, same_boot: bool) -> None:
+        """Follow what the runner has and the table calls running; end the rest on either side.
+
+        What the runner has under no key, although it is the one that stood when it was to be started, never
+        began: it keeps each key until its row has ended, and takes none twice.
+        """
         for following in self.agent.followings_of(self.instance_id):
             following.abandon()
         rows = self._running_rows()
         for known in sync.channels:
             row = rows.pop(known.key, None)
-            if row is None:
+            if row is None:  # its row has ended meanwhile; what still runs of it is killed
                 attachment.adopt(known, lambda _event: None).close()
             else:
                 self._follow(attachment, known, row)
         for execution_id in rows:
-            end_row(execution_id, ExecutionCause.LOST, NOT_KNOWN, where=_running)
+            if not (same_boot and wait_again(execution_id)):
+                end_row(execution_id, ExecutionCause.LOST, NOT_KNOWN, where=_running)
 
     def _running_rows(self) -> dict[str, SandboxExecution]:
         running = SandboxExecution.objects.filter(

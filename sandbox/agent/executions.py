@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Value
 from django.db.models.functions import Concat
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from agi_site.lib import events
 
@@ -41,6 +42,8 @@ LONGEST_DETAIL = 2000
 TERMINAL_HOLD_SECONDS = 0.1
 MOST_RETRY_SECONDS = 5.0
 DIRECT_INPUT = 64 << 10
+# In the row while it waits for the second time, so that there is no third.
+TAKEN_TWICE = gettext_noop("It was taken by a worker that ended before it could start it, and waited again.")
 
 
 class Keeper(Protocol):
@@ -245,7 +248,7 @@ class Following:
                     return
         if not kept:
             logger.warning("execution %s belongs to somebody else by now", self.id)
-            self.abandon()
+            self.give_up()
         elif end is not None:
             self._finish(end)
 
@@ -339,6 +342,17 @@ class Following:
                 self.ring.end(None)
         self.keeper.forget(self)
 
+    def give_up(self) -> None:
+        """Its row is not ours any more. Where it was ended, as of a lost host, what still runs is killed."""
+        ended = SandboxExecution.objects.filter(pk=self.id, status=ExecutionStatus.ENDED).exists()
+        self.abandon()
+        if ended and self.channel is not None:
+            self.channel.close()
+
+    def is_over(self) -> bool:
+        """Whether its end is known here, though it may not be in the row yet."""
+        return self._end is not None or self.over.is_set()
+
 
 def tell_sandbox(sandbox_id: str, execution_id: str, status: str, **more: Any) -> None:
     """Tell those who look at the sandbox."""
@@ -364,3 +378,14 @@ def end_row(
         events.publish(execution_channel(execution_id), "ended", data)
         tell_sandbox(str(row.sandbox_id), execution_id, ExecutionStatus.ENDED, cause=cause, exit_code=None)
     return bool(ended)
+
+
+def wait_again(execution_id: str) -> bool:
+    """Queue an execution again that was taken and never reached the runner; once. Whether that was done."""
+    unstarted = SandboxExecution.objects.filter(
+        pk=execution_id, status=ExecutionStatus.RUNNING, stdout_bytes=0, stderr_bytes=0, detail=None
+    )
+    again = unstarted.update(
+        status=ExecutionStatus.QUEUED, detail=TAKEN_TWICE, worker=None, lease_until=None, started_at=None
+    )
+    return bool(again)

@@ -316,6 +316,8 @@ class Runner:
             raise Refused("bad_channel", "This channel cannot be opened.")
         self._last_channel = number
         op, key = str(args.pop("op")), str(args.pop("key", ""))
+        if key and any(channel.key == key for channel in self.channels.values()):
+            raise Refused("known", "This execution is here already.")
         if op in {"exec", "terminal"}:
             command = Command(self, number, op, key)
             self.channels[number] = command

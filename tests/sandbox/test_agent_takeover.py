@@ -8,6 +8,7 @@ import pytest
 import redis as redis_client
 from django.utils import timezone
 
+from sandbox.agent.executions import end_row
 from sandbox.agent.lease import Lease
 from sandbox.models import ExecutionCause, ExecutionKind, ExecutionStatus, SandboxExecution, SandboxHost
 
@@ -147,3 +148,99 @@ def test_a_terminal_survives_its_agent(agent_world):
     wait_until(lambda: agent_world.events(row, "reset"))
     gateway.send_input(row, b"echo $X-here; exit\n")
     assert "still-here" in agent_world.ended(row).stdout
+
+
+def taken_and_dropped(agent_world, row):
+    """An agent is killed after it took an execution, before the runner hears of it."""
+    process = agent_world.process(SANDBOX_DIE_AT="execution:taken")
+    wait_until(lambda: process.poll() is not None, 30)
+    assert agent_world.status(row) == ExecutionStatus.RUNNING
+
+
+def test_what_was_taken_and_never_reached_the_runner_starts_once_with_the_next_agent(agent_world):
+    sandbox = agent_world.sandbox()
+    attached(agent_world, sandbox)
+    row = agent_world.run(sandbox, "echo once >> times; cat times", poke=False)
+    taken_and_dropped(agent_world, row)
+    agent_world.leading()
+    agent_world.ended(row, 30)
+    assert (row.cause, row.stdout, row.detail) == (ExecutionCause.EXIT, "once\n", None)
+
+
+def attached(agent_world, sandbox):
+    """An execution after which the container's boot is known; its agent hands over."""
+    first = agent_world.leading()
+    row = agent_world.run(sandbox, "true")
+    agent_world.ended(row)
+    first.stop()
+    agent_world.agents.remove(first)
+    return row
+
+
+def test_what_was_taken_twice_in_vain_is_lost(agent_world):
+    sandbox = agent_world.sandbox()
+    attached(agent_world, sandbox)
+    row = agent_world.run(sandbox, "echo never > never", poke=False)
+    taken_and_dropped(agent_world, row)
+    taken_and_dropped(agent_world, row)
+    agent_world.leading()
+    agent_world.ended(row, 30)
+    assert row.cause == ExecutionCause.LOST
+    assert agent_world.ended(agent_world.run(sandbox, "ls")).stdout is None
+
+
+def test_what_was_taken_before_another_start_of_the_container_is_lost(agent_world):
+    sandbox = agent_world.sandbox()
+    attached(agent_world, sandbox)
+    row = agent_world.run(sandbox, "echo never", poke=False)
+    taken_and_dropped(agent_world, row)
+    agent_world.engine.stop(str(sandbox.instance.pk), kill=True)
+    agent_world.engine.start(str(sandbox.instance.pk))
+    agent_world.leading()
+    agent_world.ended(row, 30)
+    assert (row.cause, row.stdout) == (ExecutionCause.LOST, None)
+
+
+LONG = "echo begun; while true; do date +%s%N > alive; sleep 0.1; done"
+ALIVE = "cat alive; sleep 0.5; cat alive"
+
+
+def is_still(agent_world, sandbox):
+    before, after = agent_world.ended(agent_world.run(sandbox, ALIVE)).stdout.split()
+    return before == after
+
+
+def test_what_was_given_up_for_lost_is_killed_when_the_host_returns(agent_world):
+    sandbox = agent_world.sandbox()
+    first = agent_world.leading()
+    row = agent_world.run(sandbox, LONG)
+    wait_until(lambda: lines_in_row(row, 1))
+    first.stop()
+    agent_world.agents.remove(first)
+    end_row(str(row.pk), ExecutionCause.LOST, "The host is lost.")
+    agent_world.leading()
+    assert is_still(agent_world, sandbox)
+    row.refresh_from_db()
+    assert (row.cause, row.detail) == (ExecutionCause.LOST, "The host is lost.")
+
+
+def test_what_was_given_up_while_its_agent_followed_it_is_killed_too(agent_world):
+    sandbox = agent_world.sandbox()
+    agent = agent_world.leading()
+    row = agent_world.run(sandbox, LONG)
+    wait_until(lambda: lines_in_row(row, 1))
+    end_row(str(row.pk), ExecutionCause.LOST, "The host is lost.")
+    wait_until(lambda: str(row.pk) not in agent.live)
+    wait_until(lambda: is_still(agent_world, sandbox))
+    row.refresh_from_db()
+    assert (row.status, row.cause) == (ExecutionStatus.ENDED, ExecutionCause.LOST)
+
+
+def test_an_execution_that_talks_is_given_up_with_its_next_word(agent_world):
+    sandbox = agent_world.sandbox()
+    agent = agent_world.leading()
+    row = agent_world.run(sandbox, LONG.replace("sleep", "echo word; sleep"))
+    wait_until(lambda: lines_in_row(row, 3))
+    end_row(str(row.pk), ExecutionCause.LOST, "The host is lost.")
+    wait_until(lambda: str(row.pk) not in agent.live, 2)
+    wait_until(lambda: is_still(agent_world, sandbox))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.agent.stream import Attachment, Faulted, Started
+from sandbox.agent.stream import Attachment, Ended, Faulted, Started
 
-from .runner_box import Box, launch, run
+from .runner_box import Box, Watched, launch, run
 
 pytestmark = pytest.mark.docker_engine
 
@@ -280,3 +280,17 @@ def test_usage_tells_what_the_container_uses(sandbox: Attachment) -> None:
     assert 1_000_000 < usage["memory"] < 256 * 1024**2
     assert usage["cpu_seconds"] > 0
     assert json.dumps(usage)
+
+
+def test_one_key_is_never_run_twice(sandbox: Attachment) -> None:
+    first = Watched()
+    first.channel = sandbox.open("exec", key="the-same", on_event=first, shell="echo one; sleep 60")
+    again = sandbox.open("exec", key="the-same", shell="echo two").wait(5)
+    assert isinstance(again, Faulted)
+    assert again.code == "known"
+    first.channel.kill()
+    first.channel.wait(5)
+    # also when it is over: until its row says so, and the channel is closed
+    assert sandbox.open("exec", key="the-same", shell="echo two").wait(5) == again
+    first.channel.close()
+    assert isinstance(sandbox.open("exec", key="the-same", shell="true").wait(5), Ended)
