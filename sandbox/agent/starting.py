@@ -9,7 +9,7 @@ from ..models import ExecutionKind, Sandbox, SandboxExecution, SandboxStatus
 from .masking import secret_values
 from .output import STREAMS, Output
 
-PARTS = ("sandbox__instance", "sandbox__security", "sandbox__resource")
+PARTS = ("sandbox__instance", "sandbox__security", "sandbox__resource", "sandbox__template")
 # What a start needs of them: it is the one query between a command and its output.
 COLUMNS = (
     "kind",
@@ -25,6 +25,8 @@ COLUMNS = (
     "cancel_requested_at",
     "sandbox__status",
     "sandbox__verb",
+    "sandbox__template",
+    "sandbox__template__config",
     "sandbox__instance__host_id",
     "sandbox__instance__sandbox_id",
     "sandbox__security__sandbox_id",
@@ -59,6 +61,14 @@ def environment(row: SandboxExecution) -> dict[str, str]:
     return {str(name): str(value) for name, value in {**shared, **(row.environment or {})}.items()}
 
 
+def secrets(row: SandboxExecution) -> list[bytes]:
+    """What its output does not show: its variables, but for those as the template gives them to everybody."""
+    config = row.sandbox.template.config if row.sandbox.template else None
+    plain = config.get("env") if isinstance(config, dict) else None
+    known = set(plain.items()) if isinstance(plain, dict) else set()
+    return secret_values(dict(environment(row).items() - known))
+
+
 def opening(row: SandboxExecution) -> Opening:
     """What the runner is asked for."""
     resource = getattr(row.sandbox, "resource", None)
@@ -82,7 +92,7 @@ def opening(row: SandboxExecution) -> Opening:
 
 def new_output(row: SandboxExecution) -> Output:
     """The output of an execution that begins."""
-    return Output(secret_values(environment(row)), show_all=row.kind == ExecutionKind.TERMINAL)
+    return Output(secrets(row), show_all=row.kind == ExecutionKind.TERMINAL)
 
 
 def known_output(row: SandboxExecution, *, acked: int) -> Output:
@@ -96,7 +106,7 @@ def known_output(row: SandboxExecution, *, acked: int) -> Output:
     if missed:
         positions[max(kept, key=lambda name: kept[name])] += missed
     output = Output(
-        secret_values(environment(row)),
+        secrets(row),
         positions=positions,
         kept=kept,
         show_all=row.kind == ExecutionKind.TERMINAL,

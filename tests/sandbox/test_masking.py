@@ -6,6 +6,8 @@ import pytest
 
 from agi_site.lib.crypto import MASK
 from sandbox.agent.masking import MaskedText, Masker, secret_values
+from sandbox.agent.starting import secrets
+from sandbox.models import Sandbox, SandboxExecution, SandboxSecurity, SandboxTemplate
 
 
 def masked(pieces: list[bytes], *secrets: bytes) -> bytes:
@@ -71,3 +73,22 @@ def test_short_values_keep_nothing_secret_and_lines_of_a_key_do():
     assert b"MIIEvQIBADANBgkqhkiG9w0" in found
     assert key.encode() in found
     assert b"short" not in found
+
+
+def execution(config: object, own: dict[str, str], **environment: str) -> SandboxExecution:
+    sandbox = Sandbox(template=SandboxTemplate(config=config) if config is not None else None)
+    SandboxSecurity(sandbox=sandbox, env_variables=own)
+    return SandboxExecution(sandbox=sandbox, environment=environment or None)
+
+
+def test_what_a_template_gives_to_everybody_is_no_secret():
+    config = {"env": {"LANG": "C.UTF-8", "MODE": "careful"}}
+    row = execution(config, {"LANG": "C.UTF-8", "MODE": "very-careful", "KEY": "hunter2-hunter2"})
+    assert secrets(row) == [b"hunter2-hunter2", b"very-careful"]
+    # whoever sets a variable anew has a secret in it
+    assert secrets(execution(config, {"LANG": "C.UTF-8"}, LANG="ko_KR.UTF-8")) == [b"ko_KR.UTF-8"]
+
+
+@pytest.mark.parametrize("config", [None, {}, [], {"env": None}, {"env": ["LANG"]}])
+def test_without_a_templates_word_every_variable_is_a_secret(config):
+    assert secrets(execution(config, {"LANG": "C.UTF-8"})) == [b"C.UTF-8"]
