@@ -240,7 +240,10 @@ def _child(
 
 def environment_of(request: dict[str, Any]) -> dict[str, str]:
     """What a command finds: our few names, under those that were given."""
-    terminal = {"TERM": "xterm-256color"} if request.get("terminal") else {}
+    terminal = {}
+    if request.get("terminal"):
+        prompt = r"\w\$ " if request["argv"][0].endswith("bash") else "$ "  # others do not know \w
+        terminal = {"TERM": "xterm-256color", "PS1": prompt}
     return {**ENVIRONMENT, **terminal, **{str(k): str(v) for k, v in (request.get("env") or {}).items()}}
 
 
