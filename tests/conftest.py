@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +57,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     kept = [item for item in items if belongs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-    items[:] = kept
+    items[:] = _mixed(kept) if hasattr(config, "workerinput") else kept
+
+
+def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Modules that wait for real parts beside modules that compute, the slow ones first.
+
+    Several processes on few processors then neither all wait nor all compute (with --no-loadscope-reorder).
+    """
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    ordered = sorted(
+        modules.values(),
+        key=lambda tests: (not any(test.get_closest_marker("slow") for test in tests), -len(tests)),
+    )
+    waiting = [tests for tests in ordered if any(map(tests[0].get_closest_marker, OWN_WORLD))]
+    computing = [tests for tests in ordered if tests not in waiting]
+    pairs = zip_longest(waiting, computing, fillvalue=list[pytest.Item]())
+    return [test for pair in pairs for tests in pair for test in tests]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -31,6 +31,7 @@ from sandbox.models import (
     SandboxSecurity,
     SandboxStatus,
 )
+from sandbox.policy.limits import Limits
 
 PROGRAM = Path(__file__).with_name("agent_program.py")
 
@@ -55,9 +56,16 @@ class AgentWorld:
 
     # --- Containers ---
     def sandbox(
-        self, *, env: dict[str, str] | None = None, limits: dict[str, int] | None = None, **spec: Any
+        self,
+        *,
+        env: dict[str, str] | None = None,
+        limits: dict[str, int] | None = None,
+        disk: int | None = None,
+        **spec: Any,
     ) -> Sandbox:
-        """A running sandbox with a container of its own."""
+        """A running sandbox with a container of its own; its disk may have another size."""
+        if disk:
+            spec["limits"] = Limits(disk_limit=disk)
         sandbox = Sandbox.objects.create(
             user=self.owner, image_name="agi-sandbox-shell", host=self.host, status=SandboxStatus.RUNNING
         )

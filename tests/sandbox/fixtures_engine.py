@@ -23,6 +23,9 @@ LOCK = Path(tempfile.gettempdir()) / "agi-sandbox-images.lock"
 WHEELS = Path(__file__).parents[2] / "var" / "sandbox-wheels"
 IMAGES = ("agi-sandbox-helper", "agi-sandbox-shell", "agi-sandbox-python")
 SHELL, PYTHON = "agi-sandbox-shell:latest", "agi-sandbox-python:latest"
+# SANDBOX_LONG=1 (scripts/test-sandboxes) takes 100,000 files, and every hostile program by the whole way.
+LONG = os.environ.get("SANDBOX_LONG") == "1"
+MANY_FILES = 100_000 if LONG else 5_000
 
 
 def own_site() -> str:

@@ -67,13 +67,22 @@ def test_a_flood_waits_for_the_database(agent_world, monkeypatch):
 
 
 def test_an_agent_that_cannot_renew_its_lease_lets_go_and_comes_back(agent_world, monkeypatch):
+    for name, seconds in (
+        ("lease.LEASE_SECONDS", 4),
+        ("lease.MARGIN_SECONDS", 1),
+        ("agent.RENEW_SECONDS", 0.5),
+        ("agent.SWEEP_SECONDS", 0.2),
+    ):
+        monkeypatch.setattr(f"sandbox.agent.{name}", seconds)
     sandbox = agent_world.sandbox()
     agent = agent_world.leading()
-    row = agent_world.run(sandbox, "for i in $(seq 1 20); do echo $i; sleep 1; done")
+    row = agent_world.run(sandbox, "for i in $(seq 1 20); do echo $i; sleep 0.4; done")
     agent_world.running(row)
     with database_away(monkeypatch):
         wait_until(lambda: not agent.leading.is_set(), 20)
+    assert agent_world.status(row) == ExecutionStatus.RUNNING
     agent_world.ended(row, 40)
+    assert agent.leading.is_set()
     assert (row.cause, row.detail) == ("exit", None)
     assert row.stdout == "".join(f"{number}\n" for number in range(1, 21))
     assert row.cause == ExecutionCause.EXIT

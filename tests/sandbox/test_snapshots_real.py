@@ -9,6 +9,7 @@ import pytest
 from sandbox import files, gateway, snapshots
 from sandbox.files import storing
 from sandbox.models import Sandbox, SandboxEvent, SandboxSnapshot, SnapshotStatus
+from sandbox.policy.limits import MB
 
 pytestmark = [pytest.mark.docker_engine, pytest.mark.slow]
 
@@ -20,8 +21,8 @@ STATE = (
 
 @pytest.fixture
 def real(agent_world: Any) -> Sandbox:
-    """Alice's sandbox with a real container and a real disk."""
-    sandbox = agent_world.sandbox(workspace="disk")
+    """Alice's sandbox with a real container and a real, small disk."""
+    sandbox = agent_world.sandbox(workspace="disk", disk=64 * MB)
     agent_world.leading()
     gateway.attach(str(sandbox.instance.pk))
     return sandbox
