@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -144,6 +145,8 @@ class WorkFailed(RuntimeError):
 def serve(listener: socket.socket, app: Celery, on_ready: Callable[[], None]) -> None:
     """Serve pages on `listener` and work in the background until SIGINT or SIGTERM; raises WorkFailed."""
     background = Background(app)
+    # WhiteNoise gives static files to ASGI piece by piece from a plain iterator, which is fine for small ones.
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
     def ready() -> None:
         background.start()

@@ -1,24 +1,34 @@
-"""What sandboxes use now and used in the last minutes: samples told as events `usage`, for pages to draw."""
+"""What sandboxes use now and used in the last hours, for pages to draw.
+
+The last minutes are the events `usage`, ten seconds apart; what is older stands in table `monitoring`, a
+minute apart.
+"""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
 
 from agi_site.lib import events
+from system.services import metrics_of
 
 from .channels import sandbox_channel
 from .models import Sandbox, SandboxStatus
 
-# Half an hour at one sample in ten seconds.
-MOST = 180
+MOST = 360
+STORED_FOR = timedelta(hours=3)
 
 
 def samples_of(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """The kept samples of one sandbox, the oldest first, with rates between each two; no query."""
+    """The kept samples of one sandbox, the oldest first, with rates between each two; one query."""
     told = events.read(sandbox_channel(str(sandbox.pk)))
-    raw = [(_when(event.id), event.data) for event in told if event.name == "usage"][-MOST - 1 :]
+    raw: list[tuple[datetime, Mapping[str, Any]]] = [
+        (_when(event.id), event.data) for event in told if event.name == "usage"
+    ]
+    begins = raw[0][0] if raw else datetime.now(UTC)
+    stored = metrics_of(component=f"sandbox:{sandbox.pk}", since=begins - STORED_FOR)
+    raw = [*((at, values) for at, values in stored if at < begins), *raw][-MOST - 1 :]
     found: list[dict[str, Any]] = []
     before: tuple[datetime, Mapping[str, Any]] | None = None
     for at, data in raw:

@@ -10,7 +10,7 @@ from django.db import connections
 
 from agi_site.lib import events
 from agi_site.lib.problems import Problem
-from system.services import record_metric
+from system.services import record_metrics
 
 from .. import gateway
 from ..channels import sandbox_channel
@@ -73,9 +73,8 @@ def _tell(sandbox_id: str, sample: dict[str, Any]) -> None:
     events.publish(sandbox_channel(sandbox_id), "usage", sample)
     cache.set(_key(sandbox_id), sample, KEPT_SECONDS)
     if cache.add(f"{_key(sandbox_id)}.stored", True, STORED_EVERY):
-        for name in FIGURES:
-            if isinstance(sample.get(name), int | float):
-                record_metric(component=f"sandbox:{sandbox_id}", metric=name, value=sample[name])
+        known = {name: sample[name] for name in FIGURES if isinstance(sample.get(name), int | float)}
+        record_metrics(component=f"sandbox:{sandbox_id}", values=known)
 
 
 def _cpu_percent(before: dict[str, Any] | None, sample: dict[str, Any], now: float) -> float | None:

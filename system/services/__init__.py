@@ -2,7 +2,7 @@
 
 from .audit import audit
 from .health import check_health, healthz, latest_health
-from .metrics import measure_queue, record_metric
+from .metrics import measure_queue, metrics_of, record_metrics
 from .retention import prune
 from .settings import (
     check_setting,
@@ -24,8 +24,9 @@ __all__ = [
     "keep_secret",
     "latest_health",
     "measure_queue",
+    "metrics_of",
     "prune",
-    "record_metric",
+    "record_metrics",
     "remove_setting",
     "reveal_setting",
     "set_setting",

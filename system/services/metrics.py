@@ -1,6 +1,7 @@
 """Measurements of the system's parts, in table `monitoring`."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Count, Min
@@ -9,12 +10,35 @@ from django.utils import timezone
 from ..models import Monitoring, TaskQueue, TaskStatus
 
 
-def record_metric(*, component: str, metric: str, value: float | Decimal) -> Monitoring:
-    """Store one measurement; `value` keeps six decimals."""
-    row: Monitoring = Monitoring.objects.create(
-        component=component[:100], metric=metric[:100], value=round(Decimal(str(value)), 6)
+def record_metrics(*, component: str, values: Mapping[str, float]) -> list[Monitoring]:
+    """Store several measurements of one moment, by metric; each value keeps six decimals."""
+    now = timezone.now()
+    return list(
+        Monitoring.objects.bulk_create(
+            Monitoring(
+                component=component[:100],
+                metric=metric[:100],
+                value=round(Decimal(str(value)), 6),
+                timestamp=now,
+            )
+            for metric, value in values.items()
+        )
     )
-    return row
+
+
+def metrics_of(
+    *, component: str, since: datetime, most: int = 5000
+) -> list[tuple[datetime, dict[str, float]]]:
+    """What was stored of a component by `record_metrics`: moments with their values, the oldest first."""
+    rows = (
+        Monitoring.objects.filter(component=component, timestamp__gte=since)
+        .order_by("-timestamp")
+        .values_list("timestamp", "metric", "value")[:most]
+    )
+    moments: dict[datetime, dict[str, float]] = {}
+    for at, metric, value in rows:
+        moments.setdefault(at, {})[metric] = float(value)
+    return sorted(moments.items())
 
 
 def measure_queue() -> list[Monitoring]:

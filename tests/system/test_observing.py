@@ -54,10 +54,13 @@ def test_finding_out_who_asks_asks_no_database(django_assert_num_queries):
 
 
 # --- Measurements --------------------------------------------------------------------------------------
-def test_a_measurement_keeps_six_decimals():
-    row = services.record_metric(component="test", metric="m", value=1 / 3)
-    row.refresh_from_db()
-    assert str(row.value) == "0.333333"
+def test_measurements_of_one_moment_are_kept_with_six_decimals_and_found_together():
+    services.record_metrics(component="test", values={"m": 1 / 3, "n": 2})
+    services.record_metrics(component="other", values={"m": 5})
+    assert str(Monitoring.objects.get(component="test", metric="m").value) == "0.333333"
+    ((at, values),) = services.metrics_of(component="test", since=timezone.now() - timedelta(hours=1))
+    assert values == {"m": 0.333333, "n": 2.0}
+    assert services.metrics_of(component="test", since=at + timedelta(seconds=1)) == []
 
 
 def test_the_queue_is_measured_by_queue(ago):
