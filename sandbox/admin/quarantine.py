@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -15,6 +16,7 @@ from unfold.decorators import display
 from agi_site.lib.admin import link_to, tell_problems
 
 from .. import files
+from ..files import scan
 from ..models import QuarantineStatus, SandboxQuarantine
 from ..sending import send
 from .common import COLOURS, PartAdmin, for_each, link
@@ -42,6 +44,15 @@ class SandboxQuarantineAdmin(PartAdmin):
     readonly_fields = ["content"]
     exclude = ["storage_path"]
     actions = ["release", "remove"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The list, with what keeps an operator's own rules from being used."""
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, TemplateResponse):
+            for place, fault in scan.broken_rules().items():
+                text = _("The scanner does not use the rules in %(place)s: %(fault)s")
+                messages.warning(request, text % {"place": place, "fault": fault.strip().partition("\n")[0]})
+        return response
 
     @display(description=_("status"), ordering="status", label=COLOURS)
     def shown_status(self, row: SandboxQuarantine) -> tuple[str, str]:

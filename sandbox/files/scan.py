@@ -102,8 +102,10 @@ def rule_files() -> list[Path]:
 
 
 def broken_rules() -> dict[str, str]:
-    """What is wrong with the files of rules that were left out, by their path."""
-    return dict(_compiled(_stamp())[1])
+    """What is wrong with the files of rules that were left out, by their path; or with the folder itself."""
+    folder = getattr(settings, "SANDBOX_SCAN_RULES", "")
+    missing = {folder: _("There is no such folder.")} if folder and not Path(folder).is_dir() else {}
+    return missing | _compiled(_stamp())[1]
 
 
 def _scanner() -> yara_x.Scanner:

@@ -22,6 +22,7 @@ from ..files.access import instance_of
 from ..files.inside import STAGED, STAGING
 from ..files.repacking import Packed
 from ..files.spool import Spool
+from ..lifecycle.steps import reach
 from ..lifecycle.trail import note, tell
 from ..models import Sandbox, SandboxExecution, SandboxInstance, SandboxSnapshot
 from . import content
@@ -95,9 +96,12 @@ def replace_workspace(instance: SandboxInstance, snapshot: SandboxSnapshot) -> N
     with content.verified(snapshot) as (_stored, packed):
         try:
             _lay_down(instance, packed)
+            reach("restore:laid")
             _swap(instance)
+            reach("restore:swapped")
             # From here on it is done: what is left is not looked at again.
             inside.move(instance, STAGING, STAGED, overwrite=False)
+            reach("restore:done")
         except BaseException:
             undo(instance)
             raise
@@ -156,8 +160,10 @@ def _check_arrived(instance: SandboxInstance, packed: Packed) -> None:
 
 def _swap(instance: SandboxInstance) -> None:
     _move_all(instance, "", OLD)
+    reach("restore:away")
     with Spool() as nothing:
         inside.write(instance, MARK, nothing)
+    reach("restore:marked")
     _move_all(instance, NEW, "")
 
 
@@ -166,6 +172,7 @@ def _move_all(instance: SandboxInstance, source: str, target: str) -> None:
         name = entry.path.rpartition("/")[2]
         if source or not inside.is_staging(name):
             inside.move(instance, entry.path, f"{target}/{name}" if target else name, overwrite=False)
+            reach(f"restore:moved:{source.rpartition('/')[2] or 'top'}")
 
 
 def _is_there(instance: SandboxInstance, path: str) -> bool:

@@ -313,6 +313,17 @@ def test_an_operator_decides_on_what_was_held_back(
     assert (sent(answer), answer["Content-Type"]) == (b"bad", "application/octet-stream")
 
 
+def test_the_list_of_what_was_held_back_says_which_rules_are_not_used(
+    operator: Any, client_of: Any, settings: Any, tmp_path: Any
+) -> None:
+    list_page = page("sandboxquarantine", "changelist")
+    settings.SANDBOX_SCAN_RULES = str(tmp_path)
+    assert "does not use the rules" not in client_of(operator).get(list_page).content.decode()
+    (tmp_path / "broken.yar").write_text("rule oops { condition: <nothing> }")
+    shown = client_of(operator).get(list_page).content.decode()
+    assert f"does not use the rules in {tmp_path}/broken.yar" in shown
+
+
 def test_an_archive_goes_with_its_snapshot(
     admin_user: Any, operator: Any, client_of: Any, asks: Any, a_sandbox: Sandbox
 ) -> None:

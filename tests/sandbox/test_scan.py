@@ -166,6 +166,12 @@ def test_a_broken_rule_is_left_out_and_takes_no_other_with_it(rules, caplog):
     assert "broken.yar" in caplog.text
 
 
+def test_a_folder_of_rules_that_is_not_there_is_said(settings, tmp_path):
+    settings.SANDBOX_SCAN_RULES = str(tmp_path / "nowhere")
+    assert list(scan.broken_rules()) == [str(tmp_path / "nowhere")]
+    assert found(EICAR) == "EICAR_test_file"
+
+
 def test_a_rule_cannot_read_other_files(rules, tmp_path):
     (tmp_path / "elsewhere.yar").write_text(rule("Elsewhere", "x"))
     (rules / "includes.yar").write_text(f'include "{tmp_path}/elsewhere.yar"')
