@@ -145,7 +145,7 @@ class WorkFailed(RuntimeError):
 def serve(listener: socket.socket, app: Celery, on_ready: Callable[[], None]) -> None:
     """Serve pages on `listener` and work in the background until SIGINT or SIGTERM; raises WorkFailed."""
     background = Background(app)
-    # WhiteNoise gives static files to ASGI piece by piece from a plain iterator, which is fine for small ones.
+    # WhiteNoise gives static files to ASGI from a plain iterator, which is fine for small ones.
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
     def ready() -> None:

@@ -268,12 +268,12 @@ LANGUAGE_ENGINE = env.str("LANGUAGE_ENGINE", default="offline")
 MODELS_DIR = Path(env.str("MODELS_DIR", default=str(DATA_DIR / "models")))
 
 # --- Sandboxes --------------------------------------------------------------------------------------------
-# Docker engines by the name of their host: the workers of queue `sandbox.<name>` hold it, the web process never.
+# Docker engines by the name of their host: workers of queue `sandbox.<name>` hold it, the web process never.
 SANDBOX_HOSTS = env.dict("SANDBOX_HOSTS", default={"local": env.str("DOCKER_HOST", default="")})
 # What marks this site's containers, so that several sites may share an engine.
 SANDBOX_SITE = env.str("SANDBOX_SITE", default=sha256(f"sandbox:{SECRET_KEY}".encode()).hexdigest()[:12])
-# Where the agent of a host listens for the web process; port 0 is any free one. In the full stack it is reached
-# over the internal network, by the name of the worker.
+# Where the agent of a host listens for the web process; port 0 is any free one. In the full stack it is
+# reached over the internal network, by the name of the worker.
 SANDBOX_GATEWAY_BIND = env.str("SANDBOX_GATEWAY_BIND", default="127.0.0.1:0")
 SANDBOX_GATEWAY_NAME = env.str("SANDBOX_GATEWAY_NAME", default="")
 SANDBOX_QUOTA_COUNT = env.int("SANDBOX_QUOTA_COUNT", default=10)  # sandboxes of one person at a time
