@@ -268,7 +268,7 @@ class NetworkForm(forms.Form):
     allow = forms.CharField(
         label=_("Allow"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "pypi.org:443", **CODE}),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "api.example.org:443", **CODE}),
         help_text=_("One a line: a name or an address or a range, then a port and tcp or udp if wanted."),
     )
     deny = forms.CharField(

@@ -56,13 +56,13 @@ def test_security_is_told_in_plain_words(mine: Sandbox, alice: Any, client_of: A
 def test_the_network_is_changed_by_lines(mine: Sandbox, alice: Any, client_of: Any, asks: Any) -> None:
     asked = asks("services.change_policy")
     address = reverse("sandbox:security", args=[mine.pk])
-    lines = "pypi.org:443\n# a note\n10.1.0.0/16 8000-8100 tcp\n"
+    lines = "api.example.org:443\n# a note\n10.1.0.0/16 8000-8100 tcp\n"
     given = {"form": "network", "mode": "some", "allow": lines, "deny": ""}
     assert client_of(alice).post(address, given).status_code == 302
     assert asked.last["security"]["network_policy"] == {
         "default": "deny",
         "allow": [
-            {"host": "pypi.org", "port": "443"},
+            {"host": "api.example.org", "port": "443"},
             {"cidr": "10.1.0.0/16", "port": "8000-8100", "protocol": "tcp"},
         ],
         "deny": [],
