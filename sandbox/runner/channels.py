@@ -327,7 +327,7 @@ class FileOp(Channel):
         self.runner.drop_hand(child)
         read, write = os.pipe2(os.O_CLOEXEC)
         take, give = os.pipe2(os.O_CLOEXEC)
-        messages.send(child.sock, {"file": self.op, "args": args}, (take, write))
+        self.runner.tell(child, {"file": self.op, "args": args}, (take, write))
         messages.close_all((take, write))
         self.set_input(give)
         self.add_source(read, wire.OUT)

@@ -133,7 +133,7 @@ class Execution(Channel):
     def _tell(self, message: dict[str, Any]) -> None:
         if self.child is not None and self.running():
             try:
-                messages.send(self.child.sock, message)
+                self.runner.tell(self.child, message)
             except OSError:
                 return  # it is gone: that is noticed soon
 
@@ -189,7 +189,7 @@ class Command(Execution):
         }
         try:
             if not self._by_hand(child, request, files):
-                messages.send(child.sock, request, tuple(files))
+                self.runner.tell(child, request, tuple(files))
         finally:
             messages.close_all(files)
             self.runner.drop_hand(child)
@@ -202,7 +202,7 @@ class Command(Execution):
             messages.send(child.hand, request, tuple(files))
         except OSError:
             return False
-        messages.send(child.sock, {"exec": True, "by_hand": True})
+        self.runner.tell(child, {"exec": True, "by_hand": True})
         return True
 
     def _terminal(self, args: dict[str, Any]) -> list[int]:
@@ -247,7 +247,7 @@ class Cell(Execution):
         names = ("code", "session", "cwd", "env", "open_files")
         request = {"cell": self.number, **{name: args.get(name) for name in names}}
         try:
-            messages.send(nest.sock, request, tuple(files))
+            self.runner.tell(nest, request, tuple(files))
         finally:
             messages.close_all(files)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 REFILL = 0.02  # seconds after which used spares are replaced, so that it delays nothing
+STUCK = 5  # seconds for a process of ours to take what it is sent
 MAX_CHANNELS = 1024
 SHELLS = ("/bin/bash", "/usr/bin/bash", "/bin/sh")
 FILE_OPS = frozenset(
@@ -43,7 +44,7 @@ class Child:
     def __init__(self, pid: int, sock: socket.socket, hand: socket.socket | None = None) -> None:
         self.pid, self.sock = pid, sock
         self.hand = hand  # to the process it forked ahead of time, which only has to become a command
-        self.inbox = messages.Inbox(sock)
+        self.inbox, self.outbox = messages.Inbox(sock), messages.Outbox(sock)
         self.channel: Channel | None = None
         self.cells: dict[int, Channel] = {}  # the nest works for many
 
@@ -157,6 +158,35 @@ class Runner:
             child.hand.close()
             child.hand = None
 
+    def tell(self, child: Child, message: dict[str, Any], files: tuple[int, ...] = ()) -> None:
+        """Send a process of ours something, without waiting for it; OSError if it is gone.
+
+        One that takes nothing for STUCK seconds is killed, with what it looks after.
+        """
+        waited = child.outbox.size
+        try:
+            child.outbox.put(message, files)
+        except OSError:
+            self.end_child(child.pid)
+            raise
+        if child.outbox.size and not waited:
+            self.loop.later((child, "stuck"), STUCK, lambda: self.end_child(child.pid))
+            both = select.EPOLLIN | select.EPOLLOUT
+            self.loop.watch(child.sock.fileno(), both, lambda events: self._ready(child, events))
+
+    def _ready(self, child: Child, events: int) -> None:
+        """One that had not taken everything takes more, or says something."""
+        before = child.outbox.size
+        with suppress(OSError):  # it is gone: that is noticed soon
+            child.outbox.flush()
+        if not child.outbox.size:
+            self.loop.cancel((child, "stuck"))
+            self.loop.watch(child.sock.fileno(), select.EPOLLIN, lambda _events: self._heard(child))
+        elif child.outbox.size < before:
+            self.loop.later((child, "stuck"), STUCK, lambda: self.end_child(child.pid))
+        if events & ~select.EPOLLOUT:
+            self._heard(child)
+
     def end_child(self, pid: int) -> None:
         """Kill a process of ours if it is still there."""
         if pid in self.children:
@@ -179,6 +209,8 @@ class Runner:
     def _ended(self, child: Child, status: int) -> None:
         self._heard(child)
         self.loop.forget(child.sock.fileno())
+        self.loop.cancel((child, "stuck"))
+        child.outbox.close()
         child.sock.close()
         self.drop_hand(child)
         if child in self.spares:
@@ -352,7 +384,7 @@ class Runner:
             return {}
         if op == "end_session":
             if self.nest is not None:
-                messages.send(self.nest.sock, {"end_session": str(args["session"])})
+                self.tell(self.nest, {"end_session": str(args["session"])})
             return {}
         if op == "kill_all":
             running = [c for c in self.channels.values() if isinstance(c, Execution) and c.running()]
@@ -375,7 +407,7 @@ class Runner:
         if self.nest is None or self.nest.pid not in self.children:
             self.nest = self.spare()
             self.drop_hand(self.nest)
-            messages.send(self.nest.sock, {"nest": imports or []})
+            self.tell(self.nest, {"nest": imports or []})
         return self.nest
 
 

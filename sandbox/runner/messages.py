@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 
@@ -16,16 +17,67 @@ LENGTH = struct.Struct("!I")
 FILE = struct.Struct("i")
 MAX_MESSAGE = 5 * 1024 * 1024
 MAX_FILES = 8
+MAX_WAITING = 2 * MAX_MESSAGE
+MSG_DONTWAIT = 0x40
 
 
 def send(sock: socket.socket, message: dict[str, Any], files: tuple[int, ...] = ()) -> None:
     """Write one message whole; OSError if the other side is gone."""
-    data = wire.to_json(message | {"files": len(files)})
-    data = LENGTH.pack(len(data)) + data
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(files)}i", *files))] if files else []
-    sent = sock.sendmsg([data], rights)
+    data = _packed(message, len(files))
+    sent = sock.sendmsg([data], _rights(files))
     if sent < len(data):
         sock.sendall(memoryview(data)[sent:])
+
+
+def _packed(message: dict[str, Any], files: int) -> bytes:
+    data = wire.to_json(message | {"files": files})
+    return LENGTH.pack(len(data)) + data
+
+
+def _rights(files: tuple[int, ...] | list[int]) -> list[tuple[int, int, bytes]]:
+    if not files:
+        return []
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(files)}i", *files))]
+
+
+class Outbox:
+    """Messages to one that may not read: nothing waits for it. What it does not take is kept, bounded."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.size = 0  # bytes that wait
+        self._waiting: list[tuple[memoryview, list[int]]] = []
+
+    def put(self, message: dict[str, Any], files: tuple[int, ...] | list[int] = ()) -> None:
+        """Send it, or what of it goes now; OSError if the other side is gone, or too much waits for it."""
+        data = _packed(message, len(files))
+        if self.size + len(data) > MAX_WAITING:
+            raise OSError(errno.ENOBUFS, "It does not read what it is sent.")
+        self._waiting.append((memoryview(data), [os.dup(fd) for fd in files]))
+        self.size += len(data)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send on; OSError if the other side is gone."""
+        while self._waiting:
+            data, files = self._waiting[0]
+            try:
+                sent = self.sock.sendmsg([data], _rights(files), MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            close_all(files)
+            self.size -= sent
+            if sent < len(data):
+                self._waiting[0] = (data[sent:], [])
+            else:
+                del self._waiting[0]
+
+    def close(self) -> None:
+        """Give up what waits."""
+        for _data, files in self._waiting:
+            close_all(files)
+        self._waiting.clear()
+        self.size = 0
 
 
 class Inbox:

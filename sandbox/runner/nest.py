@@ -24,10 +24,15 @@ PYTHON = ("python3", "python")
 SCRIPT = __file__.rpartition("/")[0] + "/cell.py"
 BOOT = "import os as o;exec(compile(o.fdopen(3).read(),'<runner>','exec'));main(4,{imports!r})"
 CREDENTIALS = struct.Struct("3i")
-PATIENCE = 5  # seconds for a fork of the warmed interpreter
-# Seconds for a session to take its next code: one that does not read must not hold up the others.
-TAKING = struct.pack("ll", 1, 0)
+# Seconds for a fork of the warmed interpreter, and for the interpreter itself to load what it is to have.
+PATIENCE, LOADING = 5, 20
+LOOK = 50  # milliseconds between looks at whether it was stopped, or killed
+TAKING = 5  # seconds for a session to take its next code
 MAX_SESSIONS = 32
+
+
+class Stalled(Exception):
+    """The warmed interpreter does not fork: what runs here may have stopped it, or killed it."""
 
 
 class CellProcess:
@@ -35,7 +40,8 @@ class CellProcess:
 
     def __init__(self, pid: int, sock: socket.socket, session: str) -> None:
         self.pid, self.sock, self.session = pid, sock, session
-        self.inbox = messages.Inbox(sock, trusted=False)
+        self.inbox, self.outbox = messages.Inbox(sock, trusted=False), messages.Outbox(sock)
+        self.until = 0.0  # when it must have taken what it was sent; 0: it has
         self.number: int | None = None  # the channel whose code runs
         self.began = 0.0
 
@@ -53,6 +59,7 @@ class Nest:
         self.processes: dict[int, CellProcess] = {}
         self.sessions: dict[str, CellProcess] = {}
         self.zygote: tuple[int, socket.socket] | None = None
+        self.later: list[dict[str, Any]] = []  # what came while a cell was forked
 
     def run(self) -> NoReturn:
         """For as long as the runner is there."""
@@ -60,17 +67,33 @@ class Nest:
             self.warm()
         while True:
             # messages first: some may have come together with the one that began all this
-            while (message := self.inbox.next()) is not None:
+            while (message := self.later.pop(0) if self.later else self.inbox.next()) is not None:
                 self._obey(message)
-            for fd, _events in self.poll.poll():
-                if fd == self.sock.fileno():
-                    if not self.inbox.receive():
-                        os._exit(0)
-                elif fd == self.reaper.fileno():
-                    self.reaper.drain()
-                else:
-                    self._heard(fd)
+            self._look(500 if any(found.until for found in self.processes.values()) else None)
             self._reap()
+
+    def _look(self, wait: int | None, greeting: int = -1) -> bool:
+        """Take what comes within `wait` milliseconds; whether it is the greeting that is waited for."""
+        greeted = False
+        for fd, events in self.poll.poll(wait):
+            if fd == greeting:
+                greeted = True
+            elif fd == self.sock.fileno():
+                if not self.inbox.receive():
+                    os._exit(0)
+            elif fd == self.reaper.fileno():
+                self.reaper.drain()
+            else:
+                if events & select.POLLOUT:
+                    self._feed(fd)
+                if events & ~select.POLLOUT:
+                    self._heard(fd)
+        now = time.monotonic()
+        for process in list(self.processes.values()):
+            if process.until and now > process.until:
+                process.until = 0.0
+                self._kill(process)
+        return greeted
 
     # --- the warmed interpreter
 
@@ -112,15 +135,18 @@ class Nest:
 
     # --- cells
 
-    def _obey(self, message: dict[str, Any]) -> None:
+    def _process_of(self, message: dict[str, Any]) -> CellProcess | None:
+        """Whom an order is for."""
+        if "end_session" in message:
+            return self.sessions.get(message["end_session"])
         number = message.get("cell")
+        return next((found for found in self.processes.values() if found.number == number), None)
+
+    def _obey(self, message: dict[str, Any]) -> None:
         if "code" in message:
             self._begin(message, message["files"])
             return
-        if "end_session" in message:
-            process = self.sessions.get(message["end_session"])
-        else:
-            process = next((found for found in self.processes.values() if found.number == number), None)
+        process = self._process_of(message)
         if process is None:
             return
         if "signal" in message:
@@ -138,7 +164,10 @@ class Nest:
             if process is None:
                 process = self._fork(session)
             process.number, process.began = number, time.monotonic()
-            messages.send(process.sock, request, tuple(files))
+            process.outbox.put(request, files)
+            if process.outbox.size:
+                process.until = time.monotonic() + TAKING
+                self.poll.modify(process.sock, select.POLLIN | select.POLLOUT)
             self._tell({"cell": number, "started": process.pid})
         except LookupError as error:
             code, text = error.args if len(error.args) == 2 else ("no_python", str(error))
@@ -154,18 +183,15 @@ class Nest:
     def _fork(self, session: str) -> CellProcess:
         if len(self.sessions) >= MAX_SESSIONS and session:
             raise LookupError("too_many", "There are too many sessions in this sandbox.")
-        ours, theirs = socket.socketpair()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
-            messages.send(self.warm(), {"fork": 1}, (theirs.fileno(),))
-        finally:
-            theirs.close()
-        pid = self._greeted(ours)
+            pid, ours = self._newborn()
+        except Stalled:
+            try:
+                pid, ours = self._newborn()  # of another interpreter
+            except Stalled:
+                pid = 0
         if not pid:
-            ours.close()
             raise LookupError("no_processes", "The interpreter could not start another cell.")
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TAKING)
         process = CellProcess(pid, ours, session)
         self.reaper.mains.add(pid)
         self.processes[ours.fileno()] = process
@@ -174,24 +200,80 @@ class Nest:
             self.sessions[session] = process
         return process
 
-    def _greeted(self, sock: socket.socket) -> int:
-        """The new cell's process, as the kernel names it; 0 if there was none in time."""
-        waiting = select.poll()
-        waiting.register(sock, select.POLLIN)
-        if not waiting.poll(PATIENCE * 1000):
-            self._drop_zygote()
-            return 0
+    def _newborn(self) -> tuple[int, socket.socket]:
+        """A fork of the warmed interpreter, and the line to it; 0 if there can be none. Raises Stalled."""
+        zygote = self.warm()
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        pid = 0
+        try:
+            with suppress(OSError):  # it is gone
+                messages.send(zygote, {"fork": 1}, (theirs.fileno(),))
+            theirs.close()
+            pid = self._greeted(ours, zygote)
+        finally:
+            theirs.close()
+            if not pid:
+                ours.close()
+        if pid:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        return pid, ours
+
+    def _greeted(self, sock: socket.socket, zygote: socket.socket) -> int:
+        """The new cell's process, as the kernel names it; 0 if there is none. Raises Stalled.
+
+        Meanwhile what is to be ended is ended. Nothing is reaped: it could be the new cell.
+        """
+        self.poll.register(sock, select.POLLIN)
+        until = time.monotonic() + PATIENCE
+        latest = until + LOADING
+        try:
+            while not self._look(LOOK, sock.fileno()):
+                self._obey_meanwhile()
+                now = time.monotonic()
+                if not self._zygote_runs() or now > (until if _is_readable(zygote) else latest):
+                    self._drop_zygote()
+                    raise Stalled
+        finally:
+            self.poll.unregister(sock)
         data, rights, _flags, _address = sock.recvmsg(1, socket.CMSG_SPACE(CREDENTIALS.size))
         for level, kind, value in rights:
             if data and (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-                return int(CREDENTIALS.unpack(value[: CREDENTIALS.size])[0])
+                pid = int(CREDENTIALS.unpack(value[: CREDENTIALS.size])[0])
+                return pid if _state(pid) else 0  # one that was reaped with others would never end
+        if not self._zygote_runs():
+            self._drop_zygote()
+            raise Stalled
         return 0
+
+    def _obey_meanwhile(self) -> None:
+        """While a cell is forked: end what is to be ended; the rest waits."""
+        while (message := self.inbox.next()) is not None:
+            if "code" in message or self._process_of(message) is None:
+                self.later.append(message)
+            else:
+                self._obey(message)
+
+    def _zygote_runs(self) -> bool:
+        """Whether the interpreter was neither stopped nor killed."""
+        return self.zygote is not None and _state(self.zygote[0]) in {"R", "S", "D"}
 
     def _drop_zygote(self) -> None:
         if self.zygote is not None:
             kernel.send_signal(self.zygote[0], signal.SIGKILL)
             self.zygote[1].close()
             self.zygote = None
+
+    def _feed(self, fd: int) -> None:
+        """A session takes more of what it was sent."""
+        process = self.processes.get(fd)
+        if process is not None:
+            with suppress(OSError):  # it is gone: its end comes by wait4
+                process.outbox.flush()
+            if not process.outbox.size:
+                process.until = 0.0
+                with suppress(KeyError):
+                    self.poll.modify(process.sock, select.POLLIN)
 
     def _heard(self, fd: int) -> None:
         """A session says that its cell is done."""
@@ -236,6 +318,7 @@ class Nest:
                 status, usage = ended[process.pid]
                 with suppress(KeyError):
                     self.poll.unregister(fd)
+                process.outbox.close()
                 process.sock.close()
                 del self.processes[fd]
                 detail = ""
@@ -263,6 +346,18 @@ class Nest:
             messages.send(self.sock, message)
         except OSError:
             os._exit(0)
+
+
+def _state(process: int) -> str:
+    """A process's state in a letter; "" if there is none."""
+    return kernel.read_file(f"/proc/{process}/stat").rpartition(")")[2][1:2]
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    """Whether the interpreter said that it has loaded everything (nobody takes its word away)."""
+    looking = select.poll()
+    looking.register(sock, select.POLLIN)
+    return bool(looking.poll(0))
 
 
 def serve(sock: socket.socket, inbox: messages.Inbox, imports: list[str], privileged: bool) -> None:

@@ -46,6 +46,12 @@ def nest_and_zygote(box: Box) -> tuple[int, int]:
     return int(parents[zygote]), int(zygote)
 
 
+def interpreters(box: Box) -> list[int]:
+    """The warmed one, and the sessions, which are its forks."""
+    lines = [line.split() for line in box.docker("top", box.name, "-o", "pid,args").splitlines()[1:]]
+    return [int(pid) for pid, *args in lines if "fdopen(3)" in " ".join(args)]
+
+
 def test_the_last_expression_is_shown(sandbox: Attachment) -> None:
     done = run(sandbox, "cell", code="import sys\nprint('out')\nprint('err', file=sys.stderr)\n'값' * 2")
     assert (done.out.decode(), done.err.decode(), done.end.exit_code) == ("out\n'값값'\n", "err\n", 0)
@@ -104,6 +110,7 @@ def test_a_cancelled_session_keeps_its_variables(sandbox: Attachment) -> None:
     assert run(sandbox, "cell", code="x + 1", session="c").out == b"42\n"
 
 
+SESSIONS = ("a", "b", "busy", "c", "stubborn", "deaf", "forging")  # of these tests
 STUBBORN = """
 import os, signal, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -153,6 +160,66 @@ def test_when_the_nest_or_the_warmed_interpreter_is_killed_cells_end_and_new_one
         one.channel.wait(5)
         assert one.end.cause == ("cancelled" if which == 1 else "lost")
         assert run(sandbox, "cell", code="6 * 7").out == b"42\n"
+
+
+def test_an_interpreter_that_was_stopped_or_killed_is_replaced_within_the_same_cell(
+    box: Box, sandbox: Attachment
+) -> None:
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for session in SESSIONS:
+            sandbox.request("end_session", session=session)
+        wait_until(lambda: len(interpreters(box)) == 1)
+        os.kill(interpreters(box)[0], number)
+        began = time.monotonic()
+        assert run(sandbox, "cell", code="6 * 7").out == b"42\n"
+        assert time.monotonic() - began < 3
+
+
+STOP_THE_INTERPRETER = """
+import os, signal
+for name in os.listdir("/proc"):
+    if name.isdigit() and int(name) != os.getpid():
+        try:
+            if b"fdopen(3)" in open(f"/proc/{name}/cmdline", "rb").read():
+                os.kill(int(name), signal.SIGSTOP)
+        except OSError: pass
+"""
+
+
+def test_code_that_stops_the_interpreter_stops_no_other_cell(box: Box, sandbox: Attachment) -> None:
+    for _round in range(3):
+        run(sandbox, argv=["python3", "-c", STOP_THE_INTERPRETER])
+        assert run(sandbox, "cell", code="6 * 7").out == b"42\n"
+
+
+def test_a_session_that_does_not_read_holds_up_nobody_and_is_ended(box: Box, sandbox: Attachment) -> None:
+    run(sandbox, "cell", code="x = 1", session="deaf")
+    process = run(sandbox, "cell", code="import os; os.getpid()", session="deaf").out.decode().strip()
+    run(sandbox, shell=f"kill -STOP {process}")
+    long = launch(sandbox, "cell", code="#" + "x" * 4_000_000, session="deaf")
+    began = time.monotonic()
+    assert run(sandbox, "cell", code="6 * 7").out == b"42\n"
+    assert time.monotonic() - began < 2
+    assert long.channel
+    long.channel.wait(10)
+    assert (long.end.signal, "variables are gone" in long.end.detail) == (9, True)
+    assert b"NameError" in run(sandbox, "cell", code="x", session="deaf").err
+
+
+def test_the_runner_waits_for_no_nest_that_does_not_read(box: Box, sandbox: Attachment) -> None:
+    run(sandbox, "cell", code="1")
+    os.kill(nest_and_zygote(box)[0], signal.SIGSTOP)
+    cells = [launch(sandbox, "cell", code="#" + "x" * 3_000_000) for _ in range(3)]
+    began = time.monotonic()
+    assert sandbox.request("info", timeout=5)["channels"]
+    assert run(sandbox, shell="echo here").out == b"here\n"
+    assert time.monotonic() - began < 3
+    for cell in cells:
+        assert cell.channel
+        cell.channel.wait(12)
+        assert cell.events[-1] if isinstance(cell.events[-1], Faulted) else cell.end.cause == "lost"
+        cell.channel.close()
+    assert run(sandbox, "cell", code="6 * 7").out == b"42\n"
 
 
 def test_a_long_code_and_much_output_pass(sandbox: Attachment) -> None:
