@@ -16,11 +16,14 @@ from .spec import MEMORY, InstanceSpec
 HOME = "/.agi"  # where the runner lies in every container
 WORKSPACE = "/workspace"
 TMP = "/tmp"  # noqa: S108 - the sandbox's own
+SHM = "/dev/shm"  # noqa: S108 - the sandbox's own, too
 USER = 1000
 # The runner needs its own processes and files beside those of the sandbox.
 RUNNER_PIDS = 8
 RUNNER_FILES = 1024
 CAPABILITIES = ["KILL", "SETGID", "SETPCAP", "SETUID"]
+# Of the disk's time, where the kernel shares it by weights (few do): what else runs on the host has more.
+DISK_WEIGHT = 50
 INODE_BYTES = 8192  # one file in memory for each of these
 PAGE = 4096
 # Bytes of a core dump: too few for a file, and the one number with which the kernel does not start the host's
@@ -105,6 +108,7 @@ def _locked(spec: InstanceSpec) -> dict[str, Any]:
         "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp_json(spec.syscall_policy)}"],
         "ReadonlyRootfs": True,
         "IpcMode": "private",
+        "BlkioWeight": DISK_WEIGHT,
         "CgroupnsMode": "private",
         "Init": False,
         "LogConfig": {"Type": "none", "Config": {}},
@@ -123,7 +127,8 @@ def _network(spec: InstanceSpec, network: str, ports: Sequence[str]) -> dict[str
 def _files(spec: InstanceSpec, parts: Parts) -> dict[str, Any]:
     limits = spec.limits
     tmpfs = {place: _tmpfs(min(limits.tmp_limit, MB * 16), "1777") for place in parts.image_volumes} | {
-        TMP: _tmpfs(limits.tmp_limit, "1777")
+        TMP: _tmpfs(limits.tmp_limit, "1777"),
+        SHM: _tmpfs(limits.shm_limit, "1777", exec_=False),
     }
     mounts: list[dict[str, Any]] = [
         {"Type": "volume", "Source": parts.runner_volume, "Target": HOME, "ReadOnly": True,
@@ -144,9 +149,10 @@ def _files(spec: InstanceSpec, parts: Parts) -> dict[str, Any]:
     return {"Tmpfs": tmpfs, "ShmSize": limits.shm_limit, "Mounts": mounts}
 
 
-def _tmpfs(size: int, mode: str, owner: int = 0) -> str:
+def _tmpfs(size: int, mode: str, owner: int = 0, *, exec_: bool = True) -> str:
     inodes = max(256, size // INODE_BYTES)
-    return f"rw,exec,nosuid,nodev,size={size},nr_inodes={inodes},mode={mode},uid={owner},gid={owner}"
+    programs = "exec" if exec_ else "noexec"
+    return f"rw,{programs},nosuid,nodev,size={size},nr_inodes={inodes},mode={mode},uid={owner},gid={owner}"
 
 
 def _sysctls(spec: InstanceSpec) -> dict[str, str]:

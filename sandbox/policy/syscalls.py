@@ -23,6 +23,9 @@ SOCK_RAW = 3
 SOCK_TYPE_MASK = 0xF
 NETLINK_ROUTE = 0
 RLIMIT_CORE, RLIMITS = 4, 16
+# Large pages come from a pool of the machine's that no container's memory limit counts: which argument of the
+# call asks for them, with which bit (MAP_HUGETLB, MFD_HUGETLB, SHM_HUGETLB).
+LARGE_PAGES = {"mmap": (3, 0x40000), "memfd_create": (1, 0x4), "shmget": (2, 0o4000)}
 # personality(2): what a process may ask of itself is only to be plain Linux, or to say what it is
 PERSONALITIES = (0x0, 0xFFFFFFFF)
 # No 32-bit calls: their `socketcall` keeps its arguments in memory, where a filter cannot look at them.
@@ -78,7 +81,7 @@ def allowed_calls(policy: Mapping[str, Any] | None) -> frozenset[str]:
     return frozenset((base | allow) - deny - NEVER)
 
 
-_CONDITIONAL = frozenset({"clone", "socket", "personality", "setrlimit", "prlimit64"})
+_CONDITIONAL = frozenset({"clone", "socket", "personality", "setrlimit", "prlimit64", *LARGE_PAGES})
 
 
 def _names(value: Any, faults: list[str]) -> set[str]:
@@ -105,6 +108,11 @@ def _conditions(allowed: frozenset[str]) -> list[dict[str, Any]]:
                 for kind in range(RLIMITS)
                 if kind != RLIMIT_CORE
             ]
+    rules += [
+        _when(name, _argument(place, bit, "SCMP_CMP_MASKED_EQ", 0))
+        for name, (place, bit) in LARGE_PAGES.items()
+        if name in allowed
+    ]
     if "prlimit64" in allowed:
         rules.append(_when("prlimit64", _argument(2, 0, "SCMP_CMP_EQ")))  # only asks
     if "socket" in allowed:

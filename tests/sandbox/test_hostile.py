@@ -146,7 +146,7 @@ def test_it_succeeds_where_a_protection_is_missing(program: Hostile, weak: Calla
     assert outcome.not_got(program.elsewhere) == []
 
 
-FEW = {"most": {"/workspace": 10_000, "/tmp": 4_000}}
+FEW = {"most": {"/workspace": 10_000, "/tmp": 4_000, "/dev/shm": 10_000}}
 
 
 def test_small_disks_have_room_for_few_files(new_sandbox: Callable[..., Any]) -> None:
@@ -154,7 +154,7 @@ def test_small_disks_have_room_for_few_files(new_sandbox: Callable[..., Any]) ->
     limits = Limits(disk_limit=64 * MB, tmp_limit=16 * MB)
     outcome = new_sandbox(limits=limits).run("inodes", FEW)
     assert outcome.got() == []
-    assert set(outcome.attempts) == {"workspace", "tmp"}
+    assert set(outcome.attempts) == {"workspace", "tmp", "shared_memory"}
 
 
 def test_disks_without_such_a_limit_take_them_all(weak: Callable[[str], Any]) -> None:

@@ -60,6 +60,15 @@ def test_the_limit_of_core_dumps_is_asked_for_and_never_set() -> None:
         assert all(a["op"] == "SCMP_CMP_EQ" for rule in rules[name] for a in rule["args"])
 
 
+def test_no_large_pages_which_no_limit_counts() -> None:
+    for name, place, bit in (("mmap", 3, 0x40000), ("memfd_create", 1, 4), ("shmget", 2, 0o4000)):
+        (rule,) = actions(None)[name]
+        (argument,) = rule["args"]
+        assert (argument["index"], argument["value"], argument["valueTwo"]) == (place, bit, 0)
+        assert argument["op"] == "SCMP_CMP_MASKED_EQ"
+    assert "shmget" not in actions({"deny": ["shmget"]})
+
+
 def test_deny_wins_over_allow() -> None:
     assert "chmod" not in allowed_calls({"allow": ["chmod"], "deny": ["chmod"]})
 

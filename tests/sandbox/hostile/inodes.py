@@ -26,3 +26,4 @@ def fill(folder):
 
 attempt("workspace", fill, "/workspace")
 attempt("tmp", fill, "/tmp")
+attempt("shared_memory", fill, "/dev/shm")

@@ -105,11 +105,12 @@ PROGRAMS = (
     ),
     Hostile(
         "inodes",
-        "more empty files than the workspace and /tmp have room for",
+        "more empty files than the workspace, /tmp and /dev/shm have room for",
         "no space is left for more, in each of them",
         "the files stand",
         LIMITS,
-        given={"most": {"/workspace": 140_000, "/tmp": 20_000}},  # by default they hold 131,072 and 16,384
+        # by default they hold 131,072, 16,384 and 8,192
+        given={"most": {"/workspace": 140_000, "/tmp": 20_000, "/dev/shm": 10_000}},
         own_test=True,
     ),
     Hostile(
@@ -207,6 +208,14 @@ PROGRAMS = (
         ALL,
     ),
     Hostile("file_handles", "files by handle, past every mount", "refused", "a folder is opened so", ALL),
+    Hostile(
+        "large_pages",
+        "large pages, of the machine's pool that no limit of memory counts",
+        "refused by the filter",
+        "the kernel looks for them",
+        FILTER,
+        elsewhere=_set("shared"),
+    ),
     Hostile(
         "core_dumps",
         "another limit of core dumps than the one with which the host starts no program for a crash",
