@@ -11,7 +11,7 @@ from bench.parts import Skipped
 from bench.report import Figure, table
 
 # Memory comes first: it is that of a site which has only just begun to work.
-BENCHES = ["memory", "first_token", "long_conversation", "streaming", "rest"]
+BENCHES = ["memory", "first_token", "long_conversation", "streaming", "rest", "sandbox"]
 
 
 def main() -> int:
