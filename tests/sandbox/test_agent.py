@@ -161,7 +161,7 @@ def test_an_execution_the_runner_does_not_know_is_lost(agent_world):
     agent_world.leading()
     agent_world.ended(row)
     assert (row.cause, row.stdout) == (ExecutionCause.LOST, "so far")
-    assert agent_world.events(row, "ended")
+    wait_until(lambda: agent_world.events(row, "ended"))
 
 
 def test_executions_wait_while_something_is_done_to_their_sandbox(agent_world):
