@@ -35,7 +35,7 @@ UNTRACKED = (
     'oifname "lo" ip daddr != 127.0.0.11 ip saddr != 127.0.0.11 notrack',
     'oifname "lo" meta nfproto ipv6 notrack',
 )
-BEGINS = "ct state new ct status ! confirmed"  # the first packet of a connection
+BEGINS = "ct state new ct status & confirmed == 0"  # the first packet of a connection
 COUNTED = f"{BEGINS} ct count over {CONNECTIONS} {REFUSED}"  # hosts without the module go without
 BOUNDED = (
     f"{BEGINS} limit rate over {PER_SECOND}/second burst {BURST} packets drop",

@@ -92,3 +92,30 @@ def test_what_was_raised_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         "bounded": [7, 0],
     }
     assert (tmp_path / "few").read_text() == "1000"
+
+
+def test_a_kernel_that_cannot_count_connections_takes_the_other_rules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sandbox.engine import helper_program
+    from sandbox.policy.network import read_network_policy, to_nft
+
+    taken: list[str] = []
+
+    def run(*_argv: str, given: str = "", **_options: Any) -> str:
+        taken.append(given)
+        if "ct count" in given or "nonsense" in given:
+            raise helper_program.Fault("nft: Could not process rule: No such file or directory")
+        return ""
+
+    monkeypatch.setattr(helper_program, "run", run)
+    monkeypatch.setattr(helper_program, "own_namespace", lambda *_args: os.open("/dev/null", os.O_RDONLY))
+    monkeypatch.setattr(helper_program, "shape", lambda *_args: None)
+    script = to_nft(read_network_policy({"allow": [{"ip": "1.1.1.1"}]}))
+    helper_program.network(1, "x", script, None, ())
+    asked, done = taken
+    lines = [line for line in asked.splitlines() if "ct count" not in line]
+    assert done.splitlines() == lines
+    assert "limit rate over" in done
+    with pytest.raises(helper_program.Fault):
+        helper_program.network(1, "x", "nonsense", None, ())
