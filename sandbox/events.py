@@ -1,11 +1,16 @@
-"""The live streams of sandboxes and of what runs in them."""
+"""The live streams of sandboxes and of what runs in them; and running something, answered by its stream."""
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.streams import stream_of_row
+from agi_site.lib import events
+from agi_site.lib.sse import sse_response
 
 from .channels import build_channel, execution_channel, sandbox_channel
 from .models import Sandbox, SandboxExecution, SandboxImageBuild
@@ -31,3 +36,26 @@ async def execution_events(request: HttpRequest, pk: str) -> HttpResponseBase:
 async def build_events(request: HttpRequest, pk: str) -> HttpResponseBase:
     """`GET /events/sandbox-image-builds/<id>/`: the log of a build, for those who may see builds."""
     return await stream_of_row(request, model=SandboxImageBuild, pk=pk, channel=build_channel(pk))
+
+
+# The REST view behind it checks who asks, and the CSRF token of those who ask with a cookie.
+@csrf_exempt
+@login_not_required
+@require_POST
+async def run_events(request: HttpRequest, pk: str, verb: str) -> HttpResponseBase:
+    """`POST /events/sandboxes/<id>/run/` (or `cells/`): REST's verb, answered by the execution's events.
+
+    One request less before the first output. `Location` and `X-Execution` name the execution; a reader that
+    was cut off goes on at its own stream with `Last-Event-ID`. What REST refuses is answered as there.
+    """
+    from .api.sandboxes import SandboxViewSet
+
+    view = SandboxViewSet.as_view({"post": verb})
+    answer = await sync_to_async(lambda: view(request, pk=pk).render())()
+    if answer.status_code != 202:
+        return answer
+    execution = str(answer.data["id"])
+    stream = sse_response(request, execution_channel(execution), after=events.START)
+    stream.headers["X-Execution"] = execution
+    stream.headers["Location"] = reverse("sandboxexecution-detail", args=[execution])
+    return stream

@@ -56,9 +56,8 @@ def _figures(site: Site, programs: list[str], by_docker: list[float]) -> list[Fi
         started = time.perf_counter()
         sandbox = person.create()
         warm += sandbox["status"] == "running"
-        path = f"/api/v1/sandboxes/{sandbox['id']}/cells/"
-        execution = site.call("POST", path, {"code": code})["id"]
-        end = next(data for name, data in person.events(execution) if name == "ended")
+        follow = person.run_and_follow(sandbox["id"], "cells", {"code": code})
+        end = next(data for name, data in follow if name == "ended")
         ours.append(time.perf_counter() - started)
         passed += end.get("exit_code") == 0
         person.delete(sandbox["id"])

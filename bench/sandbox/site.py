@@ -5,7 +5,7 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.parts import Skipped
@@ -80,9 +80,18 @@ class Person:
 
     def events(self, execution: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """An execution's events from its beginning, until it has ended."""
+        return self._events("GET", f"/events/sandbox-executions/{execution}/?after=0-0")
+
+    def run_and_follow(
+        self, sandbox: str, verb: str, body: dict[str, Any]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of a command (`run`) or a cell (`cells`), in one request."""
+        return self._events("POST", f"/events/sandboxes/{sandbox}/{verb}/", body)
+
+    def _events(self, method: str, path: str, body: Any = None) -> Iterator[tuple[str, dict[str, Any]]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=120)
-        headers = {"Authorization": f"Bearer {self.site.token}", "Accept": "text/event-stream"}
-        connection.request("GET", f"/events/sandbox-executions/{execution}/?after=0-0", headers=headers)
+        headers = {"Authorization": f"Bearer {self.site.token}", "Content-Type": "application/json"}
+        connection.request(method, path, json.dumps(body) if body else None, headers)
         name = ""
         try:
             for raw in connection.getresponse():

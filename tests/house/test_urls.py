@@ -15,6 +15,8 @@ OPEN_PAGES = {
     "events:conversation": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:sandbox": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:execution": "asks for itself: a stream cannot follow a redirect to a page",
+    "sandbox_events:run": "the REST view behind it asks who it is",
+    "sandbox_events:cells": "the REST view behind it asks who it is",
     "sandbox_events:image_build": "asks for itself: a stream cannot follow a redirect to a page",
     "accounts:sign_in": "is where people sign in",
     "accounts:sign_up": "is where people join",

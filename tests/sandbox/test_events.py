@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 
+from accounts.services import open_session
 from agi_site.lib import events
 from sandbox.channels import build_channel, execution_channel, sandbox_channel
 from sandbox.models import Sandbox, SandboxExecution, SandboxImage, SandboxImageBuild
@@ -68,3 +69,47 @@ def test_others_get_404_and_visitors_401(
     ):
         assert client_of(bob).get(address).status_code == 404
         assert client.get(address).status_code == 401
+
+
+def token_of(user: Any) -> str:
+    return open_session(user=user, address="127.0.0.1", user_agent="tests", seconds=3600).token
+
+
+async def _run(token: str, address: str, body: dict[str, Any]) -> Any:
+    return await AsyncClient().post(
+        address, body, content_type="application/json", headers={"Authorization": f"Bearer {token}"}
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("verb", "given"), [("run", {"command": "ls"}), ("cells", {"code": "print(1)"})])
+def test_what_is_run_answers_with_its_own_stream(
+    mine: Sandbox, alice: Any, verb: str, given: dict[str, str]
+) -> None:
+    token = token_of(alice)
+    response = async_to_sync(_run)(token, f"/events/sandboxes/{mine.pk}/{verb}/", given)
+    execution = SandboxExecution.objects.get()
+    assert response.headers["X-Execution"] == execution.pk
+    assert response.headers["Location"] == f"/api/v1/sandbox-executions/{execution.pk}/"
+    events.publish(execution_channel(execution.pk), "output", {"text": "said"})
+    assert b"said" in async_to_sync(_read)(response, b"said")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_rest_refuses_is_refused_here_too(mine: Sandbox, alice: Any, bob: Any) -> None:
+    address = f"/events/sandboxes/{mine.pk}/run/"
+    assert async_to_sync(_run)(token_of(bob), address, {"command": "ls"}).status_code == 404
+    assert async_to_sync(_run)("nonsense", address, {"command": "ls"}).status_code == 401
+    refused = async_to_sync(_run)(token_of(alice), address, {"comand": "ls"})
+    assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json")
+    assert not SandboxExecution.objects.exists()
+
+
+def test_a_page_needs_its_csrf_token_to_run_something(mine: Sandbox, alice: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    answer = client.post(
+        f"/events/sandboxes/{mine.pk}/run/", {"command": "ls"}, content_type="application/json"
+    )
+    assert answer.status_code == 403
+    assert not SandboxExecution.objects.exists()
