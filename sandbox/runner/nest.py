@@ -92,7 +92,10 @@ class Nest:
         for process in list(self.processes.values()):
             if process.until and now > process.until:
                 process.until = 0.0
+                number, process.number = process.number, None
                 self._kill(process)
+                text = "The session did not take its code, so it was ended."
+                self._tell({"cell": number, "fault": "not_started", "message": text})
         return greeted
 
     # --- the warmed interpreter
@@ -168,7 +171,8 @@ class Nest:
             if process.outbox.size:
                 process.until = time.monotonic() + TAKING
                 self.poll.modify(process.sock, select.POLLIN | select.POLLOUT)
-            self._tell({"cell": number, "started": process.pid})
+            else:
+                self._tell({"cell": number, "started": process.pid})
         except LookupError as error:
             code, text = error.args if len(error.args) == 2 else ("no_python", str(error))
             self._tell({"cell": number, "fault": code, "message": text})
@@ -272,6 +276,7 @@ class Nest:
                 process.outbox.flush()
             if not process.outbox.size:
                 process.until = 0.0
+                self._tell({"cell": process.number, "started": process.pid})
                 with suppress(KeyError):
                     self.poll.modify(process.sock, select.POLLIN)
 
