@@ -51,6 +51,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False
         if item.get_closest_marker("mysql") and "TEST_MYSQL_URL" not in os.environ:
             return False  # make test-mysql runs these
+        if item.get_closest_marker("long") and os.environ.get("SANDBOX_LONG") != "1":
+            return False  # make truth and make safety run these
         if not config.getoption("--database-only"):
             return True
         return _touches_database(item) and not any(item.get_closest_marker(mark) for mark in OWN_WORLD)

@@ -177,6 +177,7 @@ def attached(agent_world, sandbox):
     return row
 
 
+@pytest.mark.long
 def test_what_was_taken_twice_in_vain_is_lost(agent_world):
     sandbox = agent_world.sandbox()
     attached(agent_world, sandbox)
@@ -189,6 +190,7 @@ def test_what_was_taken_twice_in_vain_is_lost(agent_world):
     assert agent_world.ended(agent_world.run(sandbox, "ls")).stdout is None
 
 
+@pytest.mark.long
 def test_what_was_taken_before_another_start_of_the_container_is_lost(agent_world):
     sandbox = agent_world.sandbox()
     attached(agent_world, sandbox)
@@ -224,6 +226,7 @@ def test_what_was_given_up_for_lost_is_killed_when_the_host_returns(agent_world)
     assert (row.cause, row.detail) == (ExecutionCause.LOST, "The host is lost.")
 
 
+@pytest.mark.long
 def test_what_was_given_up_while_its_agent_followed_it_is_killed_too(agent_world):
     sandbox = agent_world.sandbox()
     agent = agent_world.leading()
@@ -236,6 +239,7 @@ def test_what_was_given_up_while_its_agent_followed_it_is_killed_too(agent_world
     assert (row.status, row.cause) == (ExecutionStatus.ENDED, ExecutionCause.LOST)
 
 
+@pytest.mark.long
 def test_an_execution_that_talks_is_given_up_with_its_next_word(agent_world):
     sandbox = agent_world.sandbox()
     agent = agent_world.leading()

@@ -29,7 +29,14 @@ def bring(real, sandbox, status):
         assert real.do(real.now(sandbox), WAY[now, status]).status == status
 
 
-@pytest.mark.parametrize("verb", ["stop", "start", "restart", "pause", "resume"])
+# A restart takes the steps of a stop and of a start.
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "restart",
+        *(pytest.param(verb, marks=pytest.mark.long) for verb in ("stop", "start", "pause", "resume")),
+    ],
+)
 def test_killed_in_a_verb_it_is_done_all_the_same(real, dying_worker, verb):
     sandbox = real.make()
     real.say(sandbox, "echo kept > note")
@@ -68,6 +75,7 @@ def test_killed_while_it_is_deleted_nothing_is_left(real, dying_worker):
         real.is_empty()
 
 
+@pytest.mark.long
 def test_killed_while_it_is_made_and_then_deleted_nothing_is_left(real, dying_worker):
     for step in ("created", "started", "attached"):
         sandbox = services.create_sandbox(owner=real.owner, template=real.recipe)
@@ -82,9 +90,10 @@ def test_killed_while_it_is_made_and_then_deleted_nothing_is_left(real, dying_wo
     ("limits", "steps"),
     [
         ({"cpu_limit": 150}, ("change:begun", "live:limits", "live:network", "change:settled")),
-        (
+        pytest.param(
             {"open_files": 200},
             ("change:stopped", "adjust:removed", "change:created", "change:started", "change:attached"),
+            marks=pytest.mark.long,
         ),
     ],
 )

@@ -10,6 +10,7 @@ from sandbox.models import SandboxEvent, SnapshotStatus
 from sandbox.snapshots import restoring
 from system import queue
 from system.models import TaskQueue, TaskStatus
+from tests.sandbox.fixtures_engine import LONG
 
 pytestmark = [pytest.mark.docker_engine, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -69,7 +70,7 @@ def is_clean(real, sandbox):
 
 def test_the_next_worker_restores_all_the_same(real, dying_worker, restored):
     sandbox, snapshot, then, _now = restored
-    for step in (*STEPS, "done"):
+    for step in (*STEPS, "done") if LONG else ("away", "moved:new"):
         real.say(real.now(sandbox), NEW)
         killed_at(real, dying_worker, sandbox, snapshot, step)
         real.recover()
@@ -78,6 +79,7 @@ def test_the_next_worker_restores_all_the_same(real, dying_worker, restored):
         is_clean(real, sandbox)
 
 
+@pytest.mark.long
 def test_where_the_snapshot_is_damaged_meanwhile_what_was_there_comes_back(real, dying_worker, restored):
     sandbox, snapshot, _then, now = restored
     for step in STEPS:
@@ -90,6 +92,7 @@ def test_where_the_snapshot_is_damaged_meanwhile_what_was_there_comes_back(real,
         is_clean(real, sandbox)
 
 
+@pytest.mark.long
 def test_killed_while_it_is_undone_what_was_there_comes_back(real, dying_worker, restored):
     sandbox, snapshot, _then, now = restored
     killed_at(real, dying_worker, sandbox, snapshot, "moved:new")
@@ -104,6 +107,7 @@ def test_killed_while_it_is_undone_what_was_there_comes_back(real, dying_worker,
     is_clean(real, sandbox)
 
 
+@pytest.mark.long
 def test_a_restore_that_nobody_goes_on_with_is_undone(real, dying_worker, restored):
     sandbox, snapshot, _then, now = restored
     killed_at(real, dying_worker, sandbox, snapshot, "moved:new")
