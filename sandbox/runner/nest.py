@@ -26,6 +26,7 @@ BOOT = "import os as o;exec(compile(o.fdopen(3).read(),'<runner>','exec'));main(
 CREDENTIALS = struct.Struct("3i")
 # Seconds for a fork of the warmed interpreter, and for the interpreter itself to load what it is to have.
 PATIENCE, LOADING = 5, 20
+HANGING = 200  # milliseconds for an end to come, where a fork gave nothing
 LOOK = 50  # milliseconds between looks at whether it was stopped, or killed
 TAKING = 5  # seconds for a session to take its next code
 MAX_SESSIONS = 32
@@ -245,7 +246,7 @@ class Nest:
             if data and (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
                 pid = int(CREDENTIALS.unpack(value[: CREDENTIALS.size])[0])
                 return pid if _state(pid) else 0  # one that was reaped with others would never end
-        if not self._zygote_runs():
+        if _hangs_up(zygote) or not self._zygote_runs():
             self._drop_zygote()
             raise Stalled
         return 0
@@ -356,6 +357,13 @@ class Nest:
 def _state(process: int) -> str:
     """A process's state in a letter; "" if there is none."""
     return kernel.read_file(f"/proc/{process}/stat").rpartition(")")[2][1:2]
+
+
+def _hangs_up(sock: socket.socket) -> bool:
+    """Whether the other end goes away now: a process that is killed closes its files before it is gone."""
+    poll = select.poll()
+    poll.register(sock, 0)  # hanging up is told unasked
+    return bool(poll.poll(HANGING))
 
 
 def _is_readable(sock: socket.socket) -> bool:
