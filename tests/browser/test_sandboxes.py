@@ -134,7 +134,7 @@ def test_a_person_uses_a_sandbox_from_making_it_to_its_end(
 
     # usage comes by itself
     page.goto(f"{address}usage/")
-    page.locator('[data-chart="memory"] .chart-line').wait_for(timeout=30_000)
+    page.locator('[data-chart="memory"] .chart-line').wait_for(state="attached", timeout=60_000)
     assert "MB" in page.locator('[data-chart="memory"] output').inner_text()
     save_screenshot(page, "sandbox-usage")
 
