@@ -1,18 +1,23 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 class ToolsConfig(AppConfig):
-    """Tools, their parameters and the ledger of their executions."""
+    """Tools, who may run them after whose consent, and the ledger of their executions."""
 
     name = "tools"
     verbose_name = _("Tools")
+    verbs = {"tools.approve": gettext_noop("Decide on runs of tools that want an operator's consent")}
 
     def ready(self) -> None:
         from agi_site.lib import targets
 
-        from . import builtin, examples  # noqa: F401 - importing them registers what they hold
-        from .models import Tool, ToolExecution
+        from . import builtin, examples, scripts  # noqa: F401 - importing them registers what they hold
+        from .models import Approval, Tool, ToolExecution, ToolSource
+        from .sources import implementations  # noqa: F401
 
         targets.register("tool", lambda: Tool)
         targets.register("tool_execution", lambda: ToolExecution)
+        targets.register("approval", lambda: Approval)
+        targets.register("tool_source", lambda: ToolSource)

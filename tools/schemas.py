@@ -29,17 +29,36 @@ def json_schema(parameters: Iterable[ToolParameter]) -> dict[str, Any]:
     return schema | ({"required": required} if required else {})
 
 
+class Arguments:
+    """The check of a tool's arguments, made once for any number of calls."""
+
+    def __init__(self, parameters: Sequence[ToolParameter]) -> None:
+        self._schema = json_schema(parameters)
+        self._validator = Draft202012Validator(self._schema)
+        self._defaults = {row.name: default_of(row) for row in parameters if row.default_value is not None}
+
+    def checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with defaults filled in; raises Invalid with the faults of each parameter by name."""
+        faults: dict[str, list[str]] = {}
+        for error in self._errors(arguments):
+            for name, fault in _named(error):
+                faults.setdefault(name, []).append(fault)
+        if faults:
+            message = _("The arguments do not fit the tool: %(names)s.")
+            raise Invalid(message % {"names": ", ".join(sorted(faults))}, code="bad_arguments", errors=faults)
+        return self._defaults | arguments
+
+    def _errors(self, arguments: dict[str, Any]) -> list[ValidationError]:
+        try:
+            return list(islice(self._validator.iter_errors(arguments), _MAX_FAULTS))
+        except Exception as error:  # a broken rule fails in whatever way its keyword is read
+            message = _("The tool's own description of its arguments is broken. Tell an operator.")
+            raise Conflict(message, code="bad_tool_schema") from error
+
+
 def checked(parameters: Sequence[ToolParameter], arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with defaults filled in; raises Invalid with the faults of each parameter by name."""
-    faults: dict[str, list[str]] = {}
-    for error in _errors(json_schema(parameters), arguments):
-        for name, fault in _named(error):
-            faults.setdefault(name, []).append(fault)
-    if faults:
-        message = _("The arguments do not fit the tool: %(names)s.")
-        raise Invalid(message % {"names": ", ".join(sorted(faults))}, code="bad_arguments", errors=faults)
-    defaults = {row.name: default_of(row) for row in parameters if row.default_value is not None}
-    return defaults | arguments
+    return Arguments(parameters).checked(arguments)
 
 
 def default_of(row: ToolParameter) -> Any:
@@ -64,14 +83,6 @@ def row_values(parameter: Parameter) -> dict[str, Any]:
         "default_value": as_text,
         "schema": extra or None,
     }
-
-
-def _errors(schema: dict[str, Any], arguments: dict[str, Any]) -> list[ValidationError]:
-    try:
-        return list(islice(Draft202012Validator(schema).iter_errors(arguments), _MAX_FAULTS))
-    except Exception as error:  # a broken rule fails in whatever way its keyword is read
-        message = _("The tool's own description of its arguments is broken. Tell an operator.")
-        raise Conflict(message, code="bad_tool_schema") from error
 
 
 def _property(row: ToolParameter) -> dict[str, Any]:

@@ -50,8 +50,8 @@ _path = Parameter(
 )
 def python(call: ToolContext, *, code: str) -> dict[str, Any]:
     """`{"stdout", "stderr", "exit_code", "cause", "detail", "sandbox", "execution"}`."""
-    return _run(call, lambda sandbox: sandboxes.run_cell(
-        sandbox=sandbox, by=call.user, code=code, session="chat", timeout=_seconds(call)
+    return run_in_sandbox(call, lambda sandbox: sandboxes.run_cell(
+        sandbox=sandbox, by=call.user, code=code, session="chat", timeout=seconds_left(call)
     ))  # fmt: skip
 
 
@@ -73,8 +73,8 @@ def python(call: ToolContext, *, code: str) -> dict[str, Any]:
 )
 def shell(call: ToolContext, *, command: str) -> dict[str, Any]:
     """`{"stdout", "stderr", "exit_code", "cause", "detail", "sandbox", "execution"}`."""
-    return _run(call, lambda sandbox: sandboxes.run_command(
-        sandbox=sandbox, by=call.user, command=command, timeout=_seconds(call)
+    return run_in_sandbox(call, lambda sandbox: sandboxes.run_command(
+        sandbox=sandbox, by=call.user, command=command, timeout=seconds_left(call)
     ))  # fmt: skip
 
 
@@ -87,8 +87,8 @@ def shell(call: ToolContext, *, command: str) -> dict[str, Any]:
 )
 def read_file(call: ToolContext, *, path: str) -> dict[str, Any]:
     """`{"path", "content", "complete"}`: the first bytes, and whether that is all."""
-    with _as_failure():
-        found = files.read_file(sandbox=_sandbox(call), by=call.user, path=path, limit=LONGEST_READ)
+    with as_failure():
+        found = files.read_file(sandbox=own_sandbox(call), by=call.user, path=path, limit=LONGEST_READ)
     if found.text is None:
         raise ToolFailure(_("“%(path)s” is not a text file.") % {"path": path})
     return {"path": path, "content": found.text, "complete": found.complete}
@@ -112,28 +112,32 @@ def read_file(call: ToolContext, *, path: str) -> dict[str, Any]:
 )
 def write_file(call: ToolContext, *, path: str, content: str) -> dict[str, Any]:
     """`{"path", "size_bytes"}`."""
-    with _as_failure():
-        written = files.write_file(sandbox=_sandbox(call), by=call.user, path=path, content=content)
+    with as_failure():
+        written = files.write_file(sandbox=own_sandbox(call), by=call.user, path=path, content=content)
     return {"path": path, "size_bytes": written.size_bytes}
 
 
-def _sandbox(call: ToolContext) -> Sandbox:
+def own_sandbox(call: ToolContext) -> Sandbox:
     """The sandbox of the conversation; without one, the person's own for tools."""
+    origin, name = ("user", str(call.user.pk)), _("Tools")
     if call.conversation_id:
-        return sandboxes.sandbox_of(
-            owner=call.user, origin=("conversation", call.conversation_id), name=_("Conversation")
-        )
-    return sandboxes.sandbox_of(owner=call.user, origin=("user", str(call.user.pk)), name=_("Tools"))
+        origin, name = ("conversation", call.conversation_id), _("Conversation")
+    sandbox = sandboxes.sandbox_of(owner=call.user, origin=origin, name=name)
+    call.ran_in(sandbox.pk)
+    return sandbox
 
 
-def _run(call: ToolContext, start: Callable[[Sandbox], SandboxExecution]) -> dict[str, Any]:
-    with _as_failure():
-        execution = start(_sandbox(call))
+def run_in_sandbox(call: ToolContext, start: Callable[[Sandbox], SandboxExecution]) -> dict[str, Any]:
+    """What an execution in the caller's sandbox gave, with its output shown while it runs."""
+    with as_failure():
+        execution, shown = start(own_sandbox(call)), 0
         while execution.status != ExecutionStatus.ENDED:
             if call.cancelled():
                 sandboxes.cancel_execution(execution=execution, by=call.user)
                 raise ToolFailure(_("It was stopped before it ended."))
             execution = sandboxes.wait_for(execution=execution, timeout=min(LOOK_SECONDS, call.remaining()))
+            call.progress((execution.stdout or "")[shown:])
+            shown = len(execution.stdout or "")
     return {
         "stdout": _excerpt(execution.stdout),
         "stderr": _excerpt(execution.stderr),
@@ -145,7 +149,7 @@ def _run(call: ToolContext, start: Callable[[Sandbox], SandboxExecution]) -> dic
     }
 
 
-def _seconds(call: ToolContext) -> int:
+def seconds_left(call: ToolContext) -> int:
     """What is left of the tool's time, for the execution; a second is kept for telling of its end."""
     return max(1, int(min(call.remaining(), TIMEOUT_SECONDS)) - 1)
 
@@ -160,7 +164,7 @@ def _excerpt(text: str | None) -> str:
 
 
 @contextmanager
-def _as_failure() -> Iterator[None]:
+def as_failure() -> Iterator[None]:
     """What the sandbox refuses is told to whoever asked the tool, with its fields."""
     try:
         yield

@@ -1,5 +1,6 @@
-"""Admin of tools."""
+"""The catalogue: switched on and off, with the limits that operators set."""
 
+from copy import copy
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,9 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from agi_site.lib.admin import HistoryAdmin, HistoryInline, TableAdmin, link_to
+from sandbox.admin.common import ServiceForm
 
-from . import registry, services
-from .models import Tool, ToolExecution, ToolParameter
+from .. import registry, services
+from ..models import Tool, ToolParameter
+
+LIMITS = ("timeout_seconds", "retry_safe", "max_retries", "max_concurrent", "rate_limit")
 
 
 class ToolParameterInline(HistoryInline):
@@ -24,11 +28,28 @@ class ToolParameterInline(HistoryInline):
     fields = ["name", "type", "required", "default_value", "schema", "description"]
 
 
+class ToolForm(ServiceForm):
+    class Meta:
+        model = Tool
+        fields = ["enabled", *LIMITS]
+        help_texts = {
+            "timeout_seconds": _("Empty: as the tool says itself."),
+            "retry_safe": _("It may run again after it broke, or its process died."),
+            "max_concurrent": _("Empty: as many as come."),
+            "rate_limit": _("Of each person: 30/m, 5/10s, 1000/d. Empty: as often as they like."),
+        }
+
+    def attempt(self, values: dict[str, Any]) -> None:
+        services.change_limits(tool=copy(self.instance), by=None, **_limits(values))
+
+
 @admin.register(Tool)
 class ToolAdmin(TableAdmin):
+    form = ToolForm
     list_display = [
         "name",
         "category",
+        "kind",
         "version",
         "enabled",
         "available",
@@ -36,18 +57,38 @@ class ToolAdmin(TableAdmin):
         "executions",
         "updated_at",
     ]
-    list_filter = ["enabled", "exec_env", "category"]
+    list_filter = ["enabled", "exec_env", "kind", "category"]
     search_fields = ["name", "description"]
-    readonly_fields = ["name", "description", "category", "version", "exec_env", "available", "executions"]
+    readonly_fields = [
+        "name",
+        "description",
+        "category",
+        "version",
+        "exec_env",
+        "kind",
+        "source",
+        "available",
+        "executions",
+    ]
+    fields = [*readonly_fields, "enabled", *LIMITS]
     inlines = [ToolParameterInline]
     actions = ["enable", "disable"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # tools come with the program that runs them
 
+    def save_model(self, request: HttpRequest, obj: Tool, form: Any, change: bool) -> None:
+        """Store by the services, which leave an audit record."""
+        given = _limits(form.cleaned_data)
+        changed = {name: value for name, value in given.items() if name in form.changed_data}
+        if changed:
+            services.change_limits(tool=obj, by=request.user, **changed)
+        if "enabled" in form.changed_data:
+            services.set_enabled(tool=obj, enabled=bool(obj.enabled), by=request.user)
+
     @admin.display(description=_("available"), boolean=True)
     def available(self, tool: Tool) -> bool:
-        return registry.get(tool.name) is not None
+        return registry.of_row(tool) is not None
 
     @admin.display(description=_("executions"))
     def executions(self, tool: Tool) -> str:
@@ -63,7 +104,7 @@ class ToolAdmin(TableAdmin):
         self._switch(request, queryset, enabled=False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Tool], *, enabled: bool) -> None:
-        changed = [services.set_enabled(tool=tool, enabled=enabled) for tool in queryset]
+        changed = [services.set_enabled(tool=tool, enabled=enabled, by=request.user) for tool in queryset]
         text = ngettext("%(count)s tool changed.", "%(count)s tools changed.", len(changed))
         messages.success(request, text % {"count": len(changed)})
 
@@ -75,20 +116,5 @@ class ToolParameterAdmin(HistoryAdmin):
     search_fields = ["name", "description"]
 
 
-@admin.register(ToolExecution)
-class ToolExecutionAdmin(HistoryAdmin):
-    list_display = [
-        "id",
-        link_to("tool"),
-        link_to("user"),
-        "status",
-        "created_at",
-        "seconds",
-        "error_message",
-    ]
-    list_filter = ["status", "tool", "created_at"]
-    search_fields = ["id", "trigger_id"]
-
-    @admin.display(description=_("seconds"))
-    def seconds(self, execution: ToolExecution) -> str:
-        return "–" if execution.duration is None else f"{execution.duration:.2f}"
+def _limits(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in LIMITS if name in values}

@@ -1,0 +1,1 @@
+"""Tools that this program does not bring itself: from MCP servers and OpenAPI documents."""

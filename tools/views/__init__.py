@@ -1,0 +1,1 @@
+"""The pages of tools: what there is, running one, what was run, what waits for consent, and the rules."""
