@@ -11,6 +11,9 @@ class PlanningConfig(AppConfig):
     verbose_name = _("Planning")
 
     def ready(self) -> None:
+        from . import agent_tools  # noqa: F401 - importing it registers its tools
+
         targets.register("plan", lambda: self.get_model("Plan"))
         targets.register("plan_step", lambda: self.get_model("PlanStep"))
         targets.register("plan_execution", lambda: self.get_model("PlanExecution"))
+        targets.register("plan_step_execution", lambda: self.get_model("PlanStepExecution"))

@@ -40,11 +40,23 @@ class Plan(OwnedModel):
     )
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
+    # Beyond the seed; the README says why.
+    version = models.PositiveIntegerField(_("version"), default=1, db_default=1)
+    is_template = models.BooleanField(_("is a template"), default=False, db_default=False)
+    inputs = models.JSONField(_("inputs"), null=True, blank=True)
+    budget = models.JSONField(_("budget"), null=True, blank=True)
+    trigger_type = models.CharField(_("trigger type"), max_length=50, null=True, blank=True)
+    trigger_id = models.CharField(_("trigger id"), max_length=36, null=True, blank=True)
+    # Steps that a model proposes for a goal, until the person accepts them (services/proposals.py).
+    draft = models.JSONField(_("proposal"), null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "plan"
         verbose_name = _("plan")
         verbose_name_plural = _("plans")
+        indexes = [
+            models.Index(fields=["user", "is_template", "id"], name="plan_list_idx"),
+        ]
         constraints = [
             enum_check("plan_status_enum", "status", PlanStatus),
         ]
@@ -59,6 +71,24 @@ class PlanStepStatus(models.TextChoices):
     COMPLETED = "completed", _("completed")
     FAILED = "failed", _("failed")
     SKIPPED = "skipped", _("skipped")
+
+
+class StepKind(models.TextChoices):
+    """What a step does."""
+
+    TOOL = "tool", _("run a tool")
+    PROMPT = "prompt", _("ask the assistant")
+    PLAN = "plan", _("run another plan")
+    APPROVAL = "approval", _("wait for a person")
+    WAIT = "wait", _("wait for a time")
+    NONE = "none", _("nothing, a milestone")
+
+
+class OnFailure(models.TextChoices):
+    """What a step that has failed for good means for those that wait for it."""
+
+    STOP = "stop", _("skip what depends on it")
+    CONTINUE = "continue", _("go on without its output")
 
 
 class PlanStep(OwnedModel):
@@ -83,6 +113,23 @@ class PlanStep(OwnedModel):
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
     execution_details = models.JSONField(_("execution details"), null=True, blank=True)
+    # Beyond the seed; the README says why.
+    key = models.CharField(_("key"), max_length=50, null=True, blank=True)
+    kind = EnumField(_("kind"), choices=StepKind, default=StepKind.NONE, db_default=StepKind.NONE)
+    tool_name = models.CharField(_("tool"), max_length=100, blank=True, default="", db_default="")
+    arguments = models.JSONField(_("arguments"), null=True, blank=True)
+    sub_plan = models.ForeignKey(
+        Plan, models.DB_SET_NULL, null=True, blank=True, related_name="used_in", verbose_name=_("sub-plan")
+    )
+    condition = models.CharField(_("condition"), max_length=500, blank=True, default="", db_default="")
+    for_each = models.CharField(_("for each"), max_length=500, blank=True, default="", db_default="")
+    max_retries = models.PositiveSmallIntegerField(_("max retries"), default=0, db_default=0)
+    retry_seconds = models.PositiveIntegerField(_("seconds before a retry"), default=5, db_default=5)
+    timeout_seconds = models.PositiveIntegerField(_("timeout (seconds)"), null=True, blank=True)
+    on_failure = EnumField(
+        _("on failure"), choices=OnFailure, default=OnFailure.STOP, db_default=OnFailure.STOP
+    )
+    depends_on_rest = models.TextField(_("depends on, continued"), blank=True, default="", editable=False)
 
     class Meta:
         db_table = "plan_step"
@@ -90,57 +137,17 @@ class PlanStep(OwnedModel):
         verbose_name_plural = _("plan steps")
         constraints = [
             models.UniqueConstraint(fields=["plan", "order_index"], name="plan_step_plan_order_index_unique"),
+            models.UniqueConstraint(fields=["plan", "key"], name="plan_step_plan_key_unique"),
             enum_check("plan_step_status_enum", "status", PlanStepStatus),
+            enum_check("plan_step_kind_enum", "kind", StepKind),
+            enum_check("plan_step_on_failure_enum", "on_failure", OnFailure),
         ]
 
     def __str__(self) -> str:
-        return str(self.status)
+        return str(self.key or self.order_index)
 
     @property
     def dependencies(self) -> list[int]:
         """The ids of the steps this one waits for; `services.check_dependencies` keeps them well formed."""
-        return [int(word) for word in (self.depends_on or "").split(",") if word.strip().isdigit()]
-
-
-class PlanExecutionStatus(models.TextChoices):
-    PENDING = "pending", _("pending")
-    RUNNING = "running", _("running")
-    COMPLETED = "completed", _("completed")
-    FAILED = "failed", _("failed")
-    CANCELED = "canceled", _("canceled")
-
-
-class PlanExecution(OwnedModel):
-    """One run of a plan (table `plan_execution`, 5.4.3)."""
-
-    owner_path = "user"
-
-    id = UUIDKey()
-    plan = models.ForeignKey(Plan, models.DB_CASCADE, related_name="executions", verbose_name=_("plan"))
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.DB_CASCADE, related_name="plan_executions", verbose_name=_("user")
-    )
-    status = EnumField(
-        _("status"),
-        choices=PlanExecutionStatus,
-        null=True,
-        blank=True,
-        db_index=True,
-        default=PlanExecutionStatus.PENDING,
-        db_default=PlanExecutionStatus.PENDING,
-    )
-    started_at = CreatedAtField(_("started at"), db_index=True)
-    completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
-    result = models.JSONField(_("result"), null=True, blank=True)
-    error_details = models.TextField(_("error details"), null=True, blank=True)
-
-    class Meta:
-        db_table = "plan_execution"
-        verbose_name = _("plan execution")
-        verbose_name_plural = _("plan executions")
-        constraints = [
-            enum_check("plan_execution_status_enum", "status", PlanExecutionStatus),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.status)
+        words = ",".join(filter(None, [self.depends_on, self.depends_on_rest])).split(",")
+        return [int(word) for word in words if word.strip().isdigit()]

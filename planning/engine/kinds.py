@@ -1,0 +1,231 @@
+"""What each kind of step does. `prepare` says what is to be done, or what became of it already."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agi_site.lib import plain_json
+from agi_site.lib.problems import Problem
+from tools.models import Approval, ApprovalStatus
+from tools.policy import EXPIRES_AFTER
+from tools.services import ask
+
+from ..models import PlanExecution, PlanExecutionStatus, PlanStepExecution, StepKind, StepState
+from ..reasons import because
+from ..services.checking_arguments import LONGEST_WAIT, end_of_wait
+from . import waking
+from .moves import CONDITION, Outcome, Step, Work, left_out
+from .references import BadReference, evaluated, holds, is_about_items, keys_in, resolved
+from .run import Run
+
+MAX_ITEMS = 5000
+TARGET = "plan_step_execution"
+
+
+def failed(error: object, code: str, *, again: bool = False) -> Outcome:
+    """The end of a step that did not work."""
+    return Outcome(StepState.FAILED, error=str(error), code=code, again=again)
+
+
+def prepare(run: Run, step: Step) -> Work | Outcome:
+    """What the step has to do, with its references replaced; or where it goes at once."""
+    spec = step.spec
+    if step.kind == StepKind.NONE and not spec.get("condition") and not spec.get("for_each"):
+        return Outcome(StepState.COMPLETED)
+    try:
+        scope = run.scope(step, keys_in(spec))
+        if _is_off(step, scope):
+            return left_out(CONDITION, because("condition"))
+        if spec.get("for_each") and step.parent_id is None:
+            return _gathered(step) if (step.usage or {}).get("items") else _spread(run, step, scope)
+        arguments = resolved(spec.get("arguments") or {}, scope)
+        plain_json.check(arguments, field="arguments")
+        if not isinstance(arguments, dict):
+            return failed(_("A JSON object is expected."), "invalid")
+    except BadReference as error:
+        return failed(error, "bad_reference")
+    except Problem as problem:
+        return failed(text_of(problem), problem.code)
+    return _for_kind(run, step, arguments)
+
+
+def _for_kind(run: Run, step: Step, arguments: dict[str, Any]) -> Work | Outcome:
+    match step.kind:
+        case StepKind.TOOL:
+            try:
+                known = run.lookup.tool(step.spec.get("tool_name", ""))
+            except Problem as problem:
+                return failed(text_of(problem), problem.code)
+            return Work(arguments, repeatable=known.may_run_again)
+        case StepKind.PROMPT:
+            return Work(arguments, repeatable=True)
+        case StepKind.WAIT:
+            return _wait(run, step, arguments)
+        case StepKind.APPROVAL:
+            return _approval(run, step, arguments)
+        case StepKind.PLAN:
+            return _sub_plan(run, step, arguments)
+    return Outcome(StepState.COMPLETED)
+
+
+def text_of(problem: Problem) -> str:
+    """A problem in one text, with the faults of single fields."""
+    faults = [f"{name}: {', '.join(map(str, texts))}" for name, texts in problem.errors.items()]
+    return " ".join([str(problem.message), *faults])
+
+
+def _is_off(step: Step, scope: dict[str, Any]) -> bool:
+    condition = step.spec.get("condition", "")
+    if not condition or (step.usage or {}).get("items"):
+        return False
+    if step.spec.get("for_each") and step.parent_id is None and is_about_items(condition):
+        return False
+    return not holds(condition, scope)
+
+
+# --- For each ---------------------------------------------------------------------------------------------
+def _spread(run: Run, step: Step, scope: dict[str, Any]) -> Outcome:
+    """One row for each item of the list; the step waits for them."""
+    items = evaluated(step.spec["for_each"], scope)
+    if items is None:
+        items = []
+    if not isinstance(items, list):
+        message = _("“%(text)s” gives no list, so there is nothing to go through.")
+        return failed(message % {"text": step.spec["for_each"]}, "not_a_list")
+    if len(items) > MAX_ITEMS:
+        message = _("The list has %(count)d items; a step goes through at most %(most)d.")
+        return failed(message % {"count": len(items), "most": MAX_ITEMS}, "too_many_items")
+    if not items:
+        return Outcome(StepState.COMPLETED, output=[])
+    kept = {name: value for name, value in step.spec.items() if name not in ("for_each", "depends_on")}
+    rows = [
+        PlanStepExecution(
+            execution_id=run.id,
+            parent_id=step.id,
+            item_index=index,
+            order_index=step.order_index,
+            key=step.key,
+            kind=step.kind,
+            spec={**kept, "item": item},
+            status=StepState.READY,
+            dependents=[step.id],
+        )
+        for index, item in enumerate(items)
+    ]
+
+    def act() -> None:
+        PlanStepExecution.objects.bulk_create(rows, batch_size=500)
+
+    return Outcome(
+        StepState.WAITING, remaining=len(items), usage={"items": len(items)}, uncounted=True, act=act
+    )
+
+
+def _gathered(step: Step) -> Outcome:
+    """The items' outputs in their order; it has failed if any of them has."""
+    rows = PlanStepExecution.objects.filter(parent=step.id).order_by("item_index")
+    found = list(rows.values_list("item_index", "status", "output", "error_message"))
+    outputs = [output for _index, _status, output, _error in found]
+    bad = [(index, error) for index, status, _output, error in found if status == StepState.FAILED]
+    usage = step.usage
+    if not bad:
+        return Outcome(StepState.COMPLETED, output=outputs, usage=usage)
+    message = _("%(count)d of %(all)d items failed. The first, number %(number)d: %(error)s")
+    told = {"count": len(bad), "all": len(found), "number": bad[0][0], "error": bad[0][1]}
+    return Outcome(StepState.FAILED, output=outputs, error=message % told, code="items_failed", usage=usage)
+
+
+# --- Waiting for a time, a person, another plan -----------------------------------------------------------
+def _wait(run: Run, step: Step, arguments: dict[str, Any]) -> Outcome:
+    if step.available_at is not None and step.available_at <= timezone.now():
+        return Outcome(StepState.COMPLETED, input=arguments, output={"until": step.available_at.isoformat()})
+    until = step.available_at or _end_of_wait(arguments)
+    if until is None:
+        return failed(_("Say how long to wait in `seconds`, or `until` when: at most a year."), "bad_wait")
+    return Outcome(
+        StepState.WAITING,
+        input=arguments,
+        available_at=until,
+        uncounted=True,
+        act=lambda: waking.wake_at(run.id, until),
+    )
+
+
+def _end_of_wait(arguments: dict[str, Any]) -> datetime | None:
+    seconds = arguments.get("seconds")
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= LONGEST_WAIT:
+        return timezone.now() + timedelta(seconds=seconds)
+    return end_of_wait(arguments.get("until"))
+
+
+def _approval(run: Run, step: Step, arguments: dict[str, Any]) -> Outcome:
+    seconds = step.spec.get("timeout_seconds")
+    expires_in = timedelta(seconds=seconds) if seconds else EXPIRES_AFTER
+    title = str(arguments.get("title") or step.spec.get("description") or step.name)
+    if run.execution.unattended:
+        message = _("This step waits for a person, and the run is unattended.")
+        return failed(message, "denied")
+
+    def act() -> None:
+        ask(
+            user=run.execution.user,
+            target_type=TARGET,
+            target_id=str(step.id),
+            title=title,
+            arguments=arguments or None,
+            reason=str(arguments.get("reason") or ""),
+            expires_in=expires_in,
+        )
+
+    return Outcome(StepState.WAITING, input=arguments, act=act)
+
+
+def answer_of(step_id: int) -> Outcome | None:
+    """What became of the question that a step asked; None while it is open."""
+    rows = Approval.objects.filter(target_type=TARGET, target_id=str(step_id)).order_by("-pk")
+    approval: Approval | None = rows.select_related("decided_by").first()
+    if approval is None or approval.status == ApprovalStatus.PENDING:
+        return None
+    if approval.status == ApprovalStatus.APPROVED:
+        decided_by = approval.decided_by.get_username() if approval.decided_by else ""
+        output = {
+            "approved": True,
+            "by": decided_by,
+            "note": approval.note,
+            "arguments": approval.agreed_arguments,
+        }
+        return Outcome(StepState.COMPLETED, output=output)
+    texts = {
+        ApprovalStatus.REJECTED: _("It was not approved."),
+        ApprovalStatus.EXPIRED: _("Nobody decided in time."),
+    }
+    text = texts.get(ApprovalStatus(approval.status), _("The question was withdrawn."))
+    return failed(f"{text} {approval.note}".strip(), str(approval.status))
+
+
+def _sub_plan(run: Run, step: Step, arguments: dict[str, Any]) -> Outcome:
+    from .starting import create_child
+
+    try:
+        act = create_child(run=run, step=step, inputs=arguments)
+    except Problem as problem:
+        return failed(text_of(problem), problem.code)
+    return Outcome(StepState.WAITING, input=arguments, usage=step.usage, act=act)
+
+
+def child_of(step_id: int) -> Outcome | None:
+    """What became of the run that a step started; None while it goes on."""
+    rows = PlanExecution.objects.filter(trigger_type=TARGET, trigger_id=str(step_id)).order_by("-pk")
+    child: PlanExecution | None = rows.first()
+    if child is None or child.status in (PlanExecutionStatus.PENDING, PlanExecutionStatus.RUNNING):
+        return None
+    spent = child.spent or {}
+    usage = {name: spent[name] for name in ("tokens", "sandbox_seconds", "steps") if spent.get(name)}
+    if child.status == PlanExecutionStatus.COMPLETED:
+        output = (child.result or {}).get("outputs")
+        return Outcome(StepState.COMPLETED, output=output, usage=usage)
+    text = child.error_text or _("The sub-plan was canceled.")
+    code = "canceled" if child.status == PlanExecutionStatus.CANCELED else (child.error_code or "failed")
+    return Outcome(StepState.FAILED, error=text, code=code, usage=usage, again=True)

@@ -1,0 +1,97 @@
+"""A run as a driver knows it: for whom, with what, how much it may still use, and what its steps gave."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tools.models import ToolExecution
+from tools.services.lookup import Lookup
+
+from ..models import PlanExecution, PlanStepExecution, StepState
+from .moves import Step
+
+KEPT_OUTPUTS = 1000
+
+
+@dataclass
+class Run:
+    """Everything that does not change while a driver lives, and a memory of recent outputs."""
+
+    execution: PlanExecution
+    lookup: Lookup = field(default_factory=Lookup)
+    conversation_id: str | None = None
+    _outputs: "OrderedDict[str, dict[str, Any]]" = field(default_factory=OrderedDict)
+
+    @classmethod
+    def load(cls, execution_id: str) -> "Run":
+        """The run with its person; raises PlanExecution.DoesNotExist."""
+        execution = PlanExecution.objects.select_related("user").get(pk=execution_id)
+        return cls(execution, conversation_id=_conversation(execution))
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return str(self.execution.pk)
+
+    @property
+    def language(self) -> str:
+        """The language of results and errors."""
+        return self.execution.language or "en"
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """What the run may use at most; empty for a run without a budget."""
+        return self.execution.budget or {}
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When its seconds are over."""
+        seconds = self.budget.get("seconds")
+        return self.execution.started_at + timedelta(seconds=seconds) if seconds else None
+
+    def remember(self, step: Step, status: str, output: Any) -> None:
+        """Keep an output that following steps may refer to."""
+        if step.parent_id is None:
+            self._outputs[step.key] = {"output": output, "status": str(status)}
+            while len(self._outputs) > KEPT_OUTPUTS:
+                self._outputs.popitem(last=False)
+
+    def forget(self) -> None:
+        """What was remembered may not have been written."""
+        self._outputs.clear()
+
+    def scope(self, step: Step, keys: Iterable[str]) -> dict[str, Any]:
+        """What a step's expressions see."""
+        wanted = {key: self._outputs.get(key) for key in keys}
+        missing = [key for key, found in wanted.items() if found is None]
+        if missing:
+            rows = PlanStepExecution.objects.filter(
+                execution=self.id, key__in=missing, parent=None
+            ).values_list("key", "status", "output")
+            wanted |= {key: {"output": output, "status": status} for key, status, output in rows}
+        return {
+            "steps": {key: found for key, found in wanted.items() if found is not None},
+            "inputs": self.execution.inputs or {},
+            "item": step.spec.get("item"),
+            "index": step.item_index,
+        }
+
+
+def _conversation(execution: PlanExecution) -> str | None:
+    """The conversation in which the run was asked for: its tools use what belongs to it."""
+    if execution.trigger_type == "conversation":
+        return execution.trigger_id
+    if execution.trigger_type == "tool_execution":
+        rows = ToolExecution.objects.filter(pk=execution.trigger_id)
+        return rows.values_list("conversation", flat=True).first() or None
+    return None
+
+
+def outputs_of_ends(execution_id: str) -> dict[str, Any]:
+    """The outputs of the completed steps that nobody waits for, by key."""
+    rows = PlanStepExecution.objects.filter(execution=execution_id, parent=None, dependents=[])
+    return dict(
+        rows.filter(status=StepState.COMPLETED).order_by("order_index").values_list("key", "output")[:100]
+    )
