@@ -40,7 +40,11 @@ def flush() -> int:
     return len(counts)
 
 
-def forget() -> None:
-    """Drop what was counted and not yet written."""
+def forget(keys: Iterable[str] | None = None) -> None:
+    """Drop what was counted and not yet written, of all memories or of these."""
     with _lock:
-        _counts.clear()
+        if keys is None:
+            _counts.clear()
+            return
+        for key in keys:
+            _counts.pop(key, None)

@@ -7,12 +7,13 @@ invention.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from . import rules
+from .models import RelationType
 
-EXTRACTOR = "rules/1"
+EXTRACTOR = "rules/2"
 LONGEST_MESSAGE = 8_000
 LONGEST_SENTENCE = 300
 
@@ -21,24 +22,50 @@ _NOT_SAID = re.compile(r"```.*?(?:```|\Z)|^>.*$|https?://\S+", re.DOTALL | re.MU
 
 
 @dataclass(frozen=True, slots=True)
+class Bearing:
+    """How a candidate bears on the memory with this key: the relation, and its strength in [0, 1]."""
+
+    memory: str
+    relation: str
+    strength: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that may be worth remembering. `reason` is the rule's name; `confidence` in [0, 1]."""
+    """Something that may be worth remembering. `reason` is the rule's name; `confidence` in [0, 1].
+
+    `after`: how it follows from the candidate before it ("causes", "precedes" or "").
+    """
 
     type: str
     content: str
     importance: Decimal
     confidence: float
     reason: str
+    extractor: str = EXTRACTOR
+    bearings: tuple[Bearing, ...] = ()
+    after: str = ""
 
 
 def extract(text: str) -> list[Candidate]:
     """The candidates in a message, in order, at most one a sentence; quotes, code and links are left out."""
     found: dict[str, Candidate] = {}
+    before = False  # whether the sentence before gave a candidate
     for sentence in _sentences(text):
         candidate = _candidate(sentence)
         if candidate is not None:
-            found.setdefault(candidate.content.casefold(), candidate)
+            after = _after(sentence) if before else ""
+            found.setdefault(candidate.content.casefold(), replace(candidate, after=after))
+        before = candidate is not None
     return list(found.values())
+
+
+def _after(sentence: str) -> str:
+    """How a sentence follows from the one before it: "so …" is caused by it, "then …" preceded by it."""
+    known = rules.load()
+    if known.caused.search(sentence):
+        return RelationType.CAUSES
+    return RelationType.PRECEDES if known.after.search(sentence) else ""
 
 
 def _sentences(text: str) -> Iterator[str]:

@@ -75,3 +75,25 @@ def initial_of_memory(row: Any) -> dict[str, Any]:
         "importance": row.importance,
         "pinned": row.pinned,
     }
+
+
+class MemoryFileForm(forms.Form):
+    """A file of memories."""
+
+    file = forms.FileField(
+        label=_("File"),
+        widget=forms.ClearableFileInput(attrs={"accept": "application/json,.json"}),
+        help_text=_("A file that was exported here or elsewhere; what is there already is not added again."),
+        error_messages={"required": _("Choose a file."), "empty": _("The file is empty.")},
+    )
+
+
+class ForgetEverythingForm(forms.Form):
+    """One's username, as a sign that one means it."""
+
+    confirm = forms.CharField(
+        label=_("Your username"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+        error_messages={"required": _("Type your username to confirm.")},
+    )

@@ -1,17 +1,21 @@
 """Keeping texts findable: terms at once, in the writer's transaction; vectors soon after, by a task."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agi_site.lib import engines, fulltext, vectors
-from agi_site.lib.engines.base import EmbeddingEngine
+from agi_site.lib.engines.base import EmbeddingEngine, EngineError, Matrix
 from system import queue
 
-from .models import Knowledge, KnowledgeSearch, Memory, MemorySearch
+from . import vector_sets
+from .models import BUSY, Knowledge, KnowledgeSearch, Memory, MemorySearch
+
+logger = logging.getLogger(__name__)
 
 type Searchable = Knowledge | Memory
 
@@ -38,15 +42,17 @@ def index(row: Searchable) -> None:
     if row.embedding_model is not None:
         type(row)._base_manager.filter(pk=row.pk).update(embedding=None, embedding_model=None)
         row.embedding = row.embedding_model = None
+    vector_sets.BESIDE[type(row)]._base_manager.filter(pk=row.pk).delete()
     embed_later(type(row), [row.pk])
     transaction.on_commit(lambda: vectors.touch(type(row)))
 
 
-def embed_later(model: type[Searchable], keys: Sequence[str]) -> None:
-    """Queue the embedding of these rows, in the caller's transaction."""
+def embed_later(model: type[Searchable], keys: Sequence[str], *, task_key: str | None = None) -> None:
+    """Queue the embedding of these rows, in the caller's transaction; once at a time under a `task_key`."""
     if keys:
         payload = {"table": model._meta.db_table, "ids": list(keys)}
-        queue.enqueue(task_type="knowledge.embed", payload=payload, priority=1 if len(keys) == 1 else -1)
+        priority = 1 if len(keys) == 1 else -1
+        queue.enqueue(task_type="knowledge.embed", payload=payload, priority=priority, key=task_key)
 
 
 def index_terms(row: Searchable) -> None:
@@ -60,8 +66,7 @@ def index_terms(row: Searchable) -> None:
 
 def waiting(model: type[Searchable], engine: EmbeddingEngine) -> QuerySet[Any, Any]:
     """The rows that have no vector of `engine`: new ones, changed ones, and all after a change of engine."""
-    other = Q(embedding_model__isnull=True) | ~Q(embedding_model=engine.name)
-    return model._base_manager.filter(other).order_by("pk")
+    return vector_sets.without_vector(model, engine.name)
 
 
 def embed(
@@ -73,9 +78,24 @@ def embed(
 ) -> int:
     """Give those rows their vectors; returns how many got one. `check` runs between batches and may raise.
 
-    A row that changes meanwhile is embedded anew. Raises EngineError.
+    While the vectors of another engine answer, those of `engine` are kept beside them, and rows that have no
+    vector at all get one of either. A row that changes meanwhile is embedded anew. Raises EngineError.
     """
-    keys, done = list(keys), 0
+    keys = list(keys)
+    in_use = vector_sets.in_use(model)
+    former = engines.embedding_named(in_use) if in_use != engine.name else None
+    if former is not None:
+        try:
+            _embed_by(model, keys, former, check)
+        except EngineError as error:
+            logger.warning("new rows get no vector of the former engine: %s", error)
+    return _embed_by(model, keys, engine, check)
+
+
+def _embed_by(
+    model: type[Searchable], keys: Sequence[str], engine: EmbeddingEngine, check: Callable[[], None]
+) -> int:
+    done = 0
     for _round in range(3):
         rows = list(waiting(model, engine).filter(pk__in=keys).defer("embedding"))
         for at in range(0, len(rows), BATCH):
@@ -90,6 +110,8 @@ def embed(
 
 def _embed_batch(model: type[Searchable], rows: Sequence[Any], engine: EmbeddingEngine) -> int:
     matrix = engine.embed_documents([text_of(row) for row in rows])
+    if engine.name != vector_sets.in_use(model):
+        return _keep_beside(model, rows, matrix, engine.name)
     done = 0
     with transaction.atomic():
         for row, vector in zip(rows, matrix, strict=True):
@@ -98,6 +120,24 @@ def _embed_batch(model: type[Searchable], rows: Sequence[Any], engine: Embedding
                 embedding=vectors.pack(vector), embedding_model=engine.name, updated_at=timezone.now()
             )
     return done
+
+
+def _keep_beside(model: type[Searchable], rows: Sequence[Any], matrix: Matrix, name: str) -> int:
+    """Keep vectors beside the rows, of those that have not changed since they were read."""
+    keys = [row.pk for row in rows]
+    beside = vector_sets.BESIDE[model]._base_manager
+    with transaction.atomic():
+        now = dict(
+            model._base_manager.select_for_update().filter(pk__in=keys).values_list("pk", "updated_at")
+        )
+        made = [
+            beside.model(row_id=row.pk, embedding=vectors.pack(vector), embedding_model=name)
+            for row, vector in zip(rows, matrix, strict=True)
+            if now.get(row.pk) == row.updated_at
+        ]
+        beside.filter(pk__in=keys).delete()
+        beside.bulk_create(made)
+    return len(made)
 
 
 def index_missing(model: type[Searchable], *, limit: int = 500) -> int:
@@ -110,7 +150,12 @@ def index_missing(model: type[Searchable], *, limit: int = 500) -> int:
 
 def embed_waiting(model: type[Searchable], *, limit: int = 1_000) -> int:
     """Queue the rows that wait for a vector of the configured engine, in tasks of a hundred."""
-    keys = list(waiting(model, engines.embedding()).values_list("pk", flat=True)[:limit])
+    rows = waiting(model, engines.embedding())
+    if model is Knowledge:
+        rows = rows.exclude(document__status__in=BUSY)  # the task that imports them gives them theirs
+    keys = list(rows.values_list("pk", flat=True)[:limit])
     for at in range(0, len(keys), 100):
-        embed_later(model, keys[at : at + 100])
+        # While no engine answers, the same rows wait each time: their task is there already.
+        task_key = f"knowledge.embed:{model._meta.db_table}:{keys[at]}"
+        embed_later(model, keys[at : at + 100], task_key=task_key)
     return len(keys)

@@ -1,6 +1,5 @@
 """The pages on which people see, correct and forget what is remembered of them."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -10,33 +9,41 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from agi_site.lib import targets
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, flash, page, paged
 
 from . import options, services
 from .forms import MemoryForm, initial_of_memory
-from .models import Context, Memory, MemoryRelation, MemoryType
+from .memory_graph import draw, relations_of
+from .models import Memory, MemoryQuestion, MemoryRefusal, MemoryType, RefusalReason
 from .search import search_memory
+from .versions import versions_of
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 FOUND = 20
-RELATIONS_SHOWN = 50
+MOST_COUNTED = 50
 
 
 @require_safe
 def memory_list(request: Any) -> HttpResponse:
-    """One's own memories, newest first; `?type=` keeps a type, `?q=` finds the best matches."""
+    """One's own memories as a timeline; `?type=` keeps a type, `?q=` finds, `?state=past` shows what was."""
     query = request.GET.get("q", "").strip()[: options.LONGEST_QUERY]
     kind = request.GET.get("type", "")
     kind = kind if kind in MemoryType.values else ""
-    context: dict[str, Any] = {"query": query, "kind": kind, "kinds": MemoryType.choices}
+    past = request.GET.get("state", "") == "past"
+    context: dict[str, Any] = {"query": query, "kind": kind, "kinds": MemoryType.choices, "past": past}
+    if not request.htmx:
+        context["memory"] = services.memory_of(user=request.user)
+        context["questions"] = len(MemoryQuestion.objects.for_user(request.user).pending()[:MOST_COUNTED])
     if query:
         context["hits"] = search_memory(
             user=request.user, query=query, kind=kind, limit=FOUND, as_typed=True, recalled=False
         )
     else:
-        rows = Memory.objects.for_user(request.user).of_type(kind).defer("embedding")
-        context["page"] = paged(request, rows, order=["-pk"])
+        mine = Memory.objects.for_user(request.user).of_type(kind).defer("embedding")
+        rows = mine.past() if past else mine.not_past()
+        context["page"] = paged(request, rows, order=["-created_at"])
     return page(request, "memory/list.html", partial="rows", **context)
 
 
@@ -44,20 +51,60 @@ def memory_list(request: Any) -> HttpResponse:
 def detail(request: Any, pk: UUID) -> HttpResponse:
     """One memory: where it comes from, how it is used, what it relates to."""
     row = _row(request, pk)
-    relations = MemoryRelation.objects.select_related("source_memory", "target_memory").order_by("pk")
+    relations = relations_of(request.user, around=row)
     return page(
         request,
         "memory/detail.html",
         row=row,
-        outgoing=relations.filter(source_memory=row)[:RELATIONS_SHOWN],
-        incoming=relations.filter(target_memory=row)[:RELATIONS_SHOWN],
+        relations=[one for one in relations if row.pk in (one.source_memory_id, one.target_memory_id)],
+        drawing=draw(relations, middle=row) if len(relations) > 1 else None,
+        chain=versions_of(row),
+        source=_source(request, row),
     )
+
+
+@require_safe
+def graph(request: Any) -> HttpResponse:
+    """How one's memories bear on each other, drawn and told."""
+    relations = relations_of(request.user)
+    return page(request, "memory/graph.html", relations=relations, drawing=draw(relations))
+
+
+@require_safe
+def refused(request: Any) -> HttpResponse:
+    """What the write gate did not keep, and why; `?reason=` keeps one reason."""
+    reason = request.GET.get("reason", "")
+    rows = MemoryRefusal.objects.for_user(request.user).select_related("memory").defer("memory__embedding")
+    rows = rows.filter(reason=reason) if reason in RefusalReason.values else rows
+    shown = paged(request, rows, order=["-pk"])
+    reasons = RefusalReason.choices
+    return page(request, "memory/refused.html", partial="rows", page=shown, reason=reason, reasons=reasons)
+
+
+@form_page
+def questions(request: Any) -> HttpResponse:
+    """Memories that seem to contradict each other: which holds? POST answers one."""
+    rows = MemoryQuestion.objects.for_user(request.user).pending().select_related("newer", "older")
+    rows = rows.defer("newer__embedding", "older__embedding")
+    if request.method == "POST":
+        row = get_object_or_404(rows, pk=request.POST.get("question", ""))
+        try:
+            services.answer_question(question=row, by=request.user, answer=request.POST.get("answer", ""))
+        except Problem as problem:
+            flash(request, problem)
+        else:
+            messages.success(request, _("Thank you. The assistant goes by it from now on."))
+        return redirect("memory:questions")
+    return page(request, "memory/questions.html", rows=rows.order_by("-pk")[:MOST_COUNTED])
 
 
 @form_page
 def add(request: Any) -> HttpResponse:
     """Write down what the assistant should keep in mind."""
-    form = MemoryForm(request.POST or None)
+    kind = request.GET.get("type", "")
+    given = {"content": request.GET.get("content", "")[: options.LONGEST_MEMORY]}
+    given |= {"type": kind} if kind in MemoryType.values else {}
+    form = MemoryForm(request.POST or None, initial=given if given["content"] else None)
     if request.method == "POST" and form.is_valid():
         given = dict(form.cleaned_data)
         pinned = given.pop("pinned")
@@ -94,8 +141,8 @@ def forget(request: Any, pk: UUID) -> HttpResponse:
     """Ask, and on POST forget a memory for good."""
     row = _row(request, pk)
     if request.method != "POST":
-        return page(request, "memory/forget.html", row=row)
-    services.forget_memory(memory=row, by=request.user)
+        return page(request, "memory/forget.html", row=row, earlier=services.earlier_of(row))
+    services.forget_memory(memory=row, by=request.user, earlier=request.POST.get("earlier", "keep"))
     messages.success(request, _("Forgotten."))
     return redirect("memory:list")
 
@@ -110,38 +157,24 @@ def pin(request: Any, pk: UUID) -> HttpResponse:
     return redirect("memory:detail", pk=row.pk)
 
 
-@require_safe
-def context(request: Any) -> HttpResponse:
-    """What this session carries from one message to the next."""
-    data = services.get_context(session=request.session_row) if request.session_row else {}
-    shown = [(name, _readable(value)) for name, value in data.items()]
-    row = Context.objects.for_user(request.user).filter(session=request.session_row).order_by("-pk").first()
-    size = len(json.dumps(data, ensure_ascii=False).encode()) if data else 0
-    return page(
-        request,
-        "memory/context.html",
-        shown=shown,
-        row=row if data else None,
-        size=size,
-        most=options.context_bytes(),
-        hours=options.context_hours(),
-    )
-
-
-@form_page
-def context_clear(request: Any) -> HttpResponse:
-    """Ask, and on POST forget what this session carries."""
-    if request.method != "POST":
-        return page(request, "memory/context_clear.html")
-    if request.session_row is not None:
-        services.clear_context(session=request.session_row)
-    messages.success(request, _("The session starts anew."))
-    return redirect("memory:context")
+@require_POST
+def restore(request: Any, pk: UUID) -> HttpResponse:
+    """Take an archived memory back."""
+    row = services.restore_memory(memory=_row(request, pk), by=request.user)
+    messages.success(request, _("It is recalled again."))
+    return redirect("memory:detail", pk=row.pk)
 
 
 def _row(request: Any, pk: UUID) -> Memory:
     return get_object_or_404(Memory.objects.for_user(request.user).defer("embedding"), pk=str(pk))
 
 
-def _readable(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+def _source(request: Any, row: Memory) -> dict[str, str]:
+    """The conversation in which it was learnt, if that still exists."""
+    if not row.source_conversation:
+        return {}
+    try:
+        targets.resolve(target_type="conversation", target_id=row.source_conversation, user=request.user)
+    except Problem:
+        return {}
+    return {"conversation": row.source_conversation, "message": row.source_message}

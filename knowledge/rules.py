@@ -30,6 +30,22 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """Forms that say the same kind of thing, of which (if `single`) a person has one."""
+
+    single: bool
+    patterns: tuple[re.Pattern[str], ...]
+
+    def read(self, text: str) -> tuple[str, str] | None:
+        """What is said of ("" for the person) and what is said, or None where no form fits."""
+        for pattern in self.patterns:
+            if match := pattern.search(text):
+                groups = match.groupdict()
+                return (groups.get("key") or "").lower(), groups["value"].strip(" .!")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All rules, in the order in which they are tried."""
 
@@ -40,6 +56,20 @@ class Rules:
     demands: re.Pattern[str]
     lasting: re.Pattern[str]
     negated: re.Pattern[str]
+    fragments: re.Pattern[str]
+    machine: re.Pattern[str]
+    restated: re.Pattern[str]
+    supposed: re.Pattern[str]
+    passing: re.Pattern[str]
+    small_words: re.Pattern[str]
+    slots: tuple[Slot, ...]
+    changed: re.Pattern[str]
+    likes: re.Pattern[str]
+    dislikes: re.Pattern[str]
+    caused: re.Pattern[str]
+    after: re.Pattern[str]
+    light: frozenset[str]
+    numbers: dict[str, str]
 
 
 @cache
@@ -55,6 +85,20 @@ def load() -> Rules:
         demands=_any(gate["demands"]),
         lasting=_any(gate["lasting"]),
         negated=_any(gate["negated"]),
+        fragments=re.compile(f"^(?:{'|'.join(gate['fragments'])})$", re.IGNORECASE),
+        machine=_any(gate["machine"]),
+        restated=_any(gate["restated"]),
+        supposed=_any(gate["supposed"]),
+        passing=_any(gate["passing"]),
+        small_words=re.compile(f"{gate['small_words']}|{gate['small_words_korean']}", re.IGNORECASE),
+        slots=tuple(Slot(one["single"], tuple(map(_plain, one["patterns"]))) for one in stored["slots"]),
+        changed=_any(stored["change"]["marks"]),
+        likes=_plain(stored["change"]["likes"]),
+        dislikes=_plain(stored["change"]["dislikes"]),
+        caused=_plain(stored["flow"]["caused"]),
+        after=_plain(stored["flow"]["after"]),
+        light=frozenset(stored["likeness"]["light"].split()),
+        numbers=dict(pair.split(":") for pair in stored["likeness"]["numbers"].split()),
     )
 
 
@@ -71,6 +115,10 @@ def _rule(stored: dict[str, Any], pronouns: dict[str, str]) -> Rule:
 def _compiled(pattern: str, pronouns: dict[str, str]) -> re.Pattern[str]:
     for name, form in pronouns.items():
         pattern = pattern.replace(f"{{{name}}}", form)
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _plain(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 

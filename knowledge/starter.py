@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
+from agi_site.lib.problems import Invalid
 from system.services.settings import declare, get_setting, set_setting
 
 from . import services
@@ -39,15 +40,7 @@ def load() -> None:
         if row is not None:
             _renew(row, passage)
         elif name not in brought:
-            tags = [*passage["tags"], language]
-            services.add_knowledge(
-                author=None,
-                title=passage["title"],
-                content=passage["content"],
-                source=source,
-                tags=tags,
-                metadata={"language": language, "starter": fingerprint(passage)},
-            )
+            _add(source, language, passage)
     now = " ".join(sorted(brought | {f"{slug}:{language}" for slug, language, _passage in passages()}))
     if now != " ".join(sorted(brought)):
         set_setting(category=CATEGORY, key=KEY, value=now, by=None)
@@ -72,9 +65,28 @@ def fingerprint(passage: dict[str, Any]) -> str:
     return hashlib.sha256(f"{passage['title']}\n{passage['content']}".encode()).hexdigest()[:16]
 
 
+def _add(source: str, language: str, passage: dict[str, Any]) -> None:
+    try:
+        services.add_knowledge(
+            author=None,
+            title=passage["title"],
+            content=passage["content"],
+            source=source,
+            tags=[*passage["tags"], language],
+            metadata={"language": language, "starter": fingerprint(passage)},
+        )
+    except Invalid as problem:
+        if problem.code != "duplicate":  # somebody has written it down already: then it is known
+            raise
+
+
 def _renew(row: Knowledge, passage: dict[str, Any]) -> None:
     stored = (row.metadata or {}).get("starter")
     untouched = stored == fingerprint({"title": row.title, "content": row.content})
     if untouched and stored != fingerprint(passage):
-        row.metadata = (row.metadata or {}) | {"starter": fingerprint(passage)}
-        services.renew_knowledge(knowledge=row, title=passage["title"], content=passage["content"])
+        services.renew_knowledge(
+            knowledge=row,
+            title=passage["title"],
+            content=passage["content"],
+            metadata=(row.metadata or {}) | {"starter": fingerprint(passage)},
+        )

@@ -1,13 +1,15 @@
 """The pages of the knowledge base."""
 
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.cache import cache
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -17,32 +19,48 @@ from agi_site.lib.web import add_problem, page, paged
 
 from . import options, services
 from .forms import KnowledgeForm, initial_of_knowledge
-from .models import Knowledge, KnowledgeTag
+from .models import Knowledge
 from .search import search_knowledge
+from .tags import common_tags
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 LIST_PAGE = "knowledge/list.html"
 FOUND = 20
-TAGS_SHOWN, TAGS_SECONDS = 30, 60
 
 
 @require_safe
 def knowledge_list(request: HttpRequest) -> HttpResponse:
-    """All passages, newest first; with `?q=` the best matches; `?tag=` keeps a tag."""
+    """All passages, newest first; with `?q=` the best matches.
+
+    `?tag=` and `?source=` keep those of a tag and a source, `?since=` and `?until=` those added from a day on
+    and up to a day; what cannot be understood keeps all.
+    """
     query = request.GET.get("q", "").strip()[: options.LONGEST_QUERY]
     tag = request.GET.get("tag", "").strip()[:50]
+    source = request.GET.get("source", "").strip()[:255]
+    since, until = (_day(request.GET.get(name, "")) for name in ("since", "until"))
+    narrow: dict[str, Any] = {
+        "tags": [tag] if tag else [],
+        "source": source,
+        "since": _midnight(since),
+        "until": _midnight(until, days=1),
+    }
     context: dict[str, Any] = {
         "query": query,
         "tag": tag,
+        "source": source,
+        "since": since,
+        "until": until,
+        "narrowed": bool(tag or source or since or until),
         "may_add": request.user.has_perm("knowledge.add_knowledge"),
-        "tags": _common_tags(),
+        "tags": common_tags(),
     }
     if query:
         context["hits"] = search_knowledge(
-            user=request.user, query=query, tags=[tag] if tag else [], limit=FOUND, as_typed=True
+            user=request.user, query=query, limit=FOUND, as_typed=True, **narrow
         )
     else:
-        rows = Knowledge.objects.for_user(request.user).tagged([tag] if tag else []).light()
+        rows = Knowledge.objects.for_user(request.user).narrowed(**narrow).listed()
         context["page"] = paged(request, rows, order=["-pk"])
     return page(request, LIST_PAGE, partial="rows", **context)
 
@@ -104,8 +122,24 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("knowledge:list")
 
 
+def _day(text: str) -> date | None:
+    """The day a date field sent, if it is one."""
+    with suppress(ValueError):
+        return parse_date(text)
+    return None
+
+
+def _midnight(day: date | None, *, days: int = 0) -> datetime | None:
+    """When that day begins here, so many days later; in UTC, where the calendar may have ended by then."""
+    with suppress(OverflowError):
+        begins = day and timezone.make_aware(datetime.combine(day + timedelta(days=days), time.min))
+        return begins and begins.astimezone(UTC)
+    return None
+
+
 def _row(request: HttpRequest, pk: UUID) -> Knowledge:
-    return get_object_or_404(Knowledge.objects.for_user(request.user).light(), pk=str(pk))
+    rows = Knowledge.objects.for_user(request.user).light().select_related("document")
+    return get_object_or_404(rows.defer("document__shared_passages", "embedding"), pk=str(pk))
 
 
 def _changeable(request: HttpRequest, pk: UUID) -> Knowledge:
@@ -113,14 +147,3 @@ def _changeable(request: HttpRequest, pk: UUID) -> Knowledge:
     if not row.may_be_changed_by(request.user):
         raise Forbidden(_("Only its author or an operator may change this."))
     return row
-
-
-def _common_tags() -> list[str]:
-    """The most used tags; counted at most once a minute."""
-
-    def count() -> list[str]:
-        counted = KnowledgeTag.objects.values("tag").annotate(rows=Count("pk")).order_by("-rows", "tag")
-        return list(counted.values_list("tag", flat=True)[:TAGS_SHOWN])
-
-    found: list[str] = cache.get_or_set("knowledge:tags", count, TAGS_SECONDS)  # type: ignore[assignment]
-    return found

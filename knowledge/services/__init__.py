@@ -1,33 +1,74 @@
 """What every door calls: knowledge, memory, and the context of a session."""
 
-from .context import clear_context, get_context, save_context
+from .bulk import Passage, add_many, delete_many
+from .context import (
+    ContextPart,
+    clear_context,
+    context_parts,
+    drop_from_context,
+    get_context,
+    hold_context,
+    save_context,
+)
+from .copies import without_memories, without_memories_in
+from .documents import add_file, add_url, delete_document, retry_document
+from .imports import add_all, retry_import
 from .knowledge import add_knowledge, change_knowledge, delete_knowledge, renew_knowledge, set_tags
 from .memory import (
     Learnt,
+    Proposals,
+    answer_question,
     change_memory,
     change_relation,
+    earlier_of,
     forget_memory,
-    learn_from_message,
+    keep_proposals,
+    propose_memories,
     relate_memories,
     remember,
+    restore_memory,
     unrelate_memories,
 )
+from .own import forget_everything, memory_of, set_memory
 
 __all__ = [
+    "ContextPart",
     "Learnt",
+    "Passage",
+    "Proposals",
+    "add_all",
+    "add_file",
     "add_knowledge",
+    "add_many",
+    "add_url",
+    "answer_question",
     "change_knowledge",
     "change_memory",
     "change_relation",
     "clear_context",
+    "context_parts",
+    "delete_document",
     "delete_knowledge",
+    "delete_many",
+    "drop_from_context",
+    "earlier_of",
+    "forget_everything",
     "forget_memory",
     "get_context",
-    "learn_from_message",
+    "hold_context",
+    "keep_proposals",
+    "memory_of",
+    "propose_memories",
     "relate_memories",
     "remember",
     "renew_knowledge",
+    "restore_memory",
+    "retry_document",
+    "retry_import",
     "save_context",
+    "set_memory",
     "set_tags",
     "unrelate_memories",
+    "without_memories",
+    "without_memories_in",
 ]

@@ -1,5 +1,6 @@
 """The team's knowledge: added by anyone whose role allows it, changed by its author or by an operator."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +11,10 @@ from agi_site.lib import vectors
 from agi_site.lib.problems import Forbidden, Invalid
 
 from .. import indexing, options
+from ..importing.passages import content_hash
+from ..importing.storing import leave_copies
 from ..models import Knowledge, KnowledgeTag
+from .anew import take_anew
 
 
 @transaction.atomic
@@ -25,12 +29,14 @@ def add_knowledge(
 ) -> Knowledge:
     """Store a passage; found by its words after the commit, by its meaning about a second later.
 
-    `author` is None for what the program itself brings along. Raises Forbidden or Invalid.
+    `author` is None for what the program itself brings along. Raises Forbidden or Invalid; a text that is
+    known already is Invalid, too (`duplicate`).
     """
     if author is not None and not author.has_perm("knowledge.add_knowledge"):
         raise Forbidden
     row = Knowledge(created_by=author, metadata=dict(metadata) if metadata else None)
-    _fill(row, title=title, content=content, source=source)
+    fill(row, title=title, content=content, source=source)
+    _check_new(row)
     row.save(force_insert=True)
     _replace_tags(row, tags)
     indexing.index(row)
@@ -48,38 +54,72 @@ def change_knowledge(
     tags: Iterable[str] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Knowledge:
-    """Change what is not None; raises Forbidden unless `by` is the author or an operator, or Invalid."""
-    _check_may_change(knowledge, by)
-    before = indexing.text_of(knowledge)
-    _fill(
-        knowledge,
-        title=knowledge.title if title is None else title,
-        content=knowledge.content if content is None else content,
-        source=(knowledge.source or "") if source is None else source,
-    )
-    if metadata is not None:
-        knowledge.metadata = dict(metadata)
-    knowledge.save(update_fields=["title", "content", "source", "metadata", "updated_at"])
+    """Change what is not None; raises Forbidden unless `by` is the author or an operator, Invalid, NotFound.
+
+    A document that holds the former text as well keeps it, in a passage of its own.
+    """
+    check_may_change(knowledge, by)
+    _change(knowledge, title=title, content=content, source=source, metadata=metadata)
+    check_may_change(knowledge, by)  # it may have been handed to another document meanwhile
     if tags is not None:
         _replace_tags(knowledge, tags)
-    if indexing.text_of(knowledge) != before:
-        indexing.index(knowledge)
     return knowledge
 
 
 @transaction.atomic
-def renew_knowledge(*, knowledge: Knowledge, title: str, content: str) -> Knowledge:
-    """Store the new text of a passage that the program itself brought along; raises Invalid."""
-    _fill(knowledge, title=title, content=content, source=knowledge.source or "")
-    knowledge.save(update_fields=["title", "content", "metadata", "updated_at"])
-    indexing.index(knowledge)
+def renew_knowledge(
+    *, knowledge: Knowledge, title: str, content: str, metadata: Mapping[str, Any]
+) -> Knowledge:
+    """Store the new text of a passage that the program itself brought along; raises Invalid or NotFound."""
+    _change(knowledge, title=title, content=content, metadata=metadata)
     return knowledge
+
+
+def _change(
+    row: Knowledge,
+    *,
+    title: str | None = None,
+    content: str | None = None,
+    source: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Set what is not None, on the row as it is now, and index it anew where its text changed."""
+    if content is not None:
+        keep_for_others(row, content)
+    take_anew(row)
+    before = indexing.text_of(row)
+    fill(
+        row,
+        title=row.title if title is None else title,
+        content=row.content if content is None else content,
+        source=(row.source or "") if source is None else source,
+    )
+    if metadata is not None:
+        row.metadata = dict(metadata)
+    given = {"title": title, "content": content, "source": source, "metadata": metadata}
+    fields = [name for name, value in given.items() if value is not None]
+    row.save(update_fields=[*fields, "content_hash", "updated_at"])
+    if indexing.text_of(row) != before:
+        indexing.index(row)
+
+
+def keep_for_others(knowledge: Knowledge, content: str) -> None:
+    """Before a passage says `content`: documents that hold what it said get passages of their own."""
+    said = Knowledge.objects.filter(pk=knowledge.pk).values_list("content_hash", flat=True).first()
+    if said is not None and said != content_hash(_clean(content)):
+        leave_copies([knowledge.pk])
 
 
 @transaction.atomic
 def delete_knowledge(*, knowledge: Knowledge, by: Any) -> None:
-    """Remove a passage with its tags, search row and vector; raises Forbidden."""
-    _check_may_change(knowledge, by)
+    """Remove a passage with its tags, search row and vector; raises Forbidden or NotFound.
+
+    A document that holds its text as well gets a passage of its own before.
+    """
+    check_may_change(knowledge, by)
+    leave_copies([knowledge.pk])
+    take_anew(knowledge)
+    check_may_change(knowledge, by)  # it may have been handed to another document meanwhile
     knowledge.delete()
     transaction.on_commit(lambda: vectors.touch(Knowledge))
 
@@ -87,16 +127,18 @@ def delete_knowledge(*, knowledge: Knowledge, by: Any) -> None:
 @transaction.atomic
 def set_tags(*, knowledge: Knowledge, by: Any, tags: Iterable[str]) -> list[str]:
     """Replace the tags; returns them as stored, sorted. Raises Forbidden or Invalid."""
-    _check_may_change(knowledge, by)
+    check_may_change(knowledge, by)
     return _replace_tags(knowledge, tags)
 
 
-def _check_may_change(knowledge: Knowledge, by: Any) -> None:
+def check_may_change(knowledge: Knowledge, by: Any) -> None:
+    """Raise Forbidden unless `by` is the author or an operator."""
     if not knowledge.may_be_changed_by(by):
         raise Forbidden(_("Only its author or an operator may change this."), code="not_the_author")
 
 
-def _fill(row: Knowledge, *, title: str, content: str, source: str) -> None:
+def fill(row: Knowledge, *, title: str, content: str, source: str) -> None:
+    """Set what was given, cleaned; raises Invalid."""
     title, content, source = (_clean(text) for text in (title, content, source))
     errors: dict[str, list[Any]] = {}
     if not title:
@@ -113,18 +155,33 @@ def _fill(row: Knowledge, *, title: str, content: str, source: str) -> None:
     if errors:
         raise Invalid(errors=errors)
     row.title, row.content, row.source = title, content, source or None
+    row.content_hash = content_hash(content)
+
+
+def _check_new(row: Knowledge) -> None:
+    twin = Knowledge.objects.filter(content_hash=row.content_hash).only("title").first()
+    if twin is not None:
+        message = _("This text is known already: “%(title)s”.") % {"title": twin.title}
+        raise Invalid(message, code="duplicate", errors={"content": [message]})
 
 
 def _clean(text: str) -> str:
     return text.replace("\0", "").strip()
 
 
-def _replace_tags(row: Knowledge, tags: Iterable[str]) -> list[str]:
-    wanted = sorted({tag for tag in (" ".join(_clean(tag).lower().split()) for tag in tags) if tag})
+def clean_tags(tags: Iterable[str]) -> list[str]:
+    """The tags as they are stored, sorted; raises Invalid."""
+    plain = (unicodedata.normalize("NFKC", _clean(tag)).lower() for tag in tags)
+    wanted = sorted({tag for tag in (" ".join(one.split()) for one in plain) if tag})
     if any(len(tag) > 50 for tag in wanted):
         raise Invalid(errors={"tags": [_("A tag has at most 50 characters.")]})
     if len(wanted) > options.MOST_TAGS:
         raise Invalid(errors={"tags": [_("At most %(most)s tags.") % {"most": options.MOST_TAGS}]})
+    return wanted
+
+
+def _replace_tags(row: Knowledge, tags: Iterable[str]) -> list[str]:
+    wanted = clean_tags(tags)
     held = set(row.tags.values_list("tag", flat=True))
     row.tags.filter(tag__in=held - set(wanted)).delete()
     KnowledgeTag.objects.bulk_create(

@@ -1,0 +1,29 @@
+"""Rows of knowledge by the hundred: each table in as few statements as there can be."""
+
+from collections.abc import Sequence
+
+from agi_site.lib import fulltext
+
+from .. import indexing
+from ..models import Knowledge, KnowledgeSearch, KnowledgeTag
+
+BATCH = 200
+
+
+def insert(rows: Sequence[Knowledge], tags: Sequence[Sequence[str]]) -> None:
+    """Store rows that were checked, with their tags and index terms, in the caller's transaction."""
+    Knowledge.objects.bulk_create(rows, batch_size=BATCH)
+    KnowledgeTag.objects.bulk_create(
+        [
+            KnowledgeTag(knowledge=row, tag=tag)
+            for row, given in zip(rows, tags, strict=True)
+            for tag in given
+        ],
+        batch_size=BATCH,
+        ignore_conflicts=True,  # two tags that differ here may be the same to the database: "cafe", "café"
+    )
+    searched = []
+    for row in rows:
+        found = fulltext.terms(indexing.text_of(row))
+        searched.append(KnowledgeSearch(knowledge=row, grams=" ".join(found), length=len(found)))
+    KnowledgeSearch.objects.bulk_create(searched, batch_size=BATCH)

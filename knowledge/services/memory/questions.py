@@ -1,0 +1,52 @@
+"""Two memories that may contradict each other: the person says which one holds."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agi_site.lib.problems import Conflict, Invalid, NotFound
+
+from ...models import MemoryQuestion, MemoryRelation, QuestionAnswer, RelationType
+from .checks import note
+from .relating import link, supersede
+
+
+@transaction.atomic
+def answer_question(*, question: MemoryQuestion, by: Any, answer: str) -> MemoryQuestion:
+    """Keep the newer memory, the earlier one, or both; the other is replaced. The next turn obeys.
+
+    Raises NotFound for another's question, Invalid for another answer, Conflict if it is answered already.
+    """
+    if question.user_id != by.pk:
+        raise NotFound
+    if answer not in QuestionAnswer.values:
+        known = ", ".join(QuestionAnswer.values)
+        raise Invalid(errors={"answer": [_("Choose one of: %(known)s.") % {"known": known}]})
+    row = MemoryQuestion.objects.select_for_update().filter(pk=question.pk).first()
+    if row is None:
+        raise NotFound
+    if row.answer is not None:
+        raise Conflict(_("This question is answered already."), code="answered_already")
+    newer, older = row.newer, row.older
+    between = MemoryRelation.objects.filter(
+        source_memory=newer, target_memory=older, relation_type=RelationType.CONTRADICTS
+    )
+    strength = between.values_list("strength", flat=True).first()
+    between.delete()
+    if answer == QuestionAnswer.KEEP_NEW:
+        supersede(newer=newer, older=older, **({"strength": strength} if strength is not None else {}))
+    elif answer == QuestionAnswer.KEEP_OLD:
+        supersede(newer=older, older=newer, **({"strength": strength} if strength is not None else {}))
+        note(newer, "kept_old", memory=older.pk)
+        newer.save(update_fields=["metadata", "updated_at"])
+    else:
+        for one, other in ((newer, older), (older, newer)):
+            note(one, "kept_both", memory=other.pk)
+            one.save(update_fields=["metadata", "updated_at"])
+        link(newer, older, RelationType.RELATED_TO, strength or newer.importance)
+    row.answer, row.answered_at = answer, timezone.now()
+    row.save(update_fields=["answer", "answered_at"])
+    found: MemoryQuestion = row
+    return found

@@ -1,0 +1,80 @@
+"""What a person decides about being remembered: on or off, and forgetting everything."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Session
+from agi_site.lib import vectors
+from agi_site.lib.problems import Invalid
+from system import queue
+
+from ..models import Context, Memory, MemoryImport, MemoryQuestion, MemoryRefusal, MemorySetting
+
+
+def memory_of(*, user: Any) -> MemorySetting:
+    """What `user` has decided; an unsaved row with the defaults where they have decided nothing."""
+    row = MemorySetting.objects.filter(user=user.pk).first()
+    found: MemorySetting = row or MemorySetting(user_id=user.pk, updated_at=None)
+    return found
+
+
+def hold_memory(*, user: Any) -> MemorySetting:
+    """What `user` has decided, held to the end of the caller's transaction.
+
+    Who learns from them holds it, and who forgets everything: neither sees the other half done.
+    """
+    rows = MemorySetting.objects.select_for_update().filter(user=user.pk)
+    row = rows.first()
+    if row is None:
+        MemorySetting.objects.get_or_create(user_id=user.pk)
+        row = rows.get()
+    found: MemorySetting = row
+    return found
+
+
+@transaction.atomic
+def set_memory(*, user: Any, enabled: bool) -> MemorySetting:
+    """Turn memory on or off; off, nothing is recalled and nothing new is formed, and what is there stays."""
+    row, _made = MemorySetting.objects.get_or_create(user_id=user.pk)
+    row.enabled = enabled
+    row.save(update_fields=["enabled", "updated_at"])
+    found: MemorySetting = row
+    return found
+
+
+@transaction.atomic
+def forget_everything(*, user: Any, typed: str) -> dict[str, int]:
+    """Forget all that a person is remembered by, for good; returns how many rows of each table went.
+
+    `typed` is their own username, as a sign that they mean it: Invalid otherwise. Rows, relations, refusals,
+    questions, contexts, files brought along, search rows and vectors go with the commit; other apps hear of
+    it by the event `memories.forgotten`. What was said so far is not learnt from any more.
+    """
+    if typed.strip() != user.username:
+        fault = _("Type your username, %(name)s, to confirm.") % {"name": user.username}
+        raise Invalid(code="not_confirmed", errors={"confirm": [fault]})
+    row = hold_memory(user=user)
+    # A batch of a running import ends first; the next one finds its row gone.
+    list(MemoryImport.objects.select_for_update().for_user(user).order_by("pk").values_list("pk"))
+    # A turn that is about to write what its session carries writes it before.
+    list(Session.objects.select_for_update().filter(user=user.pk).order_by("pk").values_list("pk"))
+    ids = list(Memory.objects.for_user(user).values_list("pk", flat=True))
+    gone = {}
+    for model in (MemoryQuestion, MemoryRefusal, MemoryImport, Memory, Context):
+        rows = model.objects.for_user(user)
+        gone[model._meta.db_table] = rows.count()
+        rows.delete()
+    row.forgotten_at = timezone.now()
+    row.save(update_fields=["forgotten_at", "updated_at"])
+    announce_forgotten(user_id=user.pk, ids=ids)
+    transaction.on_commit(lambda: vectors.touch(Memory))
+    return gone
+
+
+def announce_forgotten(*, user_id: int, ids: list[str]) -> None:
+    """Tell the apps that keep copies of what memories said (results of tools) which are forgotten."""
+    for at in range(0, len(ids), 500):
+        queue.announce("memories.forgotten", {"user_id": user_id, "ids": ids[at : at + 500]})
