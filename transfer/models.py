@@ -1,18 +1,50 @@
 """Transfer of knowledge between domains (the seed's section 5.14)."""
 
+from typing import Any, Self
+
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import (
     CreatedAtField,
     EnumField,
+    ExactCharField,
     SealedJSONField,
     UpdatedAtField,
     UUIDKey,
     enum_check,
     range_check,
 )
-from agi_site.lib.owned import SharedModel
+from agi_site.lib.owned import SharedModel, SharedQuerySet
+
+from .concepts import Concept, of_columns
+
+
+def _by(name: Any) -> Any:
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DB_SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=name,
+    )
+
+
+class SourceKind(models.TextChoices):
+    FILE = "file", _("files")
+    HTTP = "http", _("web address")
+    SQL = "sql", _("database")
+    INSTANCE = "instance", _("another instance")
+
+
+class SourceStatus(models.TextChoices):
+    IDLE = "idle", _("not yet read")
+    WAITING = "waiting", _("waiting")
+    RUNNING = "running", _("being read")
+    COMPLETED = "completed", _("up to date")
+    FAILED = "failed", _("failed")
 
 
 class KnowledgeSource(SharedModel):
@@ -30,14 +62,124 @@ class KnowledgeSource(SharedModel):
     is_active = models.BooleanField(
         _("is active"), null=True, blank=True, db_index=True, default=True, db_default=True
     )
+    # Beyond the seed; the README says why.
+    kind = EnumField(_("kind"), choices=SourceKind, default=SourceKind.FILE, db_default=SourceKind.FILE)
+    status = EnumField(
+        _("status"),
+        choices=SourceStatus,
+        default=SourceStatus.IDLE,
+        db_default=SourceStatus.IDLE,
+        editable=False,
+    )
+    reason = models.TextField(_("reason"), null=True, blank=True, editable=False)
+    checkpoint = models.JSONField(_("checkpoint"), null=True, blank=True, editable=False)
+    counts = models.JSONField(_("counts"), null=True, blank=True, editable=False)
+    synced_at = models.DateTimeField(_("last read"), null=True, blank=True, editable=False)
+    created_by = _by(_("created by"))
 
     class Meta:
         db_table = "knowledge_source"
         verbose_name = _("knowledge source")
         verbose_name_plural = _("knowledge sources")
+        constraints = [
+            enum_check("knowledge_source_kind_enum", "kind", SourceKind),
+            enum_check("knowledge_source_status_enum", "status", SourceStatus),
+        ]
 
     def __str__(self) -> str:
         return str(self.name)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it waits to be read or is being read."""
+        return self.status in (SourceStatus.WAITING, SourceStatus.RUNNING)
+
+
+class KnowledgeSourceItem(SharedModel):
+    """One thing read from a source, and its passage (table `knowledge_source_item`, beyond the seed)."""
+
+    shared_because = "it belongs to a source of the team's knowledge"
+
+    id = UUIDKey()
+    source = models.ForeignKey(
+        KnowledgeSource, models.DB_CASCADE, related_name="items", verbose_name=_("knowledge source")
+    )
+    key = ExactCharField(_("key"), max_length=64)
+    external_id = models.CharField(_("external id"), max_length=500)
+    content_hash = ExactCharField(_("content hash"), max_length=64)
+    knowledge = models.ForeignKey(
+        "knowledge.Knowledge",
+        models.DB_SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("knowledge"),
+    )
+    round = ExactCharField(_("round"), max_length=36)
+    reason = models.TextField(_("reason"), null=True, blank=True)
+    updated_at = UpdatedAtField(_("updated at"), null=True)
+
+    class Meta:
+        db_table = "knowledge_source_item"
+        verbose_name = _("item of a knowledge source")
+        verbose_name_plural = _("items of knowledge sources")
+        constraints = [
+            models.UniqueConstraint(fields=["source", "key"], name="knowledge_source_item_key_unique")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.external_id)
+
+
+class KnowledgeDomain(SharedModel):
+    """A field of knowledge with concepts of its own (table `knowledge_domain`, beyond the seed)."""
+
+    shared_because = "domains are the team's"
+
+    id = UUIDKey()
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    title = models.CharField(_("title"), max_length=255, null=True, blank=True)
+    description = models.TextField(_("description"), null=True, blank=True)
+    iri = models.CharField(_("address"), max_length=500, null=True, blank=True)
+    concept_count = models.IntegerField(_("concepts"), default=0, db_default=0, editable=False)
+    created_by = _by(_("created by"))
+    created_at = CreatedAtField(_("created at"))
+    updated_at = UpdatedAtField(_("updated at"), null=True)
+
+    class Meta:
+        db_table = "knowledge_domain"
+        verbose_name = _("knowledge domain")
+        verbose_name_plural = _("knowledge domains")
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+class MappingStatus(models.TextChoices):
+    CANDIDATE = "candidate", _("proposed")
+    ACCEPTED = "accepted", _("accepted")
+    REJECTED = "rejected", _("rejected")
+
+
+RELATION_TYPES: dict[str, Any] = {
+    "is_equivalent_to": _("is the same as"),
+    "is_similar_to": _("is similar to"),
+    "is_broader_than": _("is broader than"),
+    "is_narrower_than": _("is narrower than"),
+    "is_related_to": _("is related to"),
+}
+
+
+class MappingQuerySet(SharedQuerySet):
+    """Reads of mappings."""
+
+    def between(self, source: str, target: str) -> Self:
+        """Those from one domain to another."""
+        return self.filter(source_domain=source, target_domain=target)
+
+    def accepted(self) -> Self:
+        """Those that may be used."""
+        return self.filter(status=MappingStatus.ACCEPTED)
 
 
 class KnowledgeMapping(SharedModel):
@@ -54,6 +196,18 @@ class KnowledgeMapping(SharedModel):
     confidence = models.DecimalField(_("confidence"), max_digits=5, decimal_places=4, db_index=True)
     created_at = CreatedAtField(_("created at"))
     updated_at = UpdatedAtField(_("updated at"), null=True)
+    # Beyond the seed; the README says why.
+    status = EnumField(
+        _("status"),
+        choices=MappingStatus,
+        default=MappingStatus.CANDIDATE,
+        db_default=MappingStatus.CANDIDATE,
+    )
+    parts = models.JSONField(_("explanation"), null=True, blank=True, editable=False)
+    reviewed_by = _by(_("reviewed by"))
+    reviewed_at = models.DateTimeField(_("reviewed at"), null=True, blank=True, editable=False)
+
+    objects = MappingQuerySet.as_manager()
 
     class Meta:
         db_table = "knowledge_mapping"
@@ -64,10 +218,16 @@ class KnowledgeMapping(SharedModel):
         ]
         constraints = [
             range_check("knowledge_mapping_confidence_range", "confidence", 0, 1),
+            enum_check("knowledge_mapping_status_enum", "status", MappingStatus),
         ]
 
     def __str__(self) -> str:
-        return str(self.target_concept)
+        return f"{self.source_concept} → {self.target_concept}"
+
+    @property
+    def relation_words(self) -> str:
+        """The relation in words."""
+        return str(RELATION_TYPES.get(self.relation_type, self.relation_type))
 
 
 class TransferTaskStatus(models.TextChoices):
@@ -100,6 +260,9 @@ class TransferTask(SharedModel):
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
     result = models.JSONField(_("result"), null=True, blank=True)
+    # Beyond the seed; the README says why.
+    error_message = models.TextField(_("error message"), null=True, blank=True)
+    created_by = _by(_("created by"))
 
     class Meta:
         db_table = "transfer_task"
@@ -111,6 +274,14 @@ class TransferTask(SharedModel):
 
     def __str__(self) -> str:
         return str(self.task_type)
+
+
+class ConceptQuerySet(SharedQuerySet):
+    """Reads of concepts."""
+
+    def of_domain(self, domain: str) -> Self:
+        """The concepts of one domain."""
+        return self.filter(domain=domain)
 
 
 class DomainOntology(SharedModel):
@@ -127,6 +298,8 @@ class DomainOntology(SharedModel):
     created_at = CreatedAtField(_("created at"))
     updated_at = UpdatedAtField(_("updated at"), null=True)
 
+    objects = ConceptQuerySet.as_manager()
+
     class Meta:
         db_table = "domain_ontology"
         verbose_name = _("domain ontology")
@@ -139,6 +312,42 @@ class DomainOntology(SharedModel):
 
     def __str__(self) -> str:
         return str(self.concept)
+
+    @property
+    def as_concept(self) -> Concept:
+        """The row as the matcher and the formats know it."""
+        return of_columns(
+            concept=self.concept,
+            definition=self.definition,
+            relationships=self.relationships,
+            attributes=self.attributes,
+        )
+
+
+class ConceptRelation(SharedModel):
+    """A relationship of a concept, found from its other end (table `concept_relation`, beyond the seed).
+
+    It mirrors the column `relationships`, which is the truth.
+    """
+
+    shared_because = "it mirrors the team's ontologies"
+
+    id = UUIDKey()
+    concept = models.ForeignKey(
+        DomainOntology, models.DB_CASCADE, related_name="links", verbose_name=_("concept")
+    )
+    domain = models.CharField(_("domain"), max_length=100)
+    type = models.CharField(_("type"), max_length=255)
+    target = models.CharField(_("target"), max_length=255)
+
+    class Meta:
+        db_table = "concept_relation"
+        verbose_name = _("relation of a concept")
+        verbose_name_plural = _("relations of concepts")
+        indexes = [models.Index(fields=["domain", "target"], name="concept_relation_target_idx")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.target}"
 
 
 class TransferMetric(SharedModel):

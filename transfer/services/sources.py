@@ -1,0 +1,259 @@
+"""Sources of knowledge: what they read from, and reading them into passages, item by item."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agi_site.lib.ids import uuid7
+from agi_site.lib.problems import Conflict, Invalid, Problem
+from knowledge import services as knowledge
+from system import queue
+from system.services.audit import audit
+
+from .. import sources
+from ..models import KnowledgeSource, KnowledgeSourceItem, SourceKind, SourceStatus
+from ..sources import Item, SourceFault
+from .ontologies import check_may, import_file
+
+LONGEST_TAG = 50
+BATCH = 200
+
+
+def tag_of(domain: str) -> str:
+    """The tag that passages of a domain carry."""
+    return " ".join(domain.lower().split())[:LONGEST_TAG].strip()
+
+
+@transaction.atomic
+def add_source(
+    *, by: Any, name: str, domain: str, kind: str, connection: dict[str, Any], description: str = ""
+) -> KnowledgeSource:
+    """A new source; raises Forbidden, Invalid (naming what its connection lacks) or Conflict (name taken)."""
+    check_may(by, "add_knowledgesource")
+    row = KnowledgeSource(created_by=by)
+    _fill(row, name=name, domain=domain, description=description)
+    row.kind, row.connection_info = kind, sources.check_connection(kind, connection)
+    row.save(force_insert=True)
+    audit(component="transfer", message=f"source {row.name} was added", by=by)
+    return row
+
+
+@transaction.atomic
+def change_source(
+    *,
+    source: KnowledgeSource,
+    by: Any,
+    name: str | None = None,
+    domain: str | None = None,
+    description: str | None = None,
+    connection: dict[str, Any] | None = None,
+    is_active: bool | None = None,
+) -> KnowledgeSource:
+    """Change what is not None; another connection is read from its beginning. Raises Forbidden or Invalid."""
+    check_may(by, "change_knowledgesource")
+    row: KnowledgeSource = KnowledgeSource.objects.select_for_update().get(pk=source.pk)
+    _fill(
+        row,
+        name=row.name if name is None else name,
+        domain=row.domain if domain is None else domain,
+        description=(row.description or "") if description is None else description,
+    )
+    if connection is not None:
+        row.connection_info, row.checkpoint = sources.check_connection(row.kind, connection), None
+        audit(component="transfer", message=f"the connection of source {row.name} was changed", by=by)
+    if is_active is not None:
+        row.is_active = is_active
+    row.save()
+    return row
+
+
+@transaction.atomic
+def delete_source(*, source: KnowledgeSource, by: Any, with_passages: bool = False) -> None:
+    """Remove a source; its passages stay unless `with_passages`."""
+    check_may(by, "delete_knowledgesource")
+    if with_passages:
+        keys = list(source.items.exclude(knowledge=None).values_list("knowledge_id", flat=True))
+        knowledge.delete_many(keys=keys, by=by)
+    audit(component="transfer", message=f"source {source.name} was deleted", by=by)
+    source.delete()
+
+
+@transaction.atomic
+def sync_source(*, source: KnowledgeSource, by: Any, contents: str = "passages") -> KnowledgeSource:
+    """Queue the reading of a source; one that was interrupted goes on where it was.
+
+    `contents`: "passages", or "ontology" for a file whose concepts go into the source's domain. Raises
+    Forbidden, Conflict (switched off, or being read) or Invalid.
+    """
+    check_may(by, "change_knowledgesource")
+    if contents not in ("passages", "ontology"):
+        raise Invalid(errors={"contents": [_("This is “passages” or “ontology”.")]})
+    row: KnowledgeSource = KnowledgeSource.objects.select_for_update().get(pk=source.pk)
+    if not row.is_active:
+        raise Conflict(_("This source is switched off."), code="source_off")
+    if contents == "ontology" and row.kind not in (SourceKind.FILE, SourceKind.HTTP):
+        raise Invalid(_("Ontologies are read from files and web addresses."))
+    KnowledgeSource.objects.filter(pk=row.pk).update(status=SourceStatus.WAITING, reason=None)
+    reader = getattr(by, "pk", None)
+    queue.enqueue(
+        task_type="transfer.sync",
+        payload={"source_id": row.pk, "contents": contents, "by": reader},
+        key=f"transfer.sync:{row.pk}",
+    )
+    row.refresh_from_db()
+    return row
+
+
+# --- Reading: the task's part ------------------------------------------------------------------------------
+def read_source(
+    *,
+    source: KnowledgeSource,
+    by: Any,
+    contents: str,
+    stop: Callable[[], None],
+    told: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Read a source from its checkpoint to its end; each item is stored in a transaction of its own.
+
+    A fault of the source ends in its row as state and reason; an item's fault is counted and kept beside it.
+    """
+    audit(component="transfer", message=f"the connection of source {source.name} was used to read it", by=by)
+    _state(source, SourceStatus.RUNNING, None)
+    try:
+        if contents == "ontology":
+            counts = _read_ontology(source, by, stop)
+        else:
+            counts = _read_passages(source, by, stop, told)
+    except (SourceFault, Problem) as fault:
+        _state(source, SourceStatus.FAILED, _reason(fault))
+        return {"failed": _reason(fault)}
+    source.counts, source.checkpoint, source.synced_at = counts, None, timezone.now()
+    source.save(update_fields=["counts", "checkpoint", "synced_at"])
+    failed = counts.get("failed", 0)
+    reason = (
+        _("%(count)s items could not be taken; the list below says why.") % {"count": failed}
+        if failed
+        else None
+    )
+    _state(source, SourceStatus.COMPLETED, reason)
+    return counts
+
+
+def give_up(*, source_id: str, reason: str) -> None:
+    """The last attempt at reading a source broke off: say so."""
+    KnowledgeSource.objects.filter(pk=source_id).update(
+        status=SourceStatus.FAILED, reason=reason, updated_at=timezone.now()
+    )
+
+
+def _reason(fault: Exception) -> str:
+    errors = getattr(fault, "errors", {})
+    return " ".join(str(one) for some in errors.values() for one in some) or str(fault)
+
+
+def _state(source: KnowledgeSource, status: str, reason: str | None) -> None:
+    source.status, source.reason = status, reason
+    source.save(update_fields=["status", "reason", "updated_at"])
+
+
+def _read_ontology(source: KnowledgeSource, by: Any, stop: Callable[[], None]) -> dict[str, Any]:
+    name, data = sources.reader_of(source.kind, source.connection_info).whole(stop)
+    done = import_file(by=by, domain=source.domain, name=name, data=data)
+    return {"added": done.added, "changed": done.changed, "unchanged": done.unchanged}
+
+
+def _read_passages(
+    source: KnowledgeSource, by: Any, stop: Callable[[], None], told: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    begun = source.checkpoint or {"round": uuid7(), "position": None, "counts": {}}
+    counts: dict[str, int] = (
+        dict.fromkeys(("added", "changed", "unchanged", "failed", "removed"), 0) | begun["counts"]
+    )
+    reader = sources.reader_of(source.kind, source.connection_info)
+    for seen, (item, position) in enumerate(reader.items(begun["position"], stop), 1):
+        if seen > sources.base.MOST_ITEMS:
+            raise SourceFault(_("Too many items: at most %(most)s.") % {"most": sources.base.MOST_ITEMS})
+        with transaction.atomic():
+            what = _store(source, by, item, begun["round"])
+            counts[what] += 1
+            begun = {**begun, "position": position, "counts": counts}
+            KnowledgeSource.objects.filter(pk=source.pk).update(checkpoint=begun, counts=counts)
+        if seen % 20 == 0:
+            told({"counts": counts})
+    counts["removed"] += _remove_gone(source, by, begun["round"], stop)
+    return counts
+
+
+def _store(source: KnowledgeSource, by: Any, item: Item, pass_id: str) -> str:
+    """Keep one item; returns what happened: added, changed, unchanged or failed."""
+    key = hashlib.sha256(item.external_id.encode()).hexdigest()
+    row = KnowledgeSourceItem.objects.select_related("knowledge").filter(source=source, key=key).first()
+    fault = item.fault or ("" if item.content.strip() else _("There is no text in it."))
+    row = row or KnowledgeSourceItem(
+        source=source, key=key, external_id=item.external_id[:500], content_hash=""
+    )
+    if not fault and row.content_hash == item.hash and row.knowledge is not None:
+        KnowledgeSourceItem.objects.filter(pk=row.pk).update(round=pass_id, reason=None)
+        return "unchanged"
+    what = "failed"
+    if fault:  # what came from there before stays until it can be read again
+        source.items.filter(external_id__startswith=f"{item.external_id[:490]}#").update(round=pass_id)
+    else:
+        try:
+            with transaction.atomic():
+                what = _passage(source, by, item, row)
+            row.content_hash = item.hash
+        except Invalid as problem:
+            fault = _reason(problem)
+    row.round, row.reason = pass_id, fault or None
+    row.save()
+    return what
+
+
+def _passage(source: KnowledgeSource, by: Any, item: Item, row: KnowledgeSourceItem) -> str:
+    told = {"source_id": source.pk, "external_id": item.external_id}
+    title = item.title.strip() or item.external_id[:255]
+    if row.knowledge is not None:
+        knowledge.change_knowledge(
+            knowledge=row.knowledge,
+            by=by,
+            title=title,
+            content=item.content,
+            source=item.source,
+            metadata=told,
+        )
+        return "changed"
+    # Not `add_knowledge`: two sources may say the same, and each goes on to look after its own passage.
+    passage = knowledge.Passage(title, item.content, item.source, [tag_of(source.domain)], told)
+    [row.knowledge] = knowledge.add_many(author=by, passages=[passage])
+    return "added"
+
+
+def _remove_gone(source: KnowledgeSource, by: Any, pass_id: str, stop: Callable[[], None]) -> int:
+    """Passages whose item the source no longer has."""
+    removed = 0
+    gone = source.items.exclude(round=pass_id).order_by("pk").values_list("pk", "knowledge_id")
+    while batch := list(gone[:BATCH]):
+        stop()
+        with transaction.atomic():
+            knowledge.delete_many(keys=[key for _item, key in batch if key], by=by)
+            source.items.filter(pk__in=[item for item, _key in batch]).delete()
+        removed += len(batch)
+    return removed
+
+
+def _fill(row: KnowledgeSource, *, name: str, domain: str, description: str) -> None:
+    errors: dict[str, list[Any]] = {}
+    row.name, row.domain, row.description = " ".join(name.split()), " ".join(domain.split()), description
+    if not row.name or len(row.name) > 100:
+        errors["name"] = [_("A source needs a name of at most 100 characters.")]
+    elif KnowledgeSource.objects.filter(name=row.name).exclude(pk=row.pk).exists():
+        raise Conflict(_("There is a source of this name already."), code="source_exists")
+    if not row.domain or len(row.domain) > 100:
+        errors["domain"] = [_("A domain needs a name of at most 100 characters.")]
+    if errors:
+        raise Invalid(errors=errors)

@@ -1,0 +1,1 @@
+"""The pages of domains, sources, mappings and transfers."""
