@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from agi_site.lib.admin import HistoryAdmin, TableAdmin, link_to
 
 from . import services
-from .models import Conversation, Entity, Intent, Message, MessageSearch, Sentiment
+from .models import Conversation, Entity, Intent, Message, MessageSearch, RecallReceipt, Sentiment
 
 
 @admin.register(Conversation)
@@ -20,8 +20,8 @@ class ConversationAdmin(TableAdmin):
     list_display = ["title", "owner", "status", "created_at", "updated_at"]
     list_filter = ["status", "created_at", "updated_at"]
     search_fields = ["id", "title", "user__username"]
-    readonly_fields = ["status", "user", "metadata", "updated_at"]
-    fields = ["title", "status", "user", "created_at", "updated_at", "metadata"]
+    readonly_fields = ["status", "user", "memory_enabled", "metadata", "updated_at"]
+    fields = ["title", "status", "user", "memory_enabled", "created_at", "updated_at", "metadata"]
     actions = ["stop_turns", "archive_rows", "unarchive_rows"]
     owner = link_to("user", _("user"))
 
@@ -111,6 +111,14 @@ class SentimentAdmin(HistoryAdmin):
     list_display = ["label", "score", "message_link", "created_at"]
     list_filter = ["label", "created_at"]
     search_fields = ["=message__id"]
+    message_link = link_to("message", _("message"))
+
+
+@admin.register(RecallReceipt)
+class RecallReceiptAdmin(HistoryAdmin):
+    list_display = ["message_link", "kind", "rank", "score", "used", "cited", "tool"]
+    list_filter = ["kind", "used", "cited"]
+    search_fields = ["=message__id", "=row_id"]
     message_link = link_to("message", _("message"))
 
 

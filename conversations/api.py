@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -17,6 +18,9 @@ from explanations.services import explanation_of
 
 from . import services
 from .models import Conversation, Entity, Intent, Message, Sentiment
+from .receipt_api import ReceiptsSerializer
+from .receipt_api import router_entries as receipt_entries
+from .receipts import lines_of
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -31,13 +35,14 @@ class ConversationSerializer(RowSerializer):
 
     class Meta:
         model = Conversation
-        fields = ["id", "user", "title", "status", "created_at", "updated_at", "metadata"]
+        fields = ["id", "user", "title", "status", "memory_enabled", "created_at", "updated_at", "metadata"]
         read_only_fields = ["id", "user", "status", "created_at", "updated_at", "metadata"]
 
 
 class MessageSerializer(RowSerializer):
     status = serializers.CharField(
-        read_only=True, help_text=_("Of an answer: streaming, complete, incomplete, stopped or failed.")
+        read_only=True,
+        help_text=_("Of an answer: streaming, waiting, complete, incomplete, stopped or failed."),
     )
 
     class Meta:
@@ -167,16 +172,27 @@ class ConversationViewSet(OwnedViewSet):
     filterset_fields = {"status": ["exact"], "created_at": ["gte", "lt"], "updated_at": ["gte", "lt"]}
     ordering_fields = ["id", "created_at", "updated_at"]
 
+    @transaction.atomic  # memory is never on, not for a moment, where it was asked off
     def perform_create(self, serializer: Any) -> None:
-        title = serializer.validated_data.get("title") or ""
-        serializer.instance = services.start_conversation(owner=self.request.user, title=title)
+        given = serializer.validated_data
+        row = services.start_conversation(owner=self.request.user, title=given.get("title") or "")
+        if not given.get("memory_enabled", True):
+            services.set_memory_enabled(conversation=row, by=self.request.user, enabled=False)
+        serializer.instance = row
 
+    @transaction.atomic
     def perform_update(self, serializer: Any) -> None:
         if "title" in serializer.validated_data:
             services.rename(
                 conversation=serializer.instance,
                 by=self.request.user,
                 title=serializer.validated_data["title"] or "",
+            )
+        if "memory_enabled" in serializer.validated_data:
+            services.set_memory_enabled(
+                conversation=serializer.instance,
+                by=self.request.user,
+                enabled=serializer.validated_data["memory_enabled"],
             )
 
     def perform_destroy(self, instance: Conversation) -> None:
@@ -270,6 +286,13 @@ class MessageViewSet(OwnedReadOnlyViewSet):
         )
         return Response(RatedSerializer(feedback).data)
 
+    @extend_schema(responses=ReceiptsSerializer)
+    @action(detail=True, methods=["get"])
+    def receipts(self, request: Request, pk: str) -> Response:
+        """What was retrieved, used and cited for an answer, with what the rows say now."""
+        found = lines_of(self.get_object(), user=request.user)
+        return Response(ReceiptsSerializer({"receipts": found}).data)
+
     @extend_schema(responses=WhySerializer)
     @action(detail=True, methods=["get"])
     def explanation(self, request: Request, pk: str) -> Response:
@@ -309,6 +332,7 @@ class SentimentViewSet(OwnedReadOnlyViewSet):
 
 
 router_entries = [
+    *receipt_entries,
     ("conversations", ConversationViewSet),
     ("messages", MessageViewSet),
     ("intents", IntentViewSet),

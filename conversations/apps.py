@@ -18,3 +18,8 @@ class ConversationsConfig(AppConfig):
         from .examples import example_of_answer
 
         example_of("message")(example_of_answer)
+        from knowledge.portable import register_section
+
+        from .receipts import references_of
+
+        register_section("receipts", references_of)

@@ -18,7 +18,7 @@ from agi_site.lib.fields import (
 from agi_site.lib.fulltext import SearchRow
 from agi_site.lib.owned import OwnedModel
 
-from .querysets import ConversationQuerySet, MessageQuerySet, MessageSearchQuerySet
+from .querysets import ConversationQuerySet, MessageQuerySet, MessageSearchQuerySet, RecallReceiptQuerySet
 
 
 class ConversationStatus(models.TextChoices):
@@ -49,6 +49,8 @@ class Conversation(OwnedModel):
         db_default=ConversationStatus.ACTIVE,
     )
     metadata = models.JSONField(_("metadata"), null=True, blank=True)
+    # Beyond the seed; the README says why.
+    memory_enabled = models.BooleanField(_("memory is on"), default=True, db_default=True)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -88,6 +90,7 @@ class AnswerStatus(models.TextChoices):
     """How far an answer is; kept in the answer's metadata."""
 
     STREAMING = "streaming", _("being written")
+    WAITING = "waiting", _("waiting")
     COMPLETE = "complete", _("complete")
     INCOMPLETE = "incomplete", _("incomplete")
     STOPPED = "stopped", _("stopped")
@@ -101,6 +104,9 @@ class Message(OwnedModel):
     # What the person thought of it; `attach_ratings` fills it in for a page.
     rating = ""
     comment = ""
+    # What an answer used, and the first words of the memories it cites; `attach_receipts` fills them in.
+    recalled: Any = None
+    memory_titles: dict[str, str] | None = None
 
     id = UUIDKey()
     conversation = models.ForeignKey(
@@ -146,7 +152,12 @@ class Message(OwnedModel):
     @property
     def is_running(self) -> bool:
         """Whether it is an answer still being written."""
-        return self.status == AnswerStatus.STREAMING
+        return self.status in (AnswerStatus.STREAMING, AnswerStatus.WAITING)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it goes on when somebody has decided, or something that it started has ended."""
+        return self.status == AnswerStatus.WAITING
 
     @property
     def can_retry(self) -> bool:
@@ -161,7 +172,7 @@ class Message(OwnedModel):
 
     @property
     def citations(self) -> list[dict[str, Any]]:
-        """The passages an answer cites: `n`, `kind`, `id`, `title`."""
+        """The passages an answer cites: `n`, `kind`, `id`, `title` ("" for a memory: read when shown)."""
         return list(self.facts.get("citations", []))
 
     @property
@@ -200,10 +211,19 @@ class Message(OwnedModel):
         return len(self.content)
 
     def citation_links(self) -> list[dict[str, Any]]:
-        """The citations with the address of each one's page, for `agi_site.lib.markdown.render`."""
+        """The citations with title and address as they are now, for `agi_site.lib.markdown.render`."""
         from .links import address_of
 
-        return [cited | {"url": address_of(cited["kind"], cited["id"])} for cited in self.citations]
+        links = []
+        for cited in self.citations:
+            address, title = address_of(cited["kind"], cited["id"]), cited["title"]
+            if cited["kind"] == "memory":
+                gone = self.memory_titles is not None and cited["id"] not in self.memory_titles
+                title = (self.memory_titles or {}).get(cited["id"], "")
+                title = title or str(_("a forgotten memory") if gone else _("a memory of you"))
+                address = "" if gone else address
+            links.append(cited | {"title": title, "url": address})
+        return links
 
 
 class MessageSearch(SearchRow, OwnedModel):
@@ -224,6 +244,51 @@ class MessageSearch(SearchRow, OwnedModel):
 
     def __str__(self) -> str:
         return str(self.message_id)
+
+
+class RecalledKind(models.TextChoices):
+    """What a receipt is about."""
+
+    KNOWLEDGE = "knowledge", _("knowledge")
+    MEMORY = "memory", _("memory")
+
+
+class RecallReceipt(OwnedModel):
+    """A memory or passage that was retrieved for an answer (table `recall_receipt`, beyond the seed).
+
+    It names the row and holds none of its text: what is forgotten or deleted leaves an honest gap.
+    """
+
+    owner_path = "message__conversation__user"
+
+    id = models.BigAutoField(_("id"), primary_key=True)
+    message = models.ForeignKey(
+        Message, models.DB_CASCADE, related_name="receipts", verbose_name=_("message")
+    )
+    kind = EnumField(_("kind"), choices=RecalledKind)
+    row_id = models.CharField(_("row"), max_length=36, db_index=True)
+    number = models.PositiveSmallIntegerField(_("citation number"), null=True, blank=True)
+    rank = models.PositiveSmallIntegerField(_("rank"))
+    score = models.FloatField(_("score"))
+    parts = models.JSONField(_("score parts"), default=dict)
+    used = models.BooleanField(_("used in the prompt"))
+    cited = models.BooleanField(_("cited"), default=False, db_default=False)
+    # The tool that found it; "" for the recall before the answer.
+    tool = models.CharField(_("tool"), max_length=100, blank=True, default="", db_default="")
+
+    objects = RecallReceiptQuerySet.as_manager()
+
+    class Meta:
+        db_table = "recall_receipt"
+        verbose_name = _("receipt of recall")
+        verbose_name_plural = _("receipts of recall")
+        constraints = [
+            models.UniqueConstraint(fields=["message", "kind", "row_id"], name="recall_receipt_row_unique"),
+            enum_check("recall_receipt_kind_enum", "kind", RecalledKind),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rank}. {self.get_kind_display()}"
 
 
 class Intent(OwnedModel):

@@ -90,10 +90,13 @@ class MessageQuerySet(OwnedQuerySet):
     def page_of(
         self, conversation: Conversation, *, before: str | None = None, size: int = PAGE_SIZE
     ) -> MessagePage:
-        """The newest `size` visible messages, or those before a cursor; two queries, however long it is.
+        """The newest `size` visible messages, or those before a cursor.
 
-        Raises Invalid for a cursor that was not made here.
+        Three queries, four where memories are cited, however long it is. Raises Invalid for a cursor
+        that was not made here.
         """
+        from .receipts import attach_receipts
+
         # Asked before the rows are read, so that no event falls between the two.
         newest_event = events.last_id(channel_of(conversation.pk))
         rows = self.of(conversation).visible().light()
@@ -102,8 +105,11 @@ class MessageQuerySet(OwnedQuerySet):
         for row in shown:
             row.conversation = conversation
         attach_ratings(shown, user_id=conversation.user_id)
+        attach_receipts(shown, user_id=conversation.user_id)
         running = next((row for row in reversed(shown) if row.is_running), None)
-        event_id = running.facts.get("event_id", events.START) if running else newest_event
+        # One that waits is stored as far as it is; one at work is saved from time to time.
+        is_writing = running is not None and not running.is_waiting
+        event_id = running.facts.get("event_id", events.START) if running and is_writing else newest_event
         return MessagePage(rows=shown, older=page.next, event_id=event_id)
 
     def earlier_versions(self, message: Message) -> list[Message]:
@@ -113,13 +119,6 @@ class MessageQuerySet(OwnedQuerySet):
             self.filter(conversation_id=message.conversation_id, pk__in=ids).light().order_by("pk")
         )
         return rows
-
-    def branch_of(self, message: Message) -> Self:
-        """The messages that left the page together with this superseded one, and it, oldest first."""
-        if message.superseded_at is None:
-            return self.none()
-        same = self.filter(conversation_id=message.conversation_id, superseded_at=message.superseded_at)
-        return same.filter(role__in=("user", "assistant")).light().order_by("pk")
 
     def newest_answer(self, conversation: Conversation) -> Message | None:
         """The last visible answer; at most one can be running, and it is this one."""
@@ -147,6 +146,13 @@ class MessageQuerySet(OwnedQuerySet):
 
 class MessageSearchQuerySet(OwnedQuerySet):
     """Search rows; those of a deleted conversation find nothing."""
+
+    def for_user(self, user: Any) -> Self:
+        return super().for_user(user).exclude(message__conversation__status="deleted")
+
+
+class RecallReceiptQuerySet(OwnedQuerySet):
+    """Receipts; those of a deleted conversation are gone with it."""
 
     def for_user(self, user: Any) -> Self:
         return super().for_user(user).exclude(message__conversation__status="deleted")

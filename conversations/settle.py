@@ -12,6 +12,8 @@ from system.models import TaskQueue, TaskStatus
 
 from .models import AnswerStatus, Message
 from .querysets import channel_of
+from .receipts import keep_receipts
+from .waiting import resume
 
 GRACE = timedelta(seconds=5)  # a worker that was told to stop closes its answer itself within this time
 LOOK_BACK = timedelta(hours=1)
@@ -23,6 +25,10 @@ def settle(answer: Message) -> Message:
     Happens when a turn was cancelled before it began (stopped), or when workers died over it until its
     retries were used up (incomplete, with what was written).
     """
+    if answer.is_waiting:
+        if resume(answer_id=answer.pk):  # what it waited for has ended, and nobody told it
+            answer.refresh_from_db(fields=["metadata"])
+        return answer
     task = TaskQueue.objects.filter(pk=answer.facts.get("task")).first()
     if task is not None and task.status in (TaskStatus.PENDING, TaskStatus.PROCESSING):
         return answer
@@ -47,8 +53,18 @@ def settle_abandoned() -> int:
 
 def close(answer: Message, status: AnswerStatus) -> Message:
     """Give a running answer its last status and tell the open pages."""
-    answer.metadata = answer.facts | {"status": status}
-    Message.objects.filter(pk=answer.pk).update(metadata=answer.metadata)
+    passing = ("recalled", "receipts", "waits")
+    kept = {name: value for name, value in answer.facts.items() if name not in passing}
+    passages, drafts = answer.facts.get("recalled", []), answer.facts.get("receipts", [])
+    with transaction.atomic():
+        answer.metadata = kept | {"status": status}
+        Message.objects.filter(pk=answer.pk).update(metadata=answer.metadata)
+        keep_receipts(
+            answer,
+            drafts,
+            numbers={(passage["kind"], passage["id"]): passage["number"] for passage in passages},
+            cited=[cited["n"] for cited in answer.citations],
+        )
     name = "turn.stopped" if status == AnswerStatus.STOPPED else "message.done"
     data = {"message_id": answer.pk} | ({} if name == "turn.stopped" else {"status": status})
     channel = channel_of(answer.conversation_id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from system.queue import TaskRun, periodic, task_type
+from typing import Any
 
-from . import purge, settle, turn
+from system.queue import TaskRun, enqueue, on_event, periodic, task_type
+
+from . import forgetting, purge, settle, turn, waiting
 from .models import Message
 from .turn import summary
 from .turn.aftermath import index_messages, remember_message
@@ -18,16 +20,36 @@ def run_turn(task: TaskRun, *, answer_id: str, language: str, session_id: str | 
     turn.run(task, answer_id=answer_id, language=language, session_id=session_id)
 
 
+@on_event("tool_execution.ended", time_limit=60)
+def take_up_turn(task: TaskRun, *, trigger_type: str, trigger_id: str, **_told: Any) -> None:
+    """An execution has ended that nobody stood beside: an answer may have waited for it."""
+    if trigger_type == "message":
+        waiting.resume(answer_id=trigger_id)
+
+
 @task_type("conversations.follow_up", time_limit=120)
 def follow_up(task: TaskRun, *, answer_id: str) -> None:
-    """Make question and answer searchable, and keep what the question tells about the person."""
+    """Make question and answer searchable; what the question tells about the person is read after that."""
     answer = Message.objects.filter(pk=answer_id).select_related("conversation__user").light().first()
     if answer is None:
         return
     question = Message.objects.filter(pk=answer.facts["reply_to"]).light().first()
     index_messages([row for row in (question, answer) if row is not None])
+    if question is not None and question.facts.get("remembered") is None:
+        enqueue(
+            task_type="conversations.remember",
+            payload={"message_id": question.pk},
+            priority=-1,  # the next answer goes first
+            key=f"conversations.remember:{question.pk}",
+        )
+
+
+@task_type("conversations.remember", time_limit=300, max_retries=5)
+def remember(task: TaskRun, *, message_id: str) -> None:
+    """Keep what a message tells about the person; a model that reads it may take its time."""
+    question = Message.objects.filter(pk=message_id).select_related("conversation__user").light().first()
     if question is not None:
-        remember_message(question, user=answer.conversation.user)
+        remember_message(question, user=question.conversation.user)
 
 
 @task_type("conversations.summarise", time_limit=300)
@@ -40,6 +62,12 @@ def summarise(task: TaskRun, *, conversation_id: str, before: str) -> None:
 def purge_conversation(task: TaskRun, *, conversation_id: str) -> None:
     """Remove a deleted conversation's rows."""
     purge.purge(conversation_id=conversation_id)
+
+
+@on_event("memories.forgotten", time_limit=300)
+def take_out_memories(task: TaskRun, *, user_id: int, ids: list[str]) -> dict[str, Any]:
+    """Memories were forgotten: what tools have said of them goes, too."""
+    return {"changed": forgetting.take_out(user_id=user_id, ids=ids)}
 
 
 @periodic("conversations.settle_abandoned", every=15)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import run_views, views
+from . import receipt_views, run_views, views
 
 app_name = "conversations"
 
@@ -23,6 +23,13 @@ urlpatterns = [
     path("<uuid:pk>/messages/<uuid:message_pk>/regenerate/", views.regenerate, name="regenerate"),
     path("<uuid:pk>/messages/<uuid:message_pk>/rate/", views.rate, name="rate"),
     path("<uuid:pk>/messages/<uuid:message_pk>/why/", views.why, name="why"),
+    path("<uuid:pk>/memory/", views.switch_memory, name="memory"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/receipts/", receipt_views.receipts, name="receipts"),
+    path(
+        "<uuid:pk>/messages/<uuid:message_pk>/receipts/<int:receipt_pk>/",
+        receipt_views.change_receipt,
+        name="change_receipt",
+    ),
     path("<uuid:pk>/messages/<uuid:message_pk>/versions/", views.versions, name="versions"),
     path("<uuid:pk>/messages/<uuid:message_pk>/sources/<int:number>/", views.source, name="source"),
 ]

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -15,11 +14,13 @@ from agi_site.lib.ids import uuid7
 from agi_site.lib.problems import Problem
 from agi_site.lib.web import add_problem, page, paged
 from explanations.services import explanation_of
+from knowledge.services import memory_of
 
 from . import services
 from .forms import MessageForm, RatingForm, RenameForm
 from .models import Conversation, Message
 from .querysets import attach_ratings
+from .receipts import attach_receipts
 
 LIST_SIZE = 30
 SIDEBAR_SIZE = 25
@@ -60,14 +61,19 @@ def start(request: HttpRequest) -> HttpResponse:
     """An empty chat; its first message makes the conversation."""
     form = MessageForm(request.POST or None, initial={"key": uuid7(), "content": request.GET.get("q", "")})
     if request.method == "POST":
+        form.full_clean()
         try:
-            with transaction.atomic():
-                conversation = services.start_conversation(owner=request.user)
-                _post(request, conversation, form)
+            conversation = services.start_with_message(
+                owner=request.user,
+                content=form.data.get("content", ""),
+                session=request.session_row,
+                key=form.data.get("key", ""),
+            )
         except Problem as problem:
             return _refused(request, problem, form, None)
         return redirect("conversations:chat", pk=conversation.pk)
-    return page(request, CHAT, form=form, sidebar=sidebar_of(request.user))
+    memory = memory_of(user=request.user)
+    return page(request, CHAT, form=form, sidebar=sidebar_of(request.user), memory=memory)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -90,6 +96,7 @@ def chat(request: HttpRequest, pk: Any) -> HttpResponse:
         is_past=bool(before or found),
         form=MessageForm(initial={"key": uuid7()}),
         sidebar=None if request.htmx else sidebar_of(request.user),
+        memory=None if request.htmx else memory_of(user=request.user),
     )
 
 
@@ -142,6 +149,7 @@ def _refused(
         running=bool(stretch and any(row.is_running for row in stretch.rows)),
         form=form,
         sidebar=sidebar_of(request.user),
+        memory=memory_of(user=request.user),
     )
 
 
@@ -160,6 +168,7 @@ def message(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
     if not request.htmx:
         return _back(row)
     attach_ratings([row], user_id=request.user.pk)
+    attach_receipts([row], user_id=request.user.pk)
     return page(request, CHAT, "message", message=row, conversation=row.conversation)
 
 
@@ -239,6 +248,7 @@ def why(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
     explanation = explanation_of(user=request.user, target_type="message", target_id=row.pk)
     features = list(explanation.features.all())[:20] if explanation else []
     question = Message.objects.for_user(request.user).filter(pk=row.facts.get("reply_to")).light().first()
+    attach_receipts([row], user_id=request.user.pk)
     return page(
         request,
         "conversations/why.html",
@@ -268,6 +278,7 @@ def versions(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
     """What a message said before it was edited or answered again."""
     row = _message(request, pk, message_pk)
     earlier = Message.objects.for_user(request.user).earlier_versions(row)
+    attach_receipts(earlier, user_id=request.user.pk)
     return page(
         request,
         "conversations/versions.html",
@@ -282,6 +293,7 @@ def versions(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
 def source(request: HttpRequest, pk: Any, message_pk: Any, number: int) -> HttpResponse:
     """One passage that an answer cites."""
     row = _message(request, pk, message_pk)
+    attach_receipts([row], user_id=request.user.pk)
     cited = next((link for link in row.citation_links() if link["n"] == number), None)
     found = None
     if cited:
@@ -320,6 +332,16 @@ def archive(request: HttpRequest, pk: Any) -> HttpResponse:
 def unarchive(request: HttpRequest, pk: Any) -> HttpResponse:
     """Take it out of the archive."""
     services.unarchive(conversation=_conversation(request, pk), by=request.user)
+    return redirect("conversations:chat", pk=pk)
+
+
+@require_POST
+def switch_memory(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Turn memory on (`enabled=1`) or off in this conversation."""
+    enabled = request.POST.get("enabled") == "1"
+    services.set_memory_enabled(conversation=_conversation(request, pk), by=request.user, enabled=enabled)
+    said = _("Memory is on in this conversation.") if enabled else _("Memory is off in this conversation.")
+    messages.success(request, said)
     return redirect("conversations:chat", pk=pk)
 
 

@@ -5,13 +5,30 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 TOOLS: dict[str, Any] = {
+    "audio_info": _("About a sound"),
     "calculator": _("Calculator"),
+    "create_creative_work": _("Creating something"),
+    "create_plan": _("Write down a plan"),
     "current_time": _("Current time"),
+    "image_info": _("About a picture"),
     "knowledge_search": _("Knowledge search"),
+    "memory_search": _("Memory search"),
     "python": _("Python in the sandbox"),
     "read_file": _("Read a file of the sandbox"),
+    "run_plan": _("Plan"),
     "shell": _("Shell in the sandbox"),
+    "video_info": _("About a video"),
+    "web_fetch": _("Read a web page"),
     "write_file": _("Write a file in the sandbox"),
+}
+# What the score of a memory or passage is made of.
+PARTS: dict[str, Any] = {
+    "text": _("words"),
+    "vector": _("meaning"),
+    "importance": _("importance"),
+    "recency": _("recency"),
+    "use": _("use"),
+    "rerank": _("reranked"),
 }
 # What a tool is asked and what it says, where the field's name alone would not do.
 FIELDS: dict[str, Any] = {
@@ -25,6 +42,14 @@ FIELDS: dict[str, Any] = {
     "result": _("Result"),
     "stderr": _("Errors"),
     "stdout": _("Output"),
+}
+# The states of a plan's steps that are worth a word.
+STEPS: dict[str, Any] = {
+    "running": _("running"),
+    "waiting": _("waiting"),
+    "completed": _("done"),
+    "failed": _("failed"),
+    "skipped": _("left out"),
 }
 CODE = frozenset({"code", "command", "content", "stderr", "stdout"})
 # Ids and empty marks say nothing to people.

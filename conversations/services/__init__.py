@@ -1,10 +1,25 @@
 """What people and programs may do with conversations; every door calls these."""
 
-from .conversations import archive, delete_conversation, rename, start_conversation, unarchive
+from .conversations import (
+    archive,
+    delete_conversation,
+    rename,
+    set_memory_enabled,
+    start_conversation,
+    unarchive,
+)
 from .rating import rate_message
 from .runs import run_code
 from .search import Found, search_conversations
-from .sending import MAX_MESSAGE_LENGTH, Turn, edit_and_resend, post_message, regenerate, stop_turn
+from .sending import (
+    MAX_MESSAGE_LENGTH,
+    Turn,
+    edit_and_resend,
+    post_message,
+    regenerate,
+    start_with_message,
+    stop_turn,
+)
 
 __all__ = [
     "MAX_MESSAGE_LENGTH",
@@ -19,7 +34,9 @@ __all__ = [
     "rename",
     "run_code",
     "search_conversations",
+    "set_memory_enabled",
     "start_conversation",
+    "start_with_message",
     "stop_turn",
     "unarchive",
 ]

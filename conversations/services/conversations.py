@@ -41,6 +41,15 @@ def unarchive(*, conversation: Conversation, by: User) -> Conversation:
     return _move(conversation, by, ConversationStatus.ACTIVE)
 
 
+def set_memory_enabled(*, conversation: Conversation, by: User, enabled: bool) -> Conversation:
+    """Turn memory on or off here; off, no answer draws on memories and nothing said here becomes one."""
+    _check_owner(conversation, by)
+    conversation.memory_enabled = enabled
+    Conversation.objects.filter(pk=conversation.pk).update(memory_enabled=enabled)
+    announce(conversation, "conversation.changed", {})
+    return conversation
+
+
 @transaction.atomic
 def delete_conversation(*, conversation: Conversation, by: User) -> None:
     """Make a conversation disappear from every door now; a task removes its rows."""

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import Session, User
 from agi_site.lib import events
+from agi_site.lib.ids import uuid7
 from agi_site.lib.problems import Conflict, Invalid, NotFound
 from system import queue
 
 from ..models import AnswerStatus, Conversation, ConversationStatus, Message, MessageRole
 from ..querysets import channel_of
-from ..settle import settle
+from ..settle import close, settle
+from ..waiting import TURN_PRIORITY, TURN_RETRIES, cancel_calls
+from ..waiting import lock as lock_answer
 from .conversations import announce, lock, title_from, touch
 
 MAX_MESSAGE_LENGTH = 20_000
-TURN_PRIORITY = 10  # a person is waiting
-TURN_RETRIES = 3
 REMEMBERED_KEYS = 20  # how many of the newest messages an Idempotency-Key is compared with
 
 
@@ -35,6 +37,22 @@ class Turn:
     user_message: Message
     assistant_message: Message
     task_id: str
+
+
+def start_with_message(
+    *, owner: User, content: str, session: Session | None = None, key: str = ""
+) -> Conversation:
+    """Start a conversation with its first message, all or nothing; raises Invalid as `post_message` does.
+
+    A `key` (a UUIDv7; each empty chat has one of its own) becomes the conversation's id: the same message
+    sent again with it leads to the conversation of the first time.
+    """
+    text = _checked_content(content)
+    try:
+        return _start_with(owner, text, session, key if _is_uuid7(key) else uuid7())
+    except IntegrityError:
+        # Another text with this key is no repetition, and nobody is told whose a taken id is.
+        return _started_before(owner, text, key) or _start_with(owner, text, session, uuid7())
 
 
 @transaction.atomic
@@ -75,13 +93,19 @@ def post_message(
 def stop_turn(*, conversation: Conversation, by: User) -> Message | None:
     """Ask the running turn to stop; what was written stays. Returns its answer, or None if nothing runs.
 
-    A turn that has not begun is stopped here and now; one at work notices within half a second.
+    A turn that has not begun, or that waits, is stopped here and now; one at work notices within half a
+    second. What a waiting turn's tools have asked for or started is ended with it.
     """
     if conversation.user_id != by.pk:
         raise NotFound
-    answer = conversation.running_answer()
-    if answer is None:
+    running = conversation.running_answer()
+    answer = lock_answer(running.pk) if running else None
+    if answer is None or not answer.is_running:
         return None
+    if answer.is_waiting:
+        cancel_calls(answer, by=by)
+        queue.enqueue(task_type="conversations.follow_up", payload={"answer_id": answer.pk})
+        return close(answer, AnswerStatus.STOPPED)
     with contextlib.suppress(Conflict, NotFound):  # its task has ended already
         queue.cancel(task_id=answer.facts["task"], by=by)
     return settle(answer)
@@ -123,6 +147,31 @@ def edit_and_resend(*, message: Message, by: User, content: str, session: Sessio
         conversation=row, role=MessageRole.USER, content=text, metadata={"versions": versions}
     )
     return _begin(row, question, session)
+
+
+@transaction.atomic
+def _start_with(owner: User, text: str, session: Session | None, pk: str) -> Conversation:
+    conversation: Conversation = Conversation.objects.create(pk=pk, user=owner)
+    post_message(conversation=conversation, author=owner, content=text, session=session)
+    return conversation
+
+
+def _started_before(owner: User, text: str, pk: str) -> Conversation | None:
+    """The person's conversation with this id, if this text is how it began."""
+    found: Conversation | None = Conversation.objects.for_user(owner).filter(pk=pk).first()
+    if found is None:
+        return None
+    first = Message.objects.of(found).light().filter(role=MessageRole.USER).order_by("pk").first()
+    return found if first is not None and first.content == text else None
+
+
+def _is_uuid7(key: str) -> bool:
+    """Whether it is one as our own ids are written; ids are compared as texts."""
+    try:
+        found = uuid.UUID(key)
+    except ValueError:
+        return False
+    return found.version == 7 and str(found) == key
 
 
 def _begin(
@@ -167,6 +216,9 @@ def _check_ready(conversation: Conversation, by: User) -> None:
         raise Conflict(text, code="conversation_archived")
     running = conversation.running_answer()
     if running is not None and settle(running).is_running:
+        if running.is_waiting:
+            text = _("The assistant waits before it goes on. Decide what it asks, or stop it first.")
+            raise Conflict(text, code="turn_waiting")
         raise Conflict(
             _("The assistant is still answering. Wait for it, or stop it first."), code="turn_running"
         )

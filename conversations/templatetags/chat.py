@@ -4,13 +4,18 @@ import json
 from typing import Any
 
 from django import template
+from django.template.context import RequestContext
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agi_site.lib import markdown
 
+from .. import cards
 from ..models import Message
-from ..wording import CODE, FIELDS, TOOLS, UNSAID, words_for
+from ..receipts import Recalled
+from ..wording import CODE, FIELDS, PARTS, STEPS, TOOLS, UNSAID, words_for
 
 register = template.Library()
 
@@ -71,6 +76,63 @@ def tool_result(text: str | None) -> list[Fact]:
 def tool_sandbox(text: str | None) -> str:
     """The id of the sandbox a tool ran in, "" for the others."""
     return str(_parsed(text).get("sandbox") or "")
+
+
+@register.simple_tag(takes_context=True)
+def card_of(context: RequestContext, entry: Any) -> cards.Card | None:
+    """What a call waits for, as things are now; nothing where it does not wait."""
+    if not isinstance(entry, dict) or entry.get("status") != "waiting":
+        return None  # the page's empty card is none either
+    return cards.card_of(entry, user=context["request"].user)
+
+
+@register.simple_tag
+def card_words() -> str:
+    """The words of a card's states as JSON, for the page's script."""
+    return json.dumps({name: str(word) for name, word in STEPS.items()}, ensure_ascii=False)
+
+
+@register.filter
+def step_word(state: str) -> str:
+    """The state of a plan's step, for people; "" for those that have not begun."""
+    return str(STEPS.get(state, ""))
+
+
+@register.filter
+def tool_plan(text: str | None) -> str:
+    """The id of the plan's run that a tool has started, "" for the others."""
+    return str(_parsed(text).get("plan_execution_id") or "")
+
+
+@register.simple_tag
+def recalled_words(recalled: Recalled) -> str:
+    """How many memories and passages an answer used, in one line."""
+    counted = []
+    if number := recalled.memories:
+        counted.append(ngettext("%(n)s memory", "%(n)s memories", number) % {"n": number})
+    if number := recalled.passages:
+        counted.append(ngettext("%(n)s passage", "%(n)s passages", number) % {"n": number})
+    return _("Used %(what)s") % {"what": " · ".join(counted)}
+
+
+@register.filter
+def score_parts(parts: Any) -> list[tuple[str, float]]:
+    """What a score is made of, as people read it."""
+    found = parts.items() if isinstance(parts, dict) else ()
+    return [
+        (str(PARTS.get(name, name)), float(share)) for name, share in found if isinstance(share, int | float)
+    ]
+
+
+@register.filter
+def tool_time(milliseconds: float) -> str:
+    """How long a tool took: 12 ms, 3.4 s, 2 min."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return _("%(n)s min") % {"n": round(seconds / 60)}
 
 
 def _parsed(text: str | None) -> dict[str, Any]:

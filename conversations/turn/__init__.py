@@ -2,7 +2,8 @@
 
 It runs as one outbox task. Each step adds to the `State` and tells the open pages by events; the answer's row
 grows as the text does, so whatever happens, what was written stays. Running a finished turn again does
-nothing; running an interrupted one keeps its draft and writes the answer anew.
+nothing; running an interrupted one keeps its draft and goes on after its last round of tools. A turn whose
+tools wait for somebody ends its task and is queued again when they have ended (`waiting`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from .conclude import conclude, explain, remember
 from .decide import decide
 from .perceive import perceive
 from .recall import recall
-from .state import LostTurn, State, Stopped
+from .state import LostTurn, State, Stopped, Waiting
+from .suspend import suspend
+from .tooling import take_up
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +42,11 @@ def run(task: TaskRun, *, answer_id: str, language: str, session_id: str | None)
             perceive(state)
             recall(state)
             decide(state)
-            answer(state)
-            with transaction.atomic():
-                explain(state)
-                remember(state)
-                conclude(state, AnswerStatus.COMPLETE)
+            if _answered(state):
+                with transaction.atomic():
+                    explain(state)
+                    remember(state)
+                    conclude(state, AnswerStatus.COMPLETE)
         except Stopped:
             conclude(state, AnswerStatus.STOPPED)
         except EngineError as error:
@@ -55,3 +58,14 @@ def run(task: TaskRun, *, answer_id: str, language: str, session_id: str | None)
                 text = _("Something went wrong while answering. What was written is kept; try again.")
                 conclude(state, AnswerStatus.INCOMPLETE, code="internal", text=text)
             raise
+
+
+def _answered(state: State) -> bool:
+    """Write the answer to its end; False if it has to wait for something first."""
+    try:
+        take_up(state)
+        answer(state)
+    except Waiting:
+        suspend(state)
+        return False
+    return True

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from accounts.models import User
 from agi_site.lib import fulltext
-from knowledge.services import learn_from_message
+from knowledge.models import Memory
+from knowledge.services import keep_proposals, propose_memories
 
-from ..models import Message, MessageSearch
+from ..memory import may_be_learnt_from
+from ..models import Message, MessageRole, MessageSearch, RecalledKind, RecallReceipt
+
+ANSWERS = 3  # the assistant's newest, before a message
 
 
 def index_messages(messages: list[Message]) -> None:
@@ -21,15 +27,46 @@ def index_messages(messages: list[Message]) -> None:
 
 
 def remember_message(question: Message, *, user: User) -> None:
-    """Keep the facts and preferences a message tells, once; each memory names the message it came from."""
+    """Keep the facts and preferences a message tells, once; each memory names the message it came from.
+
+    The message is read first (a model may take its time), then memories, refusals and the mark that it was
+    read are stored together: a task that runs twice stores nothing twice.
+    """
     if question.facts.get("remembered") is not None:
         return
-    learnt = learn_from_message(
-        owner=user,
-        text=question.content,
-        source_message=question.pk,
-        source_conversation=question.conversation_id,
-    )
-    kept = [memory.pk for memory in learnt.kept]
+    if not may_be_learnt_from(question):  # memory is off: nor is it learnt from when it is on again
+        _mark(question, [])
+        return
+    proposals = propose_memories(owner=user, text=question.content, told=_told_before(question))
+    with transaction.atomic():
+        row = Message.objects.select_for_update().filter(pk=question.pk).first()
+        if row is None or row.facts.get("remembered") is not None:
+            return
+        if not may_be_learnt_from(row):  # it was turned off, or everything forgotten, meanwhile
+            _mark(row, [])
+            return
+        learnt = keep_proposals(
+            owner=user,
+            proposals=proposals,
+            source_message=row.pk,
+            source_conversation=row.conversation_id,
+        )
+        _mark(row, [memory.pk for memory in learnt.kept])
+    question.metadata = row.metadata
+
+
+def _mark(question: Message, kept: list[str]) -> None:
     question.metadata = question.facts | {"remembered": kept}
     Message.objects.filter(pk=question.pk).update(metadata=question.metadata)
+
+
+def _told_before(question: Message) -> list[str]:
+    """What the assistant said lately, and what was recalled for it: none of it is the person's word."""
+    earlier = Message.objects.of(question.conversation).visible()
+    answers = list(
+        earlier.filter(role=MessageRole.ASSISTANT, pk__lt=question.pk).light().order_by("-pk")[:ANSWERS]
+    )
+    about = RecallReceipt.objects.filter(message__in=answers, used=True)
+    memories = about.filter(kind=RecalledKind.MEMORY).values("row_id")
+    recalled = Memory.objects.for_user(question.conversation.user).filter(pk__in=memories)
+    return [row.content for row in answers] + list(recalled.values_list("content", flat=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -12,10 +13,10 @@ from django.utils.translation import gettext as _
 from agi_site.lib import engines
 from agi_site.lib.engines.base import (
     ChatEngine,
-    ChatMessage,
     ChatRequest,
     Done,
     EngineError,
+    Passage,
     TextDelta,
     ToolCall,
     ToolCalls,
@@ -23,7 +24,7 @@ from agi_site.lib.engines.base import (
 
 from .pump import Pump
 from .state import State
-from .tooling import run_call
+from .tooling import run_round
 
 STOP_GRACE_SECONDS = 0.2
 FIRST_LOOK_SECONDS = 0.002
@@ -41,19 +42,18 @@ class Heard:
 
 
 def answer(state: State) -> None:
-    """Stream the answer into the draft; raises EngineError or Stopped. At most so many rounds of tools.
+    """Stream the answer into the draft; raises EngineError, Stopped or Waiting.
 
-    The round after the last may not call tools, so it has to answer.
+    There are at most so many rounds of tools; the round after the last may call none, so it has to answer.
     """
     engine = engines.chat()
     with state.stage("answer"):
         rounds = settings.TURN_MAX_ROUNDS
-        for number in range(rounds + 1):
+        for number in range(state.rounds, rounds + 1):
             heard = _listen(state, engine, tools_allowed=number < rounds)
             if not heard.calls:
                 break
-            state.messages.append(ChatMessage("assistant", "".join(heard.text), heard.calls))
-            state.messages.extend(run_call(state, call, round_number=number + 1) for call in heard.calls)
+            run_round(state, "".join(heard.text), heard.calls, number=number + 1)
             state.draft.new_paragraph()
         state.draft.flush()
         if state.draft.is_empty:
@@ -113,6 +113,12 @@ def _drain(state: State, pump: Pump, heard: Heard) -> None:
             _take(state, event, heard)
 
 
+def _citation(passage: Passage) -> dict[str, Any]:
+    """A citation as it is kept: of a memory without its text, which it would outlive."""
+    title = "" if passage.kind == "memory" else passage.title
+    return {"n": passage.number, "kind": passage.kind, "id": passage.id, "title": title}
+
+
 def _note(state: State, engine: ChatEngine, heard: Heard) -> None:
     """Engine, model, tokens and citations, as far as they are known; tokens add up over the rounds."""
     facts, done = state.facts, heard.done
@@ -128,7 +134,7 @@ def _note(state: State, engine: ChatEngine, heard: Heard) -> None:
     cited = {int(number) for number in _CITED.findall(said)} | set(done.cited if done else ())
     known = {passage["n"] for passage in facts.get("citations", [])}
     facts["citations"] = facts.get("citations", []) + [
-        {"n": passage.number, "kind": passage.kind, "id": passage.id, "title": passage.title}
+        _citation(passage)
         for passage in state.passages
         if passage.number in cited and passage.number not in known
     ]

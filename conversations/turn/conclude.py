@@ -8,11 +8,14 @@ from django.db import transaction
 
 from agi_site.lib import events
 from explanations import services as explanations
-from knowledge.services import save_context
+from knowledge.services import hold_context, save_context
 from system import queue
+from system.services import webhooks
 
 from ..models import AnswerStatus, Message
 from ..querysets import channel_of
+from ..receipts import keep_receipts
+from ..waiting import cancel_calls
 from .state import State
 from .why import confidence, features, sentence
 
@@ -38,7 +41,7 @@ def remember(state: State) -> None:
     """Carry the topic on in the session's context; memories and summary are made by tasks of their own."""
     with state.stage("remember"):
         if state.session is not None:
-            save_context(session=state.session, data=state.context | _carried(state))
+            _carry_on(state)
         if _needs_summary(state):
             start = state.window_starts_at
             queue.enqueue(
@@ -52,12 +55,20 @@ def conclude(state: State, status: AnswerStatus, *, code: str = "", text: str = 
     """Close the answer with what was written, and tell the open pages in exactly one event."""
     state.draft.flush()
     state.write_down()
+    if status != AnswerStatus.COMPLETE:
+        cancel_calls(state.answer, by=state.user)
+    for name in ("recalled", "receipts", "waits"):
+        state.facts.pop(name, None)
     state.facts["status"] = status
     if code:
         state.facts["error"] = {"code": code, "text": text}
     with transaction.atomic():
         state.save()
+        _keep_receipts(state)
         queue.enqueue(task_type="conversations.follow_up", payload={"answer_id": state.answer.pk})
+        if status == AnswerStatus.COMPLETE:
+            told = {"message_id": state.answer.pk, "conversation_id": state.conversation.pk}
+            webhooks.emit(user_id=state.user.pk, event="message.completed", data=told)
     data: dict[str, Any] = {"message_id": state.answer.pk}
     match status:
         case AnswerStatus.STOPPED:
@@ -70,10 +81,27 @@ def conclude(state: State, status: AnswerStatus, *, code: str = "", text: str = 
     transaction.on_commit(lambda: events.publish(channel, name, data))
 
 
-def _carried(state: State) -> dict[str, Any]:
+def _keep_receipts(state: State) -> None:
+    """What was retrieved, used and cited, as rows that outlive the turn."""
+    keep_receipts(
+        state.answer,
+        state.receipts,
+        numbers={(passage.kind, passage.id): passage.number for passage in state.passages},
+        cited=[cited["n"] for cited in state.facts.get("citations", [])],
+    )
+
+
+@transaction.atomic
+def _carry_on(state: State) -> None:
+    """Add to what the session carries now: the person may have removed things since the turn began."""
+    held = hold_context(session=state.session)
+    save_context(session=state.session, data=held | _carried(state, held))
+
+
+def _carried(state: State, held: dict[str, Any]) -> dict[str, Any]:
     found = state.analysis
     entities = [{"name": e.name, "value": e.value, "type": e.type} for e in found.entities] if found else []
-    earlier = [one for one in state.context.get("entities", []) if one not in entities]
+    earlier = [one for one in held.get("entities", []) if one not in entities]
     return {
         "conversation_id": state.conversation.pk,
         "topic": state.conversation.title or "",

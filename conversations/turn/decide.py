@@ -15,7 +15,9 @@ from tools.services import specs_for
 
 from ..models import Message
 from ..querysets import Said
+from ..receipts import outdated
 from .state import State
+from .tooling import said_of
 
 LANGUAGE_NAMES = {"en": "English", "ko": "Korean"}
 
@@ -25,6 +27,14 @@ Answer in {language}, unless the person asks for another language. Be exact, pla
 where it helps. Use the tools when they give a better answer than you could from memory: never calculate or
 guess a time yourself. What you take from a numbered passage you cite as [n] right behind it. If you do not
 know, say so; never invent.\
+"""
+
+# Said after the instructions where earlier answers cite memories that were changed or forgotten since.
+OUTDATED = """
+
+The person has corrected, or had forgotten, something that was remembered of them and that your earlier
+answers cite. Those answers no longer count there: go by the numbered passages alone, and never repeat what
+was forgotten.\
 """
 
 
@@ -37,7 +47,9 @@ def decide(state: State) -> None:
         system = _system_text(state)
         room = _room(engine, state, system)
         room -= _fit_passages(state, room // 2, engine.count_tokens)
-        window = _window(state, room, engine.count_tokens)
+        window, rows = _window(state, room, engine.count_tokens)
+        if outdated(rows):
+            system += OUTDATED
         state.messages = [ChatMessage("system", system), *window]
 
 
@@ -90,9 +102,13 @@ def _fit_passages(state: State, room: int, count: Callable[[str], int]) -> int:
     return taken
 
 
-def _window(state: State, room: int, count: Callable[[str], int]) -> list[ChatMessage]:
-    """The newest messages that fit in `room` tokens, then the question; reads no further back than needed."""
+def _window(state: State, room: int, count: Callable[[str], int]) -> tuple[list[ChatMessage], list[Said]]:
+    """The newest messages that fit in `room` tokens, then the question; reads no further back than needed.
+
+    Also the rows of those messages.
+    """
     turns: list[list[ChatMessage]] = []
+    rows: list[Said] = []
     most = settings.TURN_WINDOW_MESSAGES
     oldest = state.question.pk
     history = Message.objects.history(state.conversation, before=oldest, chunk=most // 2 + 1)
@@ -104,7 +120,8 @@ def _window(state: State, room: int, count: Callable[[str], int]) -> list[ChatMe
             break
         oldest = row.pk
         turns.append(said)
-    return _in_order(turns, state.question)
+        rows.append(row)
+    return _in_order(turns, state.question), rows
 
 
 def _as_chat(row: Said) -> list[ChatMessage]:
@@ -117,7 +134,7 @@ def _as_chat(row: Said) -> list[ChatMessage]:
     for entry in (row.metadata or {}).get("tools", []):
         call = ToolCall(entry["call_id"], entry["name"], entry["arguments"])
         said.append(ChatMessage("assistant", "", (call,)))
-        said.append(ChatMessage("tool", entry.get("result", ""), tool_call_id=call.id))
+        said.append(ChatMessage("tool", said_of(entry), tool_call_id=call.id))
     return [*said, ChatMessage("assistant", row.content)]
 
 

@@ -39,6 +39,10 @@ class Draft:
         """Whether nothing has been written yet."""
         return not (self._parts or self._waiting)
 
+    def begin_with(self, text: str) -> None:
+        """Go on after `text`, which is sent and saved; what comes next stands apart from it."""
+        self._parts, self._sent, self._break = [text] if text else [], len(text), bool(text)
+
     def write(self, piece: str) -> None:
         """Take the next piece."""
         if not piece:

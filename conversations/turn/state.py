@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -43,6 +43,10 @@ class LostTurn(Exception):
     """Another worker has taken the turn over, or its conversation is gone."""
 
 
+class Waiting(Exception):
+    """The turn cannot go on before something has ended: a person's decision, a plan's run."""
+
+
 @dataclass
 class State:
     """One turn at work. `facts` becomes the answer's metadata; the rest is for the steps."""
@@ -60,12 +64,16 @@ class State:
     context: dict[str, Any] = field(default_factory=dict)
     strategy: str = ""
     passages: list[Passage] = field(default_factory=list)
+    # What was retrieved, best first: kind, id, score, parts, tool; none of its text.
+    receipts: list[dict[str, Any]] = field(default_factory=list)
     messages: list[ChatMessage] = field(default_factory=list)
     tools: Sequence[ToolSpec] = ()
     # Writes that can wait until the answer has begun.
     later: list[Callable[[], None]] = field(default_factory=list)
     # The oldest message that still fitted the window, where older ones did not.
     window_starts_at: str | None = None
+    # How many rounds of tools are done.
+    rounds: int = 0
 
     def __post_init__(self) -> None:
         self.draft = Draft(publish=self._publish_delta, save=self.save)
@@ -116,7 +124,8 @@ class State:
             yield
         finally:
             spent = (time.perf_counter() - started) * 1000
-            self.facts.setdefault("timings", {})[name] = round(spent, 1)
+            timings = self.facts.setdefault("timings", {})
+            timings[name] = round(timings.get(name, 0.0) + spent, 1)
 
     def check_stop(self) -> None:
         """Go on, or raise why not: Stopped (by the person), LostTurn (to a worker), EngineError (time)."""
@@ -142,6 +151,21 @@ class State:
                 self.task.stop.set()
         return self.task.stop.is_set()
 
+    @property
+    def next_number(self) -> int:
+        """The number by which one more passage can be cited: no passage ever had it in this answer."""
+        taken = [passage.number for passage in self.passages]
+        taken += [cited["n"] for cited in self.facts.get("citations", [])]
+        return 1 + max(taken, default=0)
+
+    def keep_recalled(self) -> None:
+        """Note the passages for when the turn is taken up again; memories without text, to be read anew."""
+        self.facts["receipts"] = self.receipts
+        self.facts["recalled"] = [
+            asdict(passage) | ({"title": "", "content": ""} if passage.kind == "memory" else {})
+            for passage in self.passages
+        ]
+
     def write_down(self) -> None:
         """Do the writes that have waited."""
         while self.later:
@@ -156,19 +180,32 @@ class State:
             raise LostTurn
 
     def _begin(self) -> None:
-        """Mark the attempt; text of an earlier one is kept as a draft, and the answer starts over."""
+        """Mark the attempt, and take up what stands: the text up to the last round of tools.
+
+        Text that an earlier attempt wrote after it is kept as a draft, and told to be dropped.
+        """
         self.facts["attempt"] = self.facts.get("attempt", 0) + 1
         self.facts["run"] = uuid7()
+        self.facts["status"] = AnswerStatus.STREAMING
         self.draft.event_id = self.facts.get("event_id", events.START)
-        if self.facts["attempt"] > 1:
-            if self.answer.content:
-                self.facts["drafts"] = [*self.facts.get("drafts", []), self.answer.content]
-            for name in ("tools", "timings", "usage"):
-                self.facts.pop(name, None)
+        tools = self.facts.get("tools", [])
+        stands = self.answer.content[: tools[-1]["at"]] if tools else ""
+        dropped = self.answer.content[len(stands) :]
+        self.draft.begin_with(stands)
+        cited = self.facts.pop("citations", [])
+        if kept := [passage for passage in cited if f"[{passage['n']}]" in stands]:
+            self.facts["citations"] = kept
+        if dropped:
+            self.facts["drafts"] = [*self.facts.get("drafts", []), dropped]
             self.draft.event_id = self.publish("message.reset")
+            if stands:
+                self.draft.event_id = self._publish_delta(0, stands)
+        if self.facts["attempt"] > 1 and not tools:
+            for name in ("timings", "usage"):
+                self.facts.pop(name, None)
         self.facts["event_id"] = self.draft.event_id
-        self.answer.content, self.answer.metadata = "", self.facts
-        Message.objects.filter(pk=self.answer.pk).update(content="", metadata=self.facts)
+        self.answer.content, self.answer.metadata = stands, self.facts
+        Message.objects.filter(pk=self.answer.pk).update(content=stands, metadata=self.facts)
         self.publish("turn.started", user_message_id=self.question.pk)
 
     def _publish_delta(self, offset: int, text: str) -> str:

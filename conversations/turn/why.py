@@ -21,7 +21,9 @@ def features(state: State) -> list[Feature]:
         found.append(Feature("intent", name, sure))
     for passage in state.passages:
         weight = _fraction(passage.score) * (1.0 if passage.number in cited else UNCITED)
-        found.append(Feature(passage.kind, f"[{passage.number}] {passage.title}", weight))
+        # A memory is named by its number alone: its text would stay here after it is forgotten.
+        title = "" if passage.kind == "memory" else passage.title
+        found.append(Feature(passage.kind, f"[{passage.number}] {title}".strip(), weight))
     found += [
         Feature("tool", str(entry["name"]), 1.0 if entry["status"] == "completed" else 0.2)
         for entry in state.facts.get("tools", [])
