@@ -19,6 +19,7 @@ from agi_site.lib.admin import HistoryAdmin, RowInline, TableAdmin, link_to, tel
 
 from . import services, views
 from .models import USER_ROLE, Permission, Role, RolePermission, Session, User, UserRole
+from .webhooks import admin as webhooks_admin  # noqa: F401 - importing it registers it
 
 # One way in: the sign-in page counts attempts and makes the session's row.
 admin.site.login = views.admin_sign_in  # type: ignore[method-assign]

@@ -18,6 +18,7 @@ from agi_site.lib.problems import Forbidden
 
 from . import services
 from .models import Permission, Role, RolePermission, Session, User, UserRole
+from .webhooks.api import router_entries as webhook_entries
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -101,6 +102,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             "last_active",
             "expires_at",
         ]
+        read_only_fields = fields
 
     def get_is_current(self, session: Session) -> bool:
         row = getattr(self.context["request"], "session_row", None)
@@ -276,4 +278,5 @@ router_entries = [
     ("user-roles", UserRoleViewSet),
     ("role-permissions", RolePermissionViewSet),
     ("sessions", SessionViewSet),
+    *webhook_entries,
 ]

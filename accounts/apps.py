@@ -10,7 +10,14 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
+        from agi_site.lib import targets
+        from system.services import webhooks as told
+
         from . import cookies
+        from .webhooks import services as webhooks
+
+        told.listen(hears=webhooks.is_heard, takes=webhooks.emit)
+        targets.register("webhook", lambda: self.get_model("Webhook"))
 
         user_logged_in.connect(cookies.keep_row_of_django_login, dispatch_uid="accounts.keep_row")
         user_logged_out.connect(cookies.end_row_of_django_logout, dispatch_uid="accounts.end_row")

@@ -299,3 +299,23 @@ class Session(OwnedModel):
     def device(self) -> str:
         """The browser or program, as people say it."""
         return describe(self.user_agent)
+
+
+# The tables of webhooks stand in their own room.
+from .webhooks.models import Webhook, WebhookDelivery  # noqa: E402
+
+__all__ = [
+    "ADMIN_ROLE",
+    "USER_ROLE",
+    "Permission",
+    "Role",
+    "RolePermission",
+    "Session",
+    "SessionQuerySet",
+    "User",
+    "UserManager",
+    "UserQuerySet",
+    "UserRole",
+    "Webhook",
+    "WebhookDelivery",
+]

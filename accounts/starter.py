@@ -16,7 +16,12 @@ ACTIONS = ("view", "add", "change", "delete")
 VERBS = {"admin.access": gettext_noop("Enter the admin")}
 
 # What the team's shared rows let a member do; one's own rows need no permission.
-USER_MAY_WRITE = ("knowledge.knowledge", "knowledge.knowledgetag")
+USER_MAY_WRITE = (
+    "knowledge.knowledge",
+    "knowledge.knowledgedocument",
+    "knowledge.knowledgeimport",
+    "knowledge.knowledgetag",
+)
 USER_MAY_VIEW = (
     *USER_MAY_WRITE,
     "adaptation.adaptationrule",
@@ -33,17 +38,26 @@ USER_MAY_VIEW = (
     "sandbox.sandboxtemplate",
     "tools.tool",
     "tools.toolparameter",
+    "transfer.conceptrelation",
     "transfer.domainontology",
+    "transfer.knowledgedomain",
     "transfer.knowledgemapping",
     "transfer.knowledgesource",
+    "transfer.knowledgesourceitem",
     "transfer.transfermetric",
     "transfer.transfertask",
 )
 # An operator runs the house: the team's rows, and people; not what is one person's own.
 OPERATOR_RUNS = ("accounts.user", "accounts.userrole", "accounts.role", "accounts.rolepermission")
-# Of people's own things only what keeps the house safe: a sandbox can always be destroyed, and somebody has
-# to decide on what the scanner held back.
-OPERATOR_MAY = ("sandbox.delete_sandbox", "sandbox.change_sandboxquarantine")
+# Of people's own things only what keeps the house safe: a sandbox can always be destroyed, a run ended and a
+# schedule held, and somebody has to decide on what the scanner held back.
+OPERATOR_MAY = (
+    "sandbox.delete_sandbox",
+    "sandbox.change_sandboxquarantine",
+    "tools.approve",
+    "planning.change_planexecution",
+    "planning.change_planschedule",
+)
 OPERATOR_MAY_NOT = ("accounts.permission", "system.log", "system.monitoring", "system.healthcheck")
 
 ROLES: dict[str, tuple[str, Callable[[str], bool]]] = {

@@ -23,20 +23,20 @@ class SignIn(Problem):
 
 
 async def stream_of_row(request: HttpRequest, *, model: Any, pk: str, channel: str) -> HttpResponseBase:
+    """`answer_of_row` for views that are coroutines."""
+    # in a thread, and once: who asks, and whether that person sees the row, are questions to the database
+    answer = sync_to_async(answer_of_row, thread_sensitive=True)
+    return await answer(request, model=model, pk=pk, channel=channel)
+
+
+def answer_of_row(request: HttpRequest, *, model: Any, pk: str, channel: str) -> HttpResponseBase:
     """The events of `channel` for whoever may see that row of `model`; 401 for strangers, 404 for others."""
-    # In a thread, and once: who asks, and whether that person sees the row, are questions to the database.
-    user, seen = await sync_to_async(_who_sees, thread_sensitive=True)(request, model, pk)
+    user = person_who_asks(request)
     if user is None:
         return problem_response(request, SignIn(_("Sign in first.")))
-    if not seen:
+    if not model.objects.for_user(user).filter(pk=pk).exists():
         return problem_response(request, NotFound())
     return sse_response(request, channel)
-
-
-def _who_sees(request: HttpRequest, model: Any, pk: str) -> tuple[Any, bool]:
-    """Who asks (None for a stranger), and whether that person may see the row."""
-    user = person_who_asks(request)
-    return user, user is not None and model.objects.for_user(user).filter(pk=pk).exists()
 
 
 def person_who_asks(request: HttpRequest) -> Any:

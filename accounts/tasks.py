@@ -11,6 +11,7 @@ from system.queue import TaskRun, periodic, task_type
 
 from . import services
 from .models import User
+from .webhooks import tasks as webhook_tasks  # noqa: F401 - importing them registers them
 
 
 @task_type(services.RESET_TASK, time_limit=60)

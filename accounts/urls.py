@@ -3,6 +3,7 @@
 from django.urls import path
 
 from . import views
+from .webhooks import views as webhooks
 
 app_name = "accounts"
 
@@ -20,5 +21,13 @@ urlpatterns = [
     path("sessions/<pk>/revoke/", views.session_revoke, name="session_revoke"),
     path("profile/", views.profile, name="profile"),
     path("profile/delete/", views.delete_account, name="delete_account"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/new/", webhooks.webhook_new, name="webhook_new"),
+    path("webhooks/deliveries/<pk>/again/", webhooks.delivery_again, name="delivery_again"),
+    path("webhooks/<pk>/", webhooks.webhook_detail, name="webhook"),
+    path("webhooks/<pk>/change/", webhooks.webhook_change, name="webhook_change"),
+    path("webhooks/<pk>/test/", webhooks.webhook_test, name="webhook_test"),
+    path("webhooks/<pk>/secret/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path("webhooks/<pk>/delete/", webhooks.webhook_delete, name="webhook_delete"),
     path("language/", views.set_language, name="set_language"),
 ]

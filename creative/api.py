@@ -1,8 +1,15 @@
 """REST resources of creative works."""
 
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
 from agi_site.lib.api.fields import RowSerializer
 from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet, OwnedViewSet
 
+from . import services
 from .models import CreativeFeedback, CreativeVersion, CreativeWork, GenerationPrompt, InspirationSource
 
 
@@ -57,6 +64,13 @@ class CreativeWorkViewSet(OwnedViewSet):
     serializer_class = CreativeWorkSerializer
     filterset_fields = {"type": ["exact"], "created_at": ["gte", "lt"]}
     ordering_fields = ["id", "created_at"]
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    @action(detail=True, methods=["get"])
+    def content(self, request: Request, pk: str) -> FileResponse:
+        """The content of its present version, as text to be downloaded."""
+        file = services.content_of(self.get_object())
+        return FileResponse(file, as_attachment=True, content_type="text/plain; charset=utf-8")
 
 
 class GenerationPromptViewSet(OwnedViewSet):

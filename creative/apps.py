@@ -11,4 +11,6 @@ class CreativeConfig(AppConfig):
     verbose_name = _("Creative")
 
     def ready(self) -> None:
+        from . import agent_tools  # noqa: F401 - importing it registers what it holds
+
         targets.register("creative_work", lambda: self.get_model("CreativeWork"))

@@ -1,9 +1,27 @@
 """REST resources of media."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
 from agi_site.lib.api.fields import RowSerializer
 from agi_site.lib.api.viewsets import OwnedListReadDestroyViewSet, OwnedReadOnlyViewSet, OwnedViewSet
+from agi_site.lib.problems import TooLarge
 
+from . import services
 from .models import AudioMetadata, ImageMetadata, MediaObject, MediaTag, VideoMetadata
+from .sending import send
+
+WRAPPING = 64 << 10  # of a form around a file
 
 
 class ImageMetadataSerializer(RowSerializer):
@@ -21,6 +39,7 @@ class ImageMetadataSerializer(RowSerializer):
             "created_at",
             "tags",
         ]
+        read_only_fields = fields
 
 
 class AudioMetadataSerializer(RowSerializer):
@@ -39,6 +58,7 @@ class AudioMetadataSerializer(RowSerializer):
             "created_at",
             "transcript",
         ]
+        read_only_fields = fields
 
 
 class VideoMetadataSerializer(RowSerializer):
@@ -57,6 +77,7 @@ class VideoMetadataSerializer(RowSerializer):
             "created_at",
             "transcript",
         ]
+        read_only_fields = fields
 
 
 class MediaTagSerializer(RowSerializer):
@@ -83,27 +104,65 @@ class MediaObjectSerializer(RowSerializer):
         ]
 
 
-class ImageMetadataViewSet(OwnedListReadDestroyViewSet):
+class UploadSerializer(serializers.Serializer[Any]):
+    """A file. What it is, its bytes say; its name is kept to be shown."""
+
+    file = serializers.FileField(use_url=False)
+
+
+class MediaFileViewSet(OwnedListReadDestroyViewSet):
+    """Files of one kind: put in, read back, deleted. Where one lies is for the site to say."""
+
+    kind = ""
+    parser_classes: Sequence[Any] = [MultiPartParser]
+
+    @extend_schema(request={"multipart/form-data": UploadSerializer})
+    def create(self, request: Request) -> Response:
+        """Put a file in; what it says of itself is read from it."""
+        check_length(request)
+        given = UploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        file = given.validated_data["file"]
+        row = services.store_upload(owner=request.user, kind=self.kind, name=file.name or "", file=file)
+        return Response(self.get_serializer(row).data, status=status.HTTP_201_CREATED)
+
+    def perform_destroy(self, instance: Any) -> None:
+        services.delete_media(row=instance)
+
+    @extend_schema(
+        responses={(200, kind): OpenApiTypes.BINARY for kind in [*services.TYPES, services.BINARY]},
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def content(self, request: Request, pk: str) -> HttpResponseBase:
+        """The bytes of the file."""
+        return send(self.get_object())
+
+
+class ImageMetadataViewSet(MediaFileViewSet):
     """An image a person put in."""
 
+    kind = "image"
     queryset = ImageMetadata.objects.order_by("-pk")
     serializer_class = ImageMetadataSerializer
     filterset_fields = {"filename": ["exact"], "created_at": ["gte", "lt"]}
     ordering_fields = ["id", "filename", "created_at"]
 
 
-class AudioMetadataViewSet(OwnedListReadDestroyViewSet):
+class AudioMetadataViewSet(MediaFileViewSet):
     """A sound recording a person put in."""
 
+    kind = "audio"
     queryset = AudioMetadata.objects.order_by("-pk")
     serializer_class = AudioMetadataSerializer
     filterset_fields = {"filename": ["exact"], "created_at": ["gte", "lt"]}
     ordering_fields = ["id", "filename", "created_at"]
 
 
-class VideoMetadataViewSet(OwnedListReadDestroyViewSet):
+class VideoMetadataViewSet(MediaFileViewSet):
     """A video a person put in."""
 
+    kind = "video"
     queryset = VideoMetadata.objects.order_by("-pk")
     serializer_class = VideoMetadataSerializer
     filterset_fields = {"filename": ["exact"], "created_at": ["gte", "lt"]}
@@ -126,6 +185,13 @@ class MediaObjectViewSet(OwnedReadOnlyViewSet):
     serializer_class = MediaObjectSerializer
     filterset_fields = {"media_id": ["exact"], "media_type": ["exact"], "object_class": ["exact"]}
     ordering_fields = ["id", "object_class"]
+
+
+def check_length(request: Request) -> None:
+    """Raise TooLarge before anything of a body that is too large is read."""
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if length.isdecimal() and int(length) > services.LARGEST_FILE + WRAPPING:
+        raise TooLarge(_("A file may have at most %(most)s MB.") % {"most": services.LARGEST_FILE >> 20})
 
 
 router_entries = [

@@ -8,7 +8,6 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, Forbidden, Invalid
-from system import queue
 
 from ..limits import Limit
 from ..models import USER_ROLE, Role, User, UserRole
@@ -116,8 +115,7 @@ def delete_user(*, user: User, by: User) -> None:
     check_may_manage(by=by, user=user)
     check_an_admin_stays(without=user)
     audit(f"deleted account {user.username} (id {user.pk})", by=by)
-    # What the database cannot reach (files, containers) is cleared away by whoever keeps it.
-    queue.announce("accounts.user_deleted", {"user_id": user.pk})
+    # What the database cannot reach (files, containers) goes by the clock: whoever keeps it misses the rows.
     user.delete()
 
 

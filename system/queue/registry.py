@@ -117,5 +117,5 @@ def periodic_jobs() -> dict[str, tuple[float, Callable[[], Any]]]:
 
 @cache
 def load() -> None:
-    """Import every app's `tasks` module, where work is registered; web processes do so at first use."""
+    """Import every app's `tasks` module, where work is registered; web processes do so at their start."""
     autodiscover_modules("tasks")

@@ -80,3 +80,11 @@ class TaskRun:
             events.publish(f"task:{self.id}", name, data)
         except Exception:
             logger.warning("progress of task %s could not be told", self.id, exc_info=True)
+
+    def release_key(self) -> None:
+        """Give the key back before the attempt ends: from the caller's commit on a new task may have it.
+
+        A handler does so in the transaction in which it sees that nothing is left to do, so that work that
+        comes a moment later is not taken for work that this attempt still does.
+        """
+        TaskQueue.objects.held(self.id, self.worker).update(unique_key=None)

@@ -1,0 +1,1 @@
+"""Webhooks: addresses of a person's own programs that are told what happens."""

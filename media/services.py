@@ -1,0 +1,173 @@
+"""Files of media: taken in, checked, stored under a name of ours, read back by their owner, let go."""
+
+import posixpath
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from agi_site.lib.ids import uuid7
+from agi_site.lib.plain_json import repaired
+from agi_site.lib.problems import Conflict, Invalid, NotFound, TooLarge
+
+from .models import AudioMetadata, ImageMetadata, MediaObject, MediaTag, VideoMetadata
+from .probing import facts_of
+
+MODELS: dict[str, Any] = {"image": ImageMetadata, "audio": AudioMetadata, "video": VideoMetadata}
+FOLDER = "media"
+LARGEST_FILE = 64 << 20  # as much as the tools that look into files read of one
+PROBE_SECONDS = 20.0
+LONGEST_NAME = 255
+# What is taken, by the name that its decoder gives it: how the stored file ends, and what it is sent as.
+FORMATS: dict[str, dict[str, tuple[str, str]]] = {
+    "image": {
+        "png": ("png", "image/png"),
+        "jpeg": ("jpg", "image/jpeg"),
+        "gif": ("gif", "image/gif"),
+        "webp": ("webp", "image/webp"),
+        "bmp": ("bmp", "image/bmp"),
+        "tiff": ("tif", "image/tiff"),
+        "avif": ("avif", "image/avif"),
+    },
+    "audio": {
+        "wav": ("wav", "audio/wav"),
+        "mp3": ("mp3", "audio/mpeg"),
+        "ogg": ("ogg", "audio/ogg"),
+        "flac": ("flac", "audio/flac"),
+        "aac": ("aac", "audio/aac"),
+        "mov": ("m4a", "audio/mp4"),
+        "matroska": ("weba", "audio/webm"),
+    },
+    "video": {
+        "mov": ("mp4", "video/mp4"),
+        "matroska": ("webm", "video/webm"),
+        "ogg": ("ogv", "video/ogg"),
+        "avi": ("avi", "video/x-msvideo"),
+    },
+}
+TYPES = sorted({kind for known in FORMATS.values() for _ending, kind in known.values()})
+BINARY = "application/octet-stream"
+
+
+def store_upload(*, owner: Any, kind: str, name: str, file: "File[bytes]") -> Any:
+    """Take a file of `kind` ("image", "audio", "video"): the row, with what the file says of itself.
+
+    The bytes decide what it is, never its name. Raises TooLarge, Invalid (naming `file`) or Conflict (the
+    person's files are too many bytes).
+    """
+    size = int(file.size or 0)
+    if size > LARGEST_FILE:
+        raise TooLarge(_("A file may have at most %(most)s MB.") % {"most": LARGEST_FILE >> 20})
+    if not size:
+        raise Invalid(errors={"file": [_("The file is empty.")]})
+    check_room(owner, size)
+    file.seek(0)
+    data = file.read()
+    facts = facts_of(kind, data, seconds=PROBE_SECONDS)
+    form = str(facts.get("format", "")).partition(",")[0]
+    if "error" in facts or form not in FORMATS[kind]:
+        raise Invalid(errors={"file": [_not_taken(kind)]})
+    ending = FORMATS[kind][form][0]
+    path = default_storage.save(f"{FOLDER}/{owner.pk}/{uuid7()}.{ending}", ContentFile(data))
+    try:
+        return MODELS[kind].objects.create(
+            user=owner, filename=_plain(name), path=path, format=form, size_bytes=size, **_told(kind, facts)
+        )
+    except BaseException:
+        default_storage.delete(path)
+        raise
+
+
+def check_room(owner: Any, size: int) -> None:
+    """Raise Conflict, with the figures, unless `size` more bytes of a person's files fit."""
+    used = sum(
+        model.objects.filter(user=owner).aggregate(bytes=Sum("size_bytes"))["bytes"] or 0
+        for model in MODELS.values()
+    )
+    if used + size > settings.MEDIA_QUOTA_BYTES:
+        figures = {"used": used >> 20, "most": settings.MEDIA_QUOTA_BYTES >> 20}
+        raise Conflict(
+            _("Your files take %(used)d of %(most)d MiB, and this one does not fit. Delete some first.")
+            % figures,
+            code="media_full",
+        )
+
+
+def content_of(row: Any) -> "File[bytes]":
+    """The open file of a row; raises NotFound where it has none here."""
+    try:
+        if is_ours(row):
+            return default_storage.open(row.path)
+    except (OSError, SuspiciousFileOperation):
+        pass
+    raise NotFound(_("The file of “%(name)s” is gone.") % {"name": row.filename}, code="no_content")
+
+
+def type_of(row: Any) -> str:
+    """What a row's file is sent as: one of a fixed list, whatever was said of it when it came."""
+    return FORMATS[kind_of(row)].get(str(row.format or ""), ("", BINARY))[1]
+
+
+def kind_of(row: Any) -> str:
+    """ "image", "audio" or "video"."""
+    return next(name for name, model in MODELS.items() if isinstance(row, model))
+
+
+def is_ours(row: Any) -> bool:
+    """Whether a row's path lies in its owner's folder; a row may come with any path in it."""
+    path = str(row.path)
+    return posixpath.normpath(path) == path and path.startswith(f"{FOLDER}/{row.user_id}/")
+
+
+@transaction.atomic
+def delete_media(*, row: Any) -> None:
+    """Let a file go, with its tags and what was seen in it; its bytes after the commit."""
+    kind, path, ours = kind_of(row), row.path, is_ours(row)
+    for model in (MediaTag, MediaObject):
+        model.objects.filter(user=row.user_id, media_type=kind, media_id=row.pk).delete()
+    row.delete()
+    if ours:
+        transaction.on_commit(lambda: default_storage.delete(path), robust=True)
+
+
+def _plain(name: str) -> str:
+    """The name as its owner knows it: for showing, never for finding the file."""
+    plain = repaired(name).replace("\\", "/").rpartition("/")[2]
+    shown = "".join(letter for letter in plain if letter.isprintable()).strip()
+    stem, dot, ending = shown.rpartition(".")
+    if len(shown) > LONGEST_NAME and dot and len(ending) < 10:
+        return f"{stem[: LONGEST_NAME - len(ending) - 1]}.{ending}"
+    return shown[:LONGEST_NAME] or "file"
+
+
+def _told(kind: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The columns of what a file says of itself."""
+    if kind == "image":
+        return {"width": facts["width"], "height": facts["height"]}
+    seconds = facts.get("seconds")
+    length = {"duration": round(seconds) if seconds is not None and 0 <= seconds < 2**31 else None}
+    if kind == "audio":
+        sound = facts["audio"][0]
+        return length | {"sample_rate": sound["sample_rate"], "channels": sound["channels"]}
+    picture = facts["video"][0]
+    rate = picture["frames_per_second"]
+    return length | {
+        "resolution": f"{picture['width']}x{picture['height']}",
+        "fps": round(Decimal(str(rate)), 2) if rate is not None and 0 <= rate < 1000 else None,
+    }
+
+
+def _not_taken(kind: str) -> str:
+    known = ", ".join(ending for ending, _type in FORMATS[kind].values())
+    texts = {
+        "image": _("This is no image that can be taken. Choose one of: %(known)s."),
+        "audio": _("This is no recording that can be taken. Choose one of: %(known)s."),
+        "video": _("This is no video that can be taken. Choose one of: %(known)s."),
+    }
+    return texts[kind] % {"known": known}
