@@ -1,6 +1,5 @@
 """The live streams of sandboxes and of what runs in them; and running something, answered by its stream."""
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -8,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.streams import stream_of_row
+from accounts.streams import answer_of_row
 from agi_site.lib import events
 from agi_site.lib.sse import sse_response
 
@@ -19,30 +18,30 @@ from .models import Sandbox, SandboxExecution, SandboxImageBuild
 # Not the sign-in page: an EventSource can do nothing with it. The views themselves refuse strangers.
 @login_not_required
 @require_safe
-async def sandbox_events(request: HttpRequest, pk: str) -> HttpResponseBase:
+def sandbox_events(request: HttpRequest, pk: str) -> HttpResponseBase:
     """`GET /events/sandboxes/<id>/`: states, usage, executions and files of a sandbox as they change."""
-    return await stream_of_row(request, model=Sandbox, pk=pk, channel=sandbox_channel(pk))
+    return answer_of_row(request, model=Sandbox, pk=pk, channel=sandbox_channel(pk))
 
 
 @login_not_required
 @require_safe
-async def execution_events(request: HttpRequest, pk: str) -> HttpResponseBase:
+def execution_events(request: HttpRequest, pk: str) -> HttpResponseBase:
     """`GET /events/sandbox-executions/<id>/`: the output of an execution as it comes, and its end."""
-    return await stream_of_row(request, model=SandboxExecution, pk=pk, channel=execution_channel(pk))
+    return answer_of_row(request, model=SandboxExecution, pk=pk, channel=execution_channel(pk))
 
 
 @login_not_required
 @require_safe
-async def build_events(request: HttpRequest, pk: str) -> HttpResponseBase:
+def build_events(request: HttpRequest, pk: str) -> HttpResponseBase:
     """`GET /events/sandbox-image-builds/<id>/`: the log of a build, for those who may see builds."""
-    return await stream_of_row(request, model=SandboxImageBuild, pk=pk, channel=build_channel(pk))
+    return answer_of_row(request, model=SandboxImageBuild, pk=pk, channel=build_channel(pk))
 
 
 # The REST view behind it checks who asks, and the CSRF token of those who ask with a cookie.
 @csrf_exempt
 @login_not_required
 @require_POST
-async def run_events(request: HttpRequest, pk: str, verb: str) -> HttpResponseBase:
+def run_events(request: HttpRequest, pk: str, verb: str) -> HttpResponseBase:
     """`POST /events/sandboxes/<id>/run/` (or `cells/`): REST's verb, answered by the execution's events.
 
     One request less before the first output. `Location` and `X-Execution` name the execution; a reader that
@@ -50,8 +49,7 @@ async def run_events(request: HttpRequest, pk: str, verb: str) -> HttpResponseBa
     """
     from .api.sandboxes import SandboxViewSet
 
-    view = SandboxViewSet.as_view({"post": verb})
-    answer = await sync_to_async(lambda: view(request, pk=pk).render())()
+    answer = SandboxViewSet.as_view({"post": verb})(request, pk=pk).render()
     if answer.status_code != 202:
         return answer
     execution = str(answer.data["id"])

@@ -6,6 +6,7 @@ from system import queue
 from system.queue import TaskRun
 
 from .files import mirror, quarantine
+from .lifecycle import keeping
 from .snapshots import backups, filling, making, restoring
 
 QUEUE = "sandbox"
@@ -15,12 +16,6 @@ QUEUE = "sandbox"
 def refresh_files(task: TaskRun, *, sandbox_id: str) -> dict[str, Any]:
     """Bring the table of files up to date with a workspace."""
     return mirror.run_refresh(sandbox_id)
-
-
-@queue.on_event("sandbox.execution_ended", name="sandbox.files.execution_ended", queue=QUEUE, max_retries=1)
-def follow_execution(task: TaskRun, *, sandbox: str, **_about: Any) -> None:
-    """What ran may have changed files."""
-    mirror.refresh_soon(sandbox)
 
 
 @queue.task_type("sandbox.snapshots.make", queue=QUEUE, time_limit=3600, max_retries=2)
@@ -59,3 +54,4 @@ def sweep_stored_files() -> None:
     """Destroy held copies past their retention, and stored files that no row knows."""
     quarantine.prune()
     backups.sweep_storage()
+    keeping.sweep()

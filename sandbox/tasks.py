@@ -5,7 +5,6 @@ What needs an engine runs on the queue `sandbox.<host>`, whose workers hold it.
 
 from typing import Any
 
-from system import queue
 from system.queue import TaskRun, periodic, task_type
 from system.queue.residents import resident
 
@@ -86,6 +85,12 @@ def build_image(task: TaskRun, *, build_id: str, host_id: str) -> None:
     building.build(task, build_id=build_id, host_id=host_id)
 
 
+@periodic("sandbox.lost_builds", every=60)
+def end_lost_builds() -> None:
+    """End builds of images whose task is gone."""
+    building.end_lost()
+
+
 @resident("sandbox.housekeeping", queues="sandbox.")
 def keep_house(queue_name: str) -> Any:
     """Look after a host from within its workers."""
@@ -114,15 +119,3 @@ def collect_usage() -> None:
 def clean_up() -> None:
     """Remove the rows of sandboxes deleted long ago."""
     expiry.clean_up()
-
-
-def reconcile_soon(host: SandboxHost) -> None:
-    """Queue a look at a host, once for many askers."""
-    queue.enqueue(
-        task_type="sandbox.reconcile",
-        payload={"host_id": host.pk},
-        queue=host.queue,
-        priority=3,
-        key=f"sandbox.reconcile:{host.pk}",
-        max_retries=0,
-    )

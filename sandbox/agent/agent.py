@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from system import queue
 
+from .. import files
 from ..lifecycle.steps import reach
 from ..models import (
     ExecutionCause,
@@ -39,6 +40,9 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
 RENEW_EXECUTIONS_SECONDS = 5.0
 TOUCH_SECONDS = 10.0
+# A refresh of files that was asked for is still to come for longer than this (`files.mirror.PAUSE`).
+REFRESH_SECONDS = 0.5
+MOST_LOOKED_AFTER = 1000
 # A row that calls itself ours and is not followed for so long fell between two steps of a start.
 STRAY_SECONDS = 10.0
 DB_THREADS = 4
@@ -67,6 +71,7 @@ class Agent:
         self._stop = threading.Event()
         self._renewed = self._renewed_executions = 0.0
         self._touched: dict[str, float] = {}
+        self._looked_after: dict[str, float] = {}
         self._undo: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=f"sandbox-agent-{host_name}", daemon=True)
 
@@ -351,9 +356,20 @@ class Agent:
         """Its end is in the row: tell the other rooms."""
         if following.kind != ExecutionKind.TERMINAL:
             self.touch(following.sandbox_id)
+        self._look_at_files(following.sandbox_id)
         queue.announce(
             "sandbox.execution_ended", {"execution": following.id, "sandbox": following.sandbox_id}
         )
+
+    def _look_at_files(self, sandbox_id: str) -> None:
+        """What ran may have changed files; ends that come close together are looked after once."""
+        now = time.monotonic()
+        if now - self._looked_after.get(sandbox_id, 0.0) < REFRESH_SECONDS:
+            return
+        files.refresh_soon(sandbox_id)
+        if len(self._looked_after) > MOST_LOOKED_AFTER:
+            self._looked_after.clear()
+        self._looked_after[sandbox_id] = now
 
     def following(self, execution_id: str, seconds: float) -> Following | None:
         """The one that is followed under this id; waits for one that is just being started."""

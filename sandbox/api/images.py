@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -26,6 +27,7 @@ class SandboxImageSerializer(RowSerializer):
         fields = ["id", "name", "tag", "digest", "description", "is_active", "created_at", "updated_at"]
         read_only_fields = ["id", "created_at", "updated_at"]
 
+    @transaction.atomic  # one that is kept off the list is never on it, not for a moment
     def create(self, validated_data: dict[str, Any]) -> SandboxImage:
         by, active = self.context["request"].user, validated_data.pop("is_active", True)
         given = {name: value for name, value in validated_data.items() if value is not None}

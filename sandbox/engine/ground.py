@@ -44,6 +44,7 @@ class Ground:
         self._ready = False
         self._processors = 0
         self._network_stands = False
+        self._hosts_files: dict[str, str] = {}  # by the runner's volume
 
     def ensure_ready(self) -> None:
         """Make what all instances share: the runner's volume, the helper. Quick when all stands."""
@@ -69,6 +70,8 @@ class Ground:
         mounts = self._checked_mounts(read_mounts(spec.mount_policy, roots=settings.SANDBOX_MOUNT_ROOTS))
         if volume is None:
             volume = self._make_disk(instance_id, spec) if spec.workspace == DISK else ""
+        # another kernel in the sandbox has its own ideas of a network that the engine did not make
+        shared_kernel = isolation_of(spec.runtime or "runc").level == 1
         return Parts(
             labels={
                 **spec.labels,
@@ -80,10 +83,19 @@ class Ground:
             runner_volume=self._runner_volume,
             workspace_volume=volume,
             network=self._make_network() if needs_network(spec) else "none",
+            hosts_file=self._hosts_file() if shared_kernel else "",
             mounts=mounts,
             image_volumes=sorted((image["Config"] or {}).get("Volumes") or ()),
             processors=self._cpus(),
         )
+
+    def _hosts_file(self) -> str:
+        """Where the host has the file of the runner's volume that names this machine alone."""
+        volume = self._runner_volume
+        if volume not in self._hosts_files:
+            place = self.client.call("GET", f"/volumes/{volume}").get("Mountpoint")
+            self._hosts_files[volume] = f"{place}/hosts" if place else ""
+        return self._hosts_files[volume]
 
     def _checked_mounts(self, mounts: Sequence[Mount]) -> Sequence[Mount]:
         """The mounts, whose folders must lie below the site's roots with links followed too."""
@@ -141,12 +153,28 @@ class Ground:
             self._network_stands = True
         return name
 
-    def _limit_terminals(self, container: Mapping[str, Any]) -> None:
-        """Pseudo-terminals are the machine's; a kernel of the sandbox's own has its own."""
-        if isolation_of(container["HostConfig"]["Runtime"] or "runc").level == 1:
-            state = container["State"]
-            with suppress(EngineError):  # it ended at once, or the helper may not: no reason not to start
-                self.helper.ask("terminals", pid=state["Pid"], container=container["Id"], most=TERMINALS)
+    def _check_apart(self, container: Mapping[str, Any]) -> None:
+        """A container whose network is this machine's is nobody's sandbox; its pseudo-terminals are limited.
+
+        A kernel of the sandbox's own has both to itself. Raises EngineError where the engine, told to make no
+        network, left it in the host's, and EngineUnavailable where nobody can tell.
+        """
+        if isolation_of(container["HostConfig"]["Runtime"] or "runc").level != 1:
+            return
+        pid, key = container["State"]["Pid"], container["Id"]
+        try:
+            answer = self.helper.ask("terminals", pid=pid, container=key, most=TERMINALS)
+        except EngineError as error:
+            found = self._inspect(key)
+            if found is None or not found["State"]["Running"]:
+                return  # it ended at once: nothing of it is in any network, and whoever attaches is told
+            raise EngineUnavailable(
+                f"Whether the container has a network of its own could not be checked: {error}"
+            ) from error
+        if answer.get("apart") is not True:
+            raise EngineError("The engine gave the container no network of its own.")
+        if answer.get("fault"):
+            logger.warning("on %s, a container's terminals have no limit: %s", self.name, answer["fault"])
 
     def _set_network(
         self,
@@ -246,6 +274,7 @@ class Ground:
 
     def _forget(self) -> None:
         self._ready = self._network_stands = False
+        self._hosts_files.clear()
 
     def _cpus(self) -> int:
         if not self._processors:

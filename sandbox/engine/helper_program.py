@@ -45,6 +45,9 @@ ROOM = {
 }
 FAMILY = {"inet": "ip", "inet6": "ip6"}
 LIBC = ctypes.CDLL(None)
+FSCONFIG, FSPICK = 431, 433  # the same numbers on every machine
+FSPICK_CLOEXEC, FSPICK_EMPTY_PATH = 1, 8
+FSCONFIG_SET_STRING, FSCONFIG_CMD_RECONFIGURE = 1, 7
 REMOUNTED = 32 | 2 | 8 | 1 << 21  # MS_REMOUNT, MS_NOSUID, MS_NOEXEC, MS_RELATIME
 COUNT = re.compile(r"^.* ct count over .*\n", re.MULTILINE)
 OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
@@ -315,21 +318,73 @@ def own_namespace(pid: int, container: str, kind: str = "net") -> int:
 
 # --- Terminals: the machine has some thousands of them, and one sandbox could open all ----------------
 def terminals(pid: int, container: str, most: int) -> Answer:
-    """Let a container open so many pseudo-terminals at most."""
+    """Let a container open so many pseudo-terminals; `apart`: it has a network namespace of its own.
+
+    Where the number cannot be limited, `fault` says why: whether it is apart is told all the same.
+    """
+    apart = is_apart(pid, container)
+    try:
+        limit_terminals(pid, container, most)
+    except (Fault, OSError) as error:
+        return {"apart": apart, "fault": str(error)}
+    return {"apart": apart, "fault": ""}
+
+
+def is_apart(pid: int, container: str) -> bool:
+    """Whether the container has a network namespace of its own; a Fault when it has ended."""
+    try:
+        namespace = Path(f"/proc/{int(pid)}/ns/net").stat().st_ino
+        groups = Path(f"/proc/{int(pid)}/cgroup").read_text()
+    except OSError:
+        groups = ""
+    if not container or container not in groups:  # the process is another by now
+        raise Fault("the container has ended")
+    return namespace != Path("/proc/self/ns/net").stat().st_ino
+
+
+def limit_terminals(pid: int, container: str, most: int) -> None:
+    options = {"gid": 5, "mode": 620, "ptmxmode": 666, "max": int(most)}
     namespace = own_namespace(pid, container, "mnt")
-    options = f"gid=5,mode=620,ptmxmode=666,max={int(most)}".encode()
-    child = os.fork()  # threads share their mounts, so that only a process of its own may change to others
+    try:
+        place = os.open(f"/proc/{pid}/root/dev/pts", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # the process is still that of the container, so the folder is the container's too
+            os.close(own_namespace(pid, container, "mnt"))
+            changed = reconfigure(place, options)
+        finally:
+            os.close(place)
+        if not changed:
+            remount(namespace, ",".join(f"{name}={value}" for name, value in options.items()))
+    finally:
+        os.close(namespace)
+
+
+def reconfigure(place: int, options: dict[str, int]) -> bool:
+    """Change a file system from outside of its mount namespace; False where the kernel is older than 5.2."""
+    context = LIBC.syscall(FSPICK, place, b"", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH)
+    if context < 0:
+        return False
+    try:
+        for name, value in options.items():
+            if LIBC.syscall(FSCONFIG, context, FSCONFIG_SET_STRING, name.encode(), str(value).encode(), 0):
+                return False
+        return not LIBC.syscall(FSCONFIG, context, FSCONFIG_CMD_RECONFIGURE, None, None, 0)
+    finally:
+        os.close(context)
+
+
+def remount(namespace: int, options: str) -> None:
+    """The same from inside: threads share their mounts, so only a process of its own may change to others."""
+    child = os.fork()
     if not child:
         failed = 1
         try:
             os.setns(namespace, os.CLONE_NEWNS)
-            failed = LIBC.mount(b"devpts", b"/dev/pts", b"devpts", REMOUNTED, options)
+            failed = LIBC.mount(b"devpts", b"/dev/pts", b"devpts", REMOUNTED, options.encode())
         finally:
             os._exit(1 if failed else 0)
-    os.close(namespace)
     if os.waitpid(child, 0)[1]:
         raise Fault("the number of terminals cannot be limited")
-    return {}
 
 
 def without_host(script: str) -> str:

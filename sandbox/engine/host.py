@@ -75,7 +75,8 @@ class DockerHost(Ground):
         """Start the container. With a network its rules stand before this returns; without a script nothing
         passes.
 
-        A container whose rules could not be set is stopped again.
+        A container is stopped again whose rules could not be set, or of which the helper did not say that its
+        network is not the host's. One that runs is looked at, and given its rules, in the same way.
         """
         try:
             self.client.call("POST", f"/containers/{self._name(instance_id)}/start")
@@ -88,11 +89,10 @@ class DockerHost(Ground):
             self.helper.ask("disk_attach", name=self._name(instance_id))
             self.client.call("POST", f"/containers/{self._name(instance_id)}/start")
         container = self._needed(instance_id)
-        self._limit_terminals(container)
-        if container["HostConfig"]["NetworkMode"] == "none":
-            return
         try:
-            self._set_network(container, nft_script, rate, hosts)
+            self._check_apart(container)
+            if container["HostConfig"]["NetworkMode"] != "none":
+                self._set_network(container, nft_script, rate, hosts)
         except BaseException:
             self.stop(instance_id)
             raise

@@ -20,6 +20,14 @@ from .containers import HOME
 from .errors import EngineError, NoSuchInstance
 
 EMPTY = "agi-sandbox-empty:latest"
+# /etc/hosts of sandboxes without a network, as Docker would write it.
+HOSTS = """127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
 STALE = 60  # seconds after which somebody else's filling is taken for dead
 
 
@@ -30,6 +38,7 @@ def runner_tree() -> Tree:
     tree.python("")
     for place, content in runner.files().items():
         tree.text(place, content)
+    tree.text("hosts", HOSTS)
     tree.text("helper.py", Path(helper_program.__file__).read_bytes())
     tree.close()
     return tree

@@ -22,14 +22,15 @@ class Superseded(Exception):
     """Another verb took over (somebody deletes the sandbox): what is under way must come to nothing."""
 
 
-def bring_up(sandbox: Sandbox, instance: SandboxInstance, *, verb: str) -> None:
+def bring_up(sandbox: Sandbox, instance: SandboxInstance, *, verb: str, just_started: bool = False) -> None:
     """Let the container of a sandbox run as its rows say, from whatever there is of it; raises Superseded.
 
     A container that was made otherwise is made anew around the same disk. Rules stand and the runner answers
-    before this returns; no command has run until then.
+    before this returns; no command has run until then. `just_started`: by the caller itself, with its rules.
     """
     engine, wanted = engine_of(instance.host), specs.spec_of(sandbox)
-    if instance.status == InstanceStatus.CLAIMED and adjust(engine, instance, wanted):
+    runs = instance.status == InstanceStatus.CLAIMED and adjust(engine, instance, wanted)
+    if runs:
         Sandbox.objects.filter(pk=sandbox.pk, verb=verb).update(container_id=instance.container_id)
         reach(f"{verb}:adjusted")
     else:
@@ -37,6 +38,8 @@ def bring_up(sandbox: Sandbox, instance: SandboxInstance, *, verb: str) -> None:
         reach(f"{verb}:created")
         _store(sandbox, instance, verb, container_id, wanted)
         reach(f"{verb}:stored")
+    if not (runs and just_started):
+        # one that runs, too: whoever started it may have died before its network was looked at
         rules = specs.network_rules(wanted)
         engine.start(instance.pk, nft_script=rules.nft_script, rate=rules.rate, hosts=rules.hosts)
         reach(f"{verb}:started")

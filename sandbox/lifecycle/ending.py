@@ -1,6 +1,7 @@
 """Rows of what ends: a run that is over, and a sandbox that is deleted, with or without its host."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from ..models import (
     SandboxSecurity,
     SandboxStatus,
 )
-from . import trail
+from . import keeping, trail
 
 RUNS = (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
 
@@ -40,11 +41,15 @@ def ran(sandbox: Sandbox, now: datetime) -> int:
 
 
 def delete_without_host(sandbox: Sandbox, *, cause: str = "") -> None:
-    """Delete a sandbox whose host is lost or gone: the rows now, its container when the host comes back."""
+    """Delete a sandbox whose host is lost or gone: the rows now, its container when the host comes back.
+
+    What was kept of its workspace is not on the host, and goes once the rows say so.
+    """
     SandboxInstance.objects.filter(sandbox=sandbox).exclude(status=InstanceStatus.GONE).update(
         status=InstanceStatus.ENDING, cause="deleted"
     )
     delete_rows(sandbox, cause=cause, host_lost=True)
+    transaction.on_commit(partial(keeping.forget, sandbox), robust=True)
 
 
 def delete_rows(sandbox: Sandbox, *, cause: str = "", **said: Any) -> bool:
@@ -73,6 +78,5 @@ def delete_rows(sandbox: Sandbox, *, cause: str = "", **said: Any) -> bool:
         SandboxPort.objects.filter(sandbox=sandbox).delete()
         SandboxSecurity.objects.filter(sandbox=sandbox).update(env_variables=None)
         sandbox.refresh_from_db()
-        trail.note(sandbox, "deleted", **({"cause": cause} if cause else {}), **said)
-        trail.tell(sandbox)
+        trail.note_and_tell(sandbox, "deleted", **({"cause": cause} if cause else {}), **said)
     return True

@@ -63,6 +63,7 @@ def watch() -> int:
         }
         count += lose(host, text)
     for host in SandboxHost.objects.filter(status=HostStatus.LOST):
+        _fail_sandboxes(host)  # whoever gave it up may have died before all of them were marked
         finish_deletes(host)
     return count
 
@@ -77,10 +78,15 @@ def lose(host: SandboxHost, detail: str) -> bool:
     if not changed:
         return False
     logger.error("the sandbox host %s is lost: %s", host.name, detail)
+    _fail_sandboxes(host)
+    return True
+
+
+def _fail_sandboxes(host: SandboxHost) -> None:
+    """Say of each sandbox of a lost host that is not marked yet why it failed."""
     alive = [SandboxStatus.CREATING, SandboxStatus.RUNNING, SandboxStatus.PAUSED]
     for sandbox in Sandbox.objects.filter(host=host, status__in=alive).with_parts():
         mark_failed(sandbox, cause=LOST, detail=_("The host %(host)s is lost.") % {"host": host.name})
-    return True
 
 
 def mark_failed(sandbox: Sandbox, *, cause: str, detail: str, **said: Any) -> bool:
@@ -100,8 +106,7 @@ def mark_failed(sandbox: Sandbox, *, cause: str, detail: str, **said: Any) -> bo
             sandbox, cause=ExecutionCause.OOM if cause == "oom" else ExecutionCause.LOST, detail=detail
         )
         sandbox.refresh_from_db()
-        trail.note(sandbox, "failed", cause=cause, detail=detail, **said)
-        trail.tell(sandbox)
+        trail.note_and_tell(sandbox, "failed", cause=cause, detail=detail, **said)
     return True
 
 

@@ -67,6 +67,9 @@ class Housekeeper:
                     self._reconcile(host, first=not ready, thorough=thorough)
                     ready = True
                     reconcile_at = now + RECONCILE_SECONDS if thorough else reconcile_at
+                elif answers and pool.is_due(host):
+                    with transaction.atomic():
+                        pool.refill_soon(host)
                 if answers and now >= renew_at:
                     renew_at = time.monotonic() + RENEW_SECONDS
                     self._renewed = names.renew(host, self._renewed)

@@ -5,19 +5,23 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import IO, Any
 
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict
 
 from .. import gateway
-from ..models import Sandbox, SandboxInstance
+from ..models import Sandbox, SandboxInstance, SandboxStatus
 
 KEPT = "kept"  # the key in `sandbox.config`: {"path", "sha256", "bytes"}
 FOLDER = "sandboxes/kept"
+GRACE = timedelta(days=1)  # what is being stored is in no row yet
+KEY_LENGTH = 36  # of a sandbox, with which the names begin
 CHUNK = 1 << 16
 IN_MEMORY = 4 << 20
 
@@ -27,7 +31,7 @@ def save(sandbox: Sandbox, instance: SandboxInstance) -> None:
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
         size, digest = _fill(file, gateway.archive(instance.pk))
         file.seek(0)
-        # nothing but the hash of what is inside names it: a second save after a crash writes the same again
+        # a storage gives what is there already another name: what no row came to know of, `sweep` finds
         path = default_storage.save(f"{FOLDER}/{sandbox.pk}-{digest[:16]}.tar.gz", File(file))
     before = _kept(sandbox)
     _write(sandbox, {"path": path, "sha256": digest, "bytes": size})
@@ -63,6 +67,36 @@ def forget(sandbox: Sandbox) -> None:
     if kept is not None:
         _drop(kept["path"])
         _write(sandbox, None)
+
+
+def sweep() -> int:
+    """Delete stored workspaces that no sandbox will be given back; returns how many.
+
+    Their rows went with their person, their sandbox is deleted, or a worker died before it wrote down what
+    it had stored.
+    """
+    try:
+        _folders, names = default_storage.listdir(FOLDER)
+    except (FileNotFoundError, NotImplementedError):
+        return 0
+    paths = [f"{FOLDER}/{name}" for name in names]
+    left = [path for path in paths if not _is_known(path) and _is_old(path)]
+    for path in left:
+        _drop(path)
+    return len(left)
+
+
+def _is_known(path: str) -> bool:
+    key = path.removeprefix(f"{FOLDER}/")[:KEY_LENGTH]
+    row = Sandbox.objects.filter(pk=key).exclude(status=SandboxStatus.DELETED).only("config").first()
+    return row is not None and (_kept(row) or {}).get("path") == path
+
+
+def _is_old(path: str) -> bool:
+    try:
+        return default_storage.get_modified_time(path) < timezone.now() - GRACE
+    except (FileNotFoundError, NotImplementedError):
+        return False
 
 
 def _kept(sandbox: Sandbox) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Count, Sum
+from django.db.models import Count, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, Unavailable
@@ -16,10 +17,21 @@ MEMORY_PROMISED = 4.0
 WARM_BYTES = 64 * MB
 
 
-def hosts_in_use() -> list[SandboxHost]:
-    """The hosts on which something new may stand; raises Unavailable, which says what is missing."""
+def hosts_in_use(profile: str) -> list[SandboxHost]:
+    """The hosts on which something new may stand; raises Unavailable, which says what is missing.
+
+    Each has `waiting`: how many instances of the profile wait there, or will soon.
+    """
     # what a host has is much text, and a claim does not ask for it
-    found = list(SandboxHost.objects.filter(status=HostStatus.ACTIVE).order_by("pk").defer("info"))
+    active = SandboxHost.objects.filter(status=HostStatus.ACTIVE).order_by("pk").defer("info")
+    waiting = (
+        SandboxInstance.objects.waiting(profile=profile)
+        .filter(host=OuterRef("pk"))
+        .values("host")
+        .annotate(number=Count("pk"))
+        .values("number")
+    )
+    found = list(active.annotate(waiting=Coalesce(Subquery(waiting), 0)))
     if found:
         return found
     if SandboxHost.objects.filter(status=HostStatus.DRAINING).exists():

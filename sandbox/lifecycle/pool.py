@@ -1,7 +1,8 @@
 """Warm instances: how many a host should have of each template, making them, and giving up what nobody needs.
 
-A refill is queued with each claim. It makes instances until nothing is missing; at most REFILLS at a time per
-host, for starting containers is the host's heaviest work.
+Starting containers is a host's heaviest work, and those who work in sandboxes come first. So while half of
+what should wait still does, a claim leaves the refill to the next round of the host's housekeeping; below
+that it is queued with the claim. One is made at a time while any waits, REFILLS at a time when none does.
 """
 
 import logging
@@ -20,7 +21,7 @@ from system import queue
 from .. import gateway
 from ..engine import EngineError, EngineUnavailable, ImageMissing
 from ..engine.spec import InstanceSpec
-from ..models import HostStatus, InstanceStatus, SandboxHost, SandboxInstance, SandboxTemplate
+from ..models import WAITING, HostStatus, InstanceStatus, SandboxHost, SandboxInstance, SandboxTemplate
 from . import placement, specs
 from .defaults import defaults_of
 from .engines import engine_of
@@ -29,8 +30,8 @@ from .steps import reach
 logger = logging.getLogger(__name__)
 
 REFILLS = 2
+FEW = 2  # with fewer, the next claim but one would wait
 PYTHON = "python"  # among a template's languages
-WAITING = (InstanceStatus.WARM, InstanceStatus.WARMING)
 # Claims of this span say how many should wait; with none, the template's minimum waits.
 SPAN = timedelta(minutes=10)
 CLAIMS_PER_INSTANCE = 4
@@ -52,6 +53,18 @@ class Target:
 def refill_soon(host: SandboxHost) -> None:
     """Queue a look at a host's pool, in the caller's transaction."""
     queue.enqueue(task_type="sandbox.refill", payload={"host_id": host.pk}, queue=host.queue, max_retries=0)
+
+
+def refill_if_low(host: SandboxHost, *, left: int, least: int) -> None:
+    """Queue it when fewer than half of `least` are left, or than FEW; in the transaction of a claim."""
+    if left < max(FEW, math.ceil(least / 2)):
+        refill_soon(host)
+
+
+def is_due(host: SandboxHost) -> bool:
+    """Whether instances are missing on a host, or too many wait."""
+    wanted = Counter({target.spec.profile: target.wanted for target in targets(host)})
+    return +wanted != +_waiting(host)
 
 
 def refill(host: SandboxHost) -> int:
@@ -108,8 +121,10 @@ def make_warm(instance: SandboxInstance) -> bool:
     waits = SandboxInstance.objects.filter(pk=instance.pk, status=InstanceStatus.WARMING).update(
         status=InstanceStatus.WARM, container_id=container_id, boot_id=boot, warm_at=now
     )
+    if not waits:
+        return _hand_over(instance, boot)
     _warm_python(instance)
-    return bool(waits) or _hand_over(instance, boot)
+    return True
 
 
 def _warm_python(instance: SandboxInstance) -> None:
@@ -141,7 +156,8 @@ def _begin(host: SandboxHost) -> SandboxInstance | None:
     making = SandboxInstance.objects.filter(
         host=host, status=InstanceStatus.WARMING, created_at__gte=timezone.now() - MAKING
     )
-    if making.count() >= REFILLS:
+    most = _at_a_time(host)
+    if making.count() >= most:
         return None
     have = _waiting(host)
     missing = [
@@ -159,13 +175,19 @@ def _begin(host: SandboxHost) -> SandboxInstance | None:
         status=InstanceStatus.WARMING,
         spec=target.spec.as_json(),
     )
-    before = SandboxInstance.objects.filter(host=host, profile=row.profile, status__in=WAITING, pk__lt=row.pk)
-    if making.filter(pk__lt=row.pk).count() >= REFILLS or before.count() >= target.wanted:
+    before = SandboxInstance.objects.waiting(profile=row.profile).filter(host=host, pk__lt=row.pk)
+    if making.filter(pk__lt=row.pk).count() >= most or before.count() >= target.wanted:
         taken_back, _kinds = SandboxInstance.objects.filter(
             pk=row.pk, status=InstanceStatus.WARMING, sandbox__isnull=True
         ).delete()
         return None if taken_back else row
     return row
+
+
+def _at_a_time(host: SandboxHost) -> int:
+    """How many are made at a time: one more when somebody may have to wait for it."""
+    waits = SandboxInstance.objects.filter(host=host, status=InstanceStatus.WARM).exists()
+    return 1 if waits else REFILLS
 
 
 def _waiting(host: SandboxHost) -> Counter[str]:

@@ -31,8 +31,6 @@ from .engines import engine_of
 logger = logging.getLogger(__name__)
 
 ORPHAN_AFTER = timedelta(seconds=20)
-# What stands only as a row for so long, without a verb, is not coming any more.
-ALONE_AFTER = timedelta(seconds=60)
 CREATING, RUNNING, PAUSED, STOPPED, FAILED, DELETED = SandboxStatus
 _told: set[str] = set()
 
@@ -156,8 +154,9 @@ def _compare(row: SandboxInstance, sandbox: Sandbox, item: Found | None) -> int:
         pool.remove_instance(row, cause="deleted")
         return 1
     state = item.state if item is not None else "missing"
-    if sandbox.status == STOPPED and state == "running":
-        # somebody started it past us: its network rules are not there, so it does not stay
+    refused = sandbox.status == FAILED and sandbox.cause != hosts.LOST
+    if state == "running" and (sandbox.status == STOPPED or refused):
+        # somebody started it past us, or it could not be stopped when its start failed: it has no rules
         engine_of(row.host).stop(row.pk)
         return 0
     if (sandbox.status, state) in {(RUNNING, "running"), (PAUSED, "paused"), (STOPPED, "exited")}:
@@ -191,8 +190,7 @@ def _adopt(sandbox: Sandbox, status: SandboxStatus) -> int:
         )
         if changed:
             sandbox.refresh_from_db()
-            trail.note(sandbox, "adopted", status=str(status))
-            trail.tell(sandbox)
+            trail.note_and_tell(sandbox, "adopted", status=str(status))
     return changed
 
 

@@ -66,7 +66,7 @@ def finish_claimed(sandbox_id: str) -> None:
     if sandbox is None:
         return
     try:
-        create(sandbox)
+        create(sandbox, just_started=True)
     except Superseded:
         _come_to_nothing(sandbox)
     except (EngineError, Problem) as error:
@@ -74,9 +74,9 @@ def finish_claimed(sandbox_id: str) -> None:
 
 
 # --- What each verb does ----------------------------------------------------------------------------------
-def create(sandbox: Sandbox) -> None:
+def create(sandbox: Sandbox, *, just_started: bool = False) -> None:
     """Make and start its container, or give a claimed one its limits."""
-    containers.bring_up(sandbox, _instance(sandbox), verb="create")
+    containers.bring_up(sandbox, _instance(sandbox), verb="create", just_started=just_started)
     _running(sandbox, "create", "started")
 
 
@@ -261,8 +261,7 @@ def _settle(
             return
         sandbox.refresh_from_db()
         said = {"cause": cause, "detail": detail, "verb": verb_failed}
-        trail.note(sandbox, kind, **{key: value for key, value in said.items() if value})
-        trail.tell(sandbox)
+        trail.note_and_tell(sandbox, kind, **{key: value for key, value in said.items() if value})
         if status == RUNNING and sandbox.host is not None:  # what waits in it may begin
             instance_id = sandbox.instance.pk
             transaction.on_commit(partial(gateway.poke, sandbox.host, instance=instance_id), robust=True)

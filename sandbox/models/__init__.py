@@ -11,7 +11,7 @@ from .files import (
     SnapshotStatus,
 )
 from .hosts import HostStatus, SandboxHost
-from .instances import InstanceStatus, SandboxInstance
+from .instances import WAITING, InstanceStatus, SandboxInstance
 from .ports import Protocol, SandboxPort
 from .sandboxes import (
     ALIVE,
@@ -26,6 +26,7 @@ from .templates import BuildStatus, SandboxImage, SandboxImageBuild, SandboxTemp
 
 __all__ = [
     "ALIVE",
+    "WAITING",
     "BuildStatus",
     "Direction",
     "ExecutionCause",

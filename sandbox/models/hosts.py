@@ -33,6 +33,7 @@ class SandboxHost(SharedModel):
     agent_until = models.DateTimeField(_("agent until"), null=True, blank=True, editable=False)
     last_seen = models.DateTimeField(_("last seen"), null=True, blank=True)
     created_at = CreatedAtField(_("created at"))
+    waiting: int  # instances of a profile that wait here, where a query asked for them
 
     class Meta:
         db_table = "sandbox_host"

@@ -21,12 +21,19 @@ class InstanceStatus(models.TextChoices):
     GONE = "gone", _("gone")
 
 
+WAITING = (InstanceStatus.WARM, InstanceStatus.WARMING)
+
+
 class SandboxInstanceQuerySet(SharedQuerySet):
     """Instances, by where they are in their life."""
 
     def standing(self) -> Self:
         """Those that have, or may have, something on their host."""
         return self.exclude(status=InstanceStatus.GONE)
+
+    def waiting(self, *, profile: str) -> Self:
+        """Those of a profile that wait to be claimed, or will soon."""
+        return self.filter(profile=profile, status__in=WAITING)
 
     def warm(self, *, profile: str) -> Self:
         """Those of a profile that wait to be claimed, the oldest first."""

@@ -48,6 +48,10 @@ class SandboxQuerySet(OwnedQuerySet):
         """Load what a page or a worker needs of a sandbox in one query."""
         return self.select_related("template", "host", "resource", "security", "instance")
 
+    def for_running(self) -> Self:
+        """Load what somebody who runs something needs: its limits, and where its host's agent answers."""
+        return self.select_related("host", "resource").defer("config", "detail", "host__info", "host__detail")
+
 
 class Sandbox(OwnedModel):
     """A locked-down container that belongs to a person (table `sandbox`, 5.9.1)."""

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -180,9 +182,7 @@ def _queue(
     variables = checked_env(env)
     limits = sandbox.resource
     with transaction.atomic():
-        current = Sandbox.objects.filter(pk=sandbox.pk).values_list("status", "verb").first()
-        _check_runs(*(current or (SandboxStatus.DELETED, None)))
-        if SandboxExecution.objects.filter(sandbox=sandbox).live().count() >= MOST_LIVE:
+        if _live_in(sandbox) >= MOST_LIVE:
             raise TooMany(
                 _("At most %(most)d executions wait or run in a sandbox at a time.") % {"most": MOST_LIVE},
                 retry_after=5,
@@ -208,6 +208,22 @@ def _queue(
         )
         _poke_after_commit(sandbox, str(row.pk))
     return row
+
+
+def _live_in(sandbox: Sandbox) -> int:
+    """How many executions wait or run in a sandbox; raises Conflict where none may, as of now."""
+    live = (
+        SandboxExecution.objects.filter(sandbox=OuterRef("pk"))
+        .live()
+        .order_by()
+        .values("sandbox")
+        .annotate(number=Count("pk"))
+        .values("number")
+    )
+    now = Sandbox.objects.filter(pk=sandbox.pk).values_list("status", "verb", Coalesce(Subquery(live), 0))
+    status, verb, count = now.first() or (SandboxStatus.DELETED, None, 0)
+    _check_runs(status, verb)
+    return int(count)
 
 
 def _check(kind: ExecutionKind, command: str, working_dir: str) -> None:

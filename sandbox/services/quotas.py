@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import FloatField, QuerySet, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,13 +34,17 @@ class Quota:
 
 def quota_of(user: Any) -> Quota:
     """A person's quota and what is used of it, as of now."""
-    now = timezone.now()
-    standing = list(Sandbox.objects.filter(user=user, status__in=STANDS).values_list("status", "started_at"))
-    running = sum(_seconds(started, now) for status, started in standing if status in RUNS)
+    now, count, seconds = timezone.now(), 0, 0.0
+    for kind, moment, ran in _standing(user).union(_runs(user, now - WINDOW), all=True):
+        if kind == RAN:  # counted only as far as it lies within the window
+            seconds += min(ran or 0.0, (moment - (now - WINDOW)).total_seconds())
+        else:
+            count += 1
+            seconds += _seconds(moment, now) if kind in RUNS else 0.0
     return Quota(
-        count=len(standing),
+        count=count,
         most_count=settings.SANDBOX_QUOTA_COUNT,
-        seconds=round(running + _ended_seconds(user, now)),
+        seconds=round(seconds),
         most_seconds=settings.SANDBOX_QUOTA_SECONDS,
     )
 
@@ -77,13 +84,15 @@ def _seconds(started: datetime | None, now: datetime) -> float:
     return max(0.0, (now - max(started, now - WINDOW)).total_seconds()) if started else 0.0
 
 
-def _ended_seconds(user: Any, now: datetime) -> float:
-    """Seconds of runs that ended within the window, each counted only as far as it lies within it."""
-    since = now - WINDOW
-    runs = SandboxEvent.objects.filter(sandbox__user=user, kind=RAN, created_at__gte=since).values_list(
-        "created_at", "data"
+def _standing(user: Any) -> QuerySet[Any, Any]:
+    """The sandboxes that a person has, as (status, start, nothing)."""
+    return Sandbox.objects.filter(user=user, status__in=STANDS).values_list(
+        "status", "started_at", Value(None, output_field=FloatField())
     )
-    within = (
-        min(float((data or {}).get("seconds", 0)), (ended - since).total_seconds()) for ended, data in runs
+
+
+def _runs(user: Any, since: datetime) -> QuerySet[Any, Any]:
+    """The runs that ended since a moment, as (RAN, end, seconds)."""
+    return SandboxEvent.objects.filter(sandbox__user=user, kind=RAN, created_at__gte=since).values_list(
+        "kind", "created_at", Cast(KT("data__seconds"), FloatField())
     )
-    return float(sum(within))

@@ -91,10 +91,11 @@ def create_sandbox(
             sandbox.save(force_insert=True)
             _store_parts(sandbox, limits=wanted, policies=policies, env=variables)
             store_ports(sandbox, opened)
-            _give_instance(sandbox, instance, spec)
+            _give_instance(sandbox, instance, spec, least=defaults.pool_min)
             kind = "claimed" if sandbox.status == SandboxStatus.RUNNING else "created"
-            trail.note(sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host))
-            trail.tell(sandbox)
+            trail.note_and_tell(
+                sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host)
+            )
             audit(component="sandbox", message=f"sandbox {sandbox.pk} was made of {template.name}", by=owner)
             return sandbox
     raise Unavailable(_("Too many sandboxes are being made at this moment. Try again."), code="busy")
@@ -127,8 +128,7 @@ def extend_sandbox(*, sandbox: Sandbox, by: Any, seconds: int | None) -> datetim
     with transaction.atomic():
         sandbox.save(update_fields=["expires_at"])
         until = sandbox.expires_at.isoformat() if sandbox.expires_at else None
-        trail.note(sandbox, "extended", by=str(by), expires_at=until)
-        trail.tell(sandbox)
+        trail.note_and_tell(sandbox, "extended", by=str(by), expires_at=until)
         audit(component="sandbox", message=f"sandbox {sandbox.pk} may live until {until}", by=by)
     return sandbox.expires_at
 
@@ -315,7 +315,7 @@ def _find_instance(sandbox: Sandbox, spec: InstanceSpec) -> SandboxInstance | No
 
     What the sandbox is then stands on it: running at once, or still to be finished by a worker.
     """
-    hosts = placement.hosts_in_use()
+    hosts = placement.hosts_in_use(spec.profile)
     instance = None if spec.published else claims.pick(spec=spec, hosts=hosts)
     if instance is None:
         sandbox.host, sandbox.verb = placement.choose(hosts, spec), "create"
@@ -331,19 +331,22 @@ def _find_instance(sandbox: Sandbox, spec: InstanceSpec) -> SandboxInstance | No
     return instance
 
 
-def _give_instance(sandbox: Sandbox, instance: SandboxInstance | None, spec: InstanceSpec) -> None:
-    """Bind the instance, or order a new one, and queue what is left to do."""
+def _give_instance(
+    sandbox: Sandbox, instance: SandboxInstance | None, spec: InstanceSpec, *, least: int
+) -> None:
+    """Bind the instance, or order a new one, and queue what is left to do; `least` should wait at least."""
     assert sandbox.host is not None
     delay = 0.0
     if instance is None:
         claims.order(sandbox=sandbox, spec=spec, host=sandbox.host)
+        pool.refill_soon(sandbox.host)
     else:
         if instance.status == InstanceStatus.WARMING:
             delay = MAKER_SECONDS  # whoever makes it finishes the sandbox; this task does if they die
         claims.bind(instance=instance, sandbox=sandbox)
+        pool.refill_if_low(sandbox.host, left=sandbox.host.waiting - 1, least=least)
     if sandbox.verb:
         queue_verb(sandbox, "create", delay=delay)
-    pool.refill_soon(sandbox.host)
 
 
 def _store_parts(

@@ -12,7 +12,7 @@ from agi_site.lib.problems import Conflict, Forbidden, Invalid, Unavailable
 from system import queue
 from system.services import audit
 
-from ..lifecycle import specs
+from ..lifecycle import building, specs
 from ..lifecycle.defaults import Defaults, checked_env, checked_security, defaults_of
 from ..models import HostStatus, SandboxHost, SandboxImage, SandboxImageBuild, SandboxTemplate
 
@@ -136,7 +136,7 @@ def build_image(*, image: SandboxImage, by: Any, dockerfile: str) -> SandboxImag
         task_type="sandbox.build_image",
         payload={"build_id": build.pk, "host_id": host.pk},
         queue=host.queue,
-        key=f"sandbox.build:{build.pk}",
+        key=building.task_key(str(build.pk)),
     )
     audit(component="sandbox", message=f"a build of image {image} was started", by=by)
     return build
