@@ -1,18 +1,25 @@
 """Streams in the full stack, everything when embedded, served by ASGI.
 
-Ports of sandboxes are hosts of their own and terminals are WebSockets: both are answered before Django.
+Ports of sandboxes are hosts of their own, terminals are WebSockets, /mcp/ speaks MCP: all three are answered
+before Django.
 """
 
 import os
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agi_site.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
-from sandbox.proxy import is_for_a_port, port_proxy  # noqa: E402 - Django has to be set up first
+from agi_site.asgi_threads import ThreadedHandler  # noqa: E402 - Django has to be set up first
+from agi_site.mcp_server import is_for_mcp, mcp_server  # noqa: E402
+from sandbox.proxy import is_for_a_port, port_proxy  # noqa: E402
 from sandbox.ws import terminal_socket  # noqa: E402
+from system.queue import registry  # noqa: E402
+
+registry.load()  # now, and not inside the transaction of the first request that stores a task
+django_application = ThreadedHandler()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -21,5 +28,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await port_proxy(scope, receive, send)
     elif scope["type"] == "websocket":
         await terminal_socket(scope, receive, send)
+    elif is_for_mcp(scope):
+        await mcp_server(scope, receive, send)
     else:
         await django_application(scope, receive, send)

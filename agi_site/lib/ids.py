@@ -3,9 +3,15 @@
 import os
 import threading
 import time
+from datetime import UTC, datetime
 
 _lock = threading.Lock()
 _last_ticks = 0
+
+
+def moment_of(key: str) -> datetime:
+    """When a UUIDv7 was made, to the millisecond (UTC)."""
+    return datetime.fromtimestamp(int(key.replace("-", "")[:12], 16) / 1000, UTC)
 
 
 def uuid7() -> str:

@@ -42,6 +42,15 @@ def initials(name: str) -> str:
 
 
 @register.filter
+def translated(text: str | None) -> str:
+    """A text from a row in the reader's language, where the catalogue has it.
+
+    The tag `translate` does not find a text of a variable that holds a percent sign.
+    """
+    return _(text) if text else ""
+
+
+@register.filter
 def ago(when: datetime | None) -> str:
     """How long ago something was, in its largest unit: "just now", "3 hours ago"."""
     if when is None:

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+    ValidationError,
+)
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -71,7 +77,7 @@ def _as_problem(error: Exception) -> Problem | None:
     if isinstance(error, ValidationError):
         faults = error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}
         return Invalid(errors=faults)
-    if isinstance(error, RequestDataTooBig):
+    if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         return TooLarge()
     if isinstance(error, IntegrityError):
         message = _("Another row stands in the way: it has the same unique value, or refers to this one.")

@@ -1,10 +1,12 @@
 """Serializers that keep to the rows their person may see and to the rules of their table."""
 
 from copy import copy, deepcopy
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from agi_site.lib import targets
@@ -22,6 +24,18 @@ class OwnKeyField(serializers.PrimaryKeyRelatedField[Any]):
         request = self.context.get("request")
         visible: models.QuerySet[Any] = rows.for_user(request.user if request else None)
         return visible
+
+
+class TimeField(serializers.DateTimeField):
+    """A time that there is in UTC, too: near the ends of the calendar other zones have more."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            time = super().to_internal_value(value)
+            time.astimezone(UTC)
+        except OverflowError as error:
+            raise serializers.ValidationError(_("This time is out of range.")) from error
+        return time
 
 
 class MaskedJSONField(PlainJSONField):
@@ -77,6 +91,7 @@ class RowSerializer(serializers.ModelSerializer[Any]):
     target: ClassVar[tuple[str, str] | None] = None
     serializer_related_field = OwnKeyField
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.DateTimeField: TimeField,
         models.JSONField: PlainJSONField,
         SealedJSONField: MaskedJSONField,
     }

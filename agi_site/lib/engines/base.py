@@ -73,7 +73,7 @@ class Passage:
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """Everything an engine may use for one answer. `vector` is the query embedding of the last user
-    message.
+    message; `tool_choice` names the tool that the answer has to be a call of.
     """
 
     messages: Sequence[ChatMessage]
@@ -83,6 +83,7 @@ class ChatRequest:
     vector: Vector | None = field(default=None, compare=False)
     max_tokens: int | None = None
     temperature: float | None = None
+    tool_choice: str = ""
     stop: threading.Event | None = field(default=None, compare=False)
 
     @property
@@ -174,6 +175,16 @@ class EmbeddingEngine(Protocol):
     def embed_documents(self, texts: Sequence[str]) -> Matrix: ...
 
     def embed_queries(self, texts: Sequence[str]) -> Matrix: ...
+
+
+@runtime_checkable
+class RerankingEngine(Protocol):
+    """Says how well each text answers a query: float32, shape (n,), in [0, 1]; raises EngineError."""
+
+    @property
+    def name(self) -> str: ...
+
+    def scores(self, query: str, texts: Sequence[str]) -> Vector: ...
 
 
 @dataclass(frozen=True, slots=True)

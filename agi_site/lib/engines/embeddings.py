@@ -191,6 +191,16 @@ class OpenAIEmbedding(CachedQueries):
             model=config.get("EMBEDDING_MODEL") or "text-embedding-3-small",
         )
 
+    @classmethod
+    def former(cls, model: str) -> OpenAIEmbedding:
+        """The engine of vectors still in use: at a server of its own, or at that of the configured one."""
+        return cls(
+            base_url=config.get("EMBEDDING_FORMER_BASE_URL") or config.get("EMBEDDING_BASE_URL"),
+            api_key=config.get("EMBEDDING_FORMER_API_KEY") or config.get("EMBEDDING_API_KEY"),
+            model=model,
+            timeout=5.0,
+        )
+
     @property
     def dimension(self) -> int:
         """Length of a row; asks the server once when nothing has been embedded yet."""

@@ -23,7 +23,15 @@ import openai
 from agi_site.lib.engines import config
 from agi_site.lib.engines.base import ChatEvent, ChatRequest, Done, EngineError, TextDelta, ToolCalls
 from agi_site.lib.engines.openai_errors import BROKEN, engine_error, error_text
-from agi_site.lib.engines.openai_wire import CallParts, Wire, WirePool, messages_for, sse_data, tools_for
+from agi_site.lib.engines.openai_wire import (
+    CallParts,
+    Wire,
+    WirePool,
+    messages_for,
+    sse_data,
+    tool_choice_for,
+    tools_for,
+)
 from agi_site.lib.engines.tokens import estimate_tokens
 
 logger = logging.getLogger(__name__)
@@ -117,6 +125,7 @@ class OpenAIChat:
             "stream": True,
             "stream_options": {"include_usage": True},
             "tools": tools_for(request) or None,
+            "tool_choice": tool_choice_for(request),
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
         }
@@ -134,7 +143,11 @@ class OpenAIChat:
         if "max_completion_tokens" in text and "max_tokens" in sent:
             self._refused.add("max_tokens")
             return True
-        signs = {"stream_options": ("stream_options", "include_usage"), "temperature": ("temperature",)}
+        signs = {
+            "stream_options": ("stream_options", "include_usage"),
+            "temperature": ("temperature",),
+            "tool_choice": ("tool_choice",),
+        }
         for name, words in (
             signs | {"tools": ("support tools", "support tool", "tools are not", "'tools'")}
         ).items():

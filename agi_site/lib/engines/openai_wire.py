@@ -238,3 +238,10 @@ def tools_for(request: ChatRequest) -> list[dict[str, Any]]:
         }
         for tool in request.tools
     ]
+
+
+def tool_choice_for(request: ChatRequest) -> dict[str, Any] | None:
+    """The one tool that has to be called, in the protocol's form; None where the model may choose."""
+    if not request.tool_choice:
+        return None
+    return {"type": "function", "function": {"name": request.tool_choice}}

@@ -7,7 +7,7 @@ database only looks terms up; which rows come first is decided in Python, too, s
 from .highlights import highlights
 from .ranking import MOST_CANDIDATES, Match, forget_statistics, match
 from .table import AddFullText, GramsField, SearchRow, Terms
-from .terms import grams, terms
+from .terms import terms
 
 __all__ = [
     "MOST_CANDIDATES",
@@ -17,7 +17,6 @@ __all__ = [
     "SearchRow",
     "Terms",
     "forget_statistics",
-    "grams",
     "highlights",
     "match",
     "terms",

@@ -1,6 +1,5 @@
 """Which rows answer a query, and in which order: the database finds candidates, BM25 is computed here."""
 
-import math
 import re
 import threading
 import time
@@ -11,6 +10,7 @@ from typing import Any
 
 from django.db import models
 
+from .scoring import Candidate, Scorer, best_first, rarity, side_by_side, with_feedback, with_spans
 from .table import Terms
 from .terms import LONGEST_TERM, terms
 
@@ -18,12 +18,12 @@ MOST_QUERY_TERMS = 64
 MOST_CANDIDATES = 1_000
 SAMPLE = 2_000
 SAMPLE_SECONDS = 60.0
-K1, B = 1.2, 0.75
+COUNTED_RARELY_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A row found. `score` is its BM25 sum; `share`, in [0, 1], that sum over the most it could be."""
+    """A row found, ranked by `score`; `share`, in [0, 1], is its BM25 over the most that could be."""
 
     key: Any
     score: float
@@ -41,31 +41,11 @@ class Statistics:
 
     def weight(self, term: str) -> float:
         """BM25's inverse document frequency, always above 0."""
-        found = self.containing[term]
-        return math.log(1 + (self.rows - found + 0.5) / (found + 0.5))
+        return rarity(self.rows, self.containing[term])
 
     def expected(self, term: str) -> float:
         """About how many rows of the table hold `term`."""
         return self.containing[term] * self.total / self.rows if self.rows else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    weights: dict[str, float]
-    prefix: str
-
-    def scored(self, key: Any, grams: str, length: int, statistics: Statistics) -> Match:
-        counts = Counter(term for term in grams.split(" ") if term in self.weights)
-        if self.prefix and (starting := sum(map(self._starts, set(grams.split(" "))))):
-            counts[self.prefix] = starting
-        norm = K1 * (1 - B + B * length / statistics.average_length)
-        score = sum(self.weights[term] * count * (K1 + 1) / (count + norm) for term, count in counts.items())
-        asked = sum(weight for term, weight in self.weights.items() if term != self.prefix)
-        most = (K1 + 1) * (asked or self.weights[self.prefix])
-        return Match(key, score, min(1.0, score / most))
-
-    def _starts(self, term: str) -> bool:
-        return term.startswith(self.prefix) and term not in self.weights
 
 
 def match(
@@ -77,7 +57,8 @@ def match(
     no term are not found. Where a query's terms are held by more than about 1,000 rows, its most common terms
     no longer find rows, but still rank them.
     """
-    asked = list(dict.fromkeys(terms(query)))
+    said = terms(query)
+    asked = list(dict.fromkeys(said))
     start = _beginning(query) if prefix else ""
     if not asked and not start:
         return []
@@ -88,9 +69,14 @@ def match(
         weights[start] = max(weights.values(), default=1.0)
     wanted = _candidates(asked, start, statistics)
     found = rows.filter(grams__matches=wanted).order_by("-pk").values_list(key, "grams", "length")
-    scorer = _Query(weights, start)
-    matches = [scorer.scored(row[0], row[1], row[2], statistics) for row in found[:MOST_CANDIDATES]]
-    return sorted(matches, key=lambda hit: (-hit.score, str(hit.key)))[:limit]
+    scorer = Scorer(weights, statistics.average_length, side_by_side(said, weights), start)
+    ranked = best_first(
+        scorer.scored(Candidate(row[0], row[1].split(" "), row[2])) for row in found[:MOST_CANDIDATES]
+    )
+    if not prefix:
+        ranked = with_spans(ranked, said, statistics.average_length)
+        ranked = best_first(with_feedback(ranked, scorer, statistics.weight))
+    return [Match(row.key, row.score, row.share) for row in ranked[:limit]]
 
 
 def _beginning(query: str) -> str:
@@ -126,8 +112,8 @@ def _statistics_of(model: type[models.Model]) -> Statistics:
     if now < until:
         return known
     known = _count(model)
-    # A small table changes its shape with every row, and is counted in no time.
-    kept = SAMPLE_SECONDS if known.total >= SAMPLE else SAMPLE_SECONDS * known.total / SAMPLE
+    # A small table changes its shape with every row, and is counted in no time; a large one hardly changes.
+    kept = min(COUNTED_RARELY_SECONDS, SAMPLE_SECONDS * known.total / SAMPLE)
     with _lock:
         _statistics[table] = (now + kept, known)
     return known
@@ -140,8 +126,14 @@ def _count(model: type[models.Model]) -> Statistics:
     for text, size in rows[:SAMPLE]:
         containing.update(set(text.split(" ")))
         counted, length = counted + 1, length + size
-    total = counted if counted < SAMPLE else model._default_manager.count()
+    total = counted if counted < SAMPLE else _about_how_many(model)
     return Statistics(counted, total, max(1.0, length / max(1, counted)), containing)
+
+
+def _about_how_many(model: type[models.Model]) -> int:
+    """The span of the numbers that rows got: at once, where counting a large table takes its time."""
+    ends = model._default_manager.aggregate(first=models.Min("pk"), last=models.Max("pk"))
+    return int(ends["last"] - ends["first"]) + 1
 
 
 def forget_statistics() -> None:

@@ -57,11 +57,6 @@ def terms(text: str) -> list[str]:
     return found
 
 
-def grams(text: str) -> str:
-    """The terms of `text` as they are stored, separated by spaces."""
-    return " ".join(terms(text))
-
-
 def without_particle(word: str) -> str:
     """A Korean word without the particle or ending it carries; at least two syllables stay."""
     for particle in _PARTICLES:

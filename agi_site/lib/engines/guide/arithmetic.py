@@ -33,6 +33,14 @@ _SHAPES: list[tuple[re.Pattern[str], str]] = [
         (rf"{_N}\s?의\s?{_N}\s?분의\s?{_N}", "{0} * {2} / {1}"),
         (rf"{_N}\s?/\s?{_N}\sof\s{_N}", "{2} * {0} / {1}"),
         (rf"subtract\s{_N}\sfrom\s{_N}", "{1} - {0}"),
+        (rf"(?:increase|raise)\s{_N}\sby\s{_N}\s?(?:%|percent)", "{0} * (100 + {1}) / 100"),
+        (rf"(?:decrease|reduce|lower)\s{_N}\sby\s{_N}\s?(?:%|percent)", "{0} * (100 - {1}) / 100"),
+        (rf"(?:increase|raise)\s{_N}\sby\s{_N}", "{0} + {1}"),
+        (rf"(?:decrease|reduce|lower)\s{_N}\sby\s{_N}", "{0} - {1}"),
+        (rf"\b(?:double|twice)\s{_N}|{_N}{_UNIT}(?:의|를|을)?\s?(?:두|2) ?배", "{0} * 2"),
+        (rf"\btriple\s{_N}|{_N}{_UNIT}(?:의|를|을)?\s?(?:세|3) ?배", "{0} * 3"),
+        (rf"\bhalve\s{_N}", "{0} / 2"),
+        (rf"\bsquare\s{_N}|{_N}\s?(?:을|를)\s?제곱", "{0} ** 2"),
         (rf"(?:divide|split)\s{_N}{_UNIT}\s(?:by|among|between)\s{_N}", "{0} / {1}"),
         (rf"multiply\s{_N}\s(?:by|and|with)\s{_N}", "{0} * {1}"),
         (rf"{_N}{_UNIT}\s?에서\s?{_N}{_UNIT}{_J}(?:빼|뺀|차감)", "{0} - {1}"),
@@ -49,7 +57,7 @@ _OPERATORS: list[tuple[str, str]] = [
     (r"(?:minus|빼기|less)", " - "),
     (r"\^", " ** "),
 ]
-_LIST = re.compile(r"\b(?:sum|total|add)\b|합계|의 합|더해|더하면|총합|모두 더", re.IGNORECASE)
+_LIST = re.compile(r"\b(?:sum|total|add)\b|합계|의 합|더하(?!기)|더해|더한|총합|모두 더", re.IGNORECASE)
 _MEAN = re.compile(r"\b(?:average|mean)\b|평균", re.IGNORECASE)
 _PURE = re.compile(r"(?<![\w.])\(*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/%])\s*\(*-?\d+(?:\.\d+)?\)*)+")
 

@@ -78,11 +78,11 @@ def _guess(code: str, around: str) -> str:
 def told(arguments: Mapping[str, Any], result: Mapping[str, Any], tool: str, language: str) -> str:
     """The code that was run, what it printed, and how it ended if that was not well."""
     code = str(arguments.get("code") or arguments.get("command") or "")
-    parts = [say(language, "code_ran"), _block(code, "python" if tool == "python" else "bash")]
+    parts = [say(language, "code_ran"), block(code, "python" if tool == "python" else "bash")]
     printed = "\n".join(str(result[name]).rstrip() for name in ("stdout", "stderr") if result.get(name))
     if printed:
         shown = printed if len(printed) <= LONGEST_SHOWN else printed[:LONGEST_SHOWN] + "\n…"
-        parts += [say(language, "code_printed"), _block(shown, "text")]
+        parts += [say(language, "code_printed"), block(shown, "text")]
     else:
         parts.append(say(language, "code_silent"))
     if result.get("cause") not in (None, "exit"):
@@ -92,7 +92,7 @@ def told(arguments: Mapping[str, Any], result: Mapping[str, Any], tool: str, lan
     return "\n\n".join(parts)
 
 
-def _block(text: str, language: str) -> str:
+def block(text: str, language: str) -> str:
     """A block of code whose fence is longer than any in it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)

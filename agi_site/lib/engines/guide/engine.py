@@ -25,6 +25,7 @@ from agi_site.lib.engines.guide import asking
 from agi_site.lib.engines.guide.answering import compose, is_vague
 from agi_site.lib.engines.guide.evidence import SUPPORTED, Evidence, Finder
 from agi_site.lib.engines.guide.phrases import CONNECT_SIGN, say
+from agi_site.lib.engines.guide.planning import plan_of
 from agi_site.lib.engines.guide.results import cited_numbers, latest_results, phrase
 from agi_site.lib.engines.guide.routing import route
 from agi_site.lib.engines.tokens import estimate_tokens
@@ -52,6 +53,7 @@ _ASKS_FACT = re.compile(
     re.IGNORECASE,
 )
 _LONG_ENOUGH_TO_ASK = 3
+_SURE_OF_A_PLAN = 0.5
 _LONGEST_BEFORE = 200
 _FORMULAS = [
     ("goodbye", re.compile(r"(?:잘 ?(?:있어|가|자)|또 ?봐|다음에 ?봐|수고해|see (?:you|ya)|good night)(?:요|라)?[\s!.~]*", re.IGNORECASE)),
@@ -118,13 +120,24 @@ class Guide:
         vector = self._vector(text, request.vector)
         analysis = self._language.analyse(text, vector)
         notes: dict[str, Any] = {"intents": analysis.intents[:3]}
-        if call := route(text, analysis, request.tools):
+        if call := self._wanted(text, analysis, request):
             return _Reply("", {**notes, "kind": "tool", "tool": call.name}, (call,))
         if early := self._early(text, language, analysis):
             return _Reply(early[1], {**notes, "kind": early[0]})
         found = self._found(request, text, vector)
         notes |= _notes(found)
         return self._grounded(request, text, language, analysis, found, notes)
+
+    def _wanted(self, text: str, analysis: Analysis, request: ChatRequest) -> ToolCall | None:
+        """The tool the request wants: a plan where it names several steps, else what its words call for."""
+
+        def of_step(part: str) -> ToolCall | None:
+            return route(part, self._language.analyse(part, self._vector(part, None)), request.tools)
+
+        intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
+        meant = intent == "create_plan" and sure >= _SURE_OF_A_PLAN
+        offered = {tool.name for tool in request.tools}
+        return plan_of(text, offered, of_step, meant=meant) or route(text, analysis, request.tools)
 
     def _found(self, request: ChatRequest, text: str, vector: Vector) -> list[Evidence]:
         """Evidence for the question; one that follows on the question before is read together with that."""

@@ -22,8 +22,9 @@ _TEXTS: dict[str, dict[str, str]] = {
         "small_talk": "I'm a plain guide and not much of a talker, but I'm glad to look something up for you.",
         "capabilities": (
             "I answer questions from the knowledge base and from what you asked me to remember, and I show where each "
-            "answer stands. I calculate, tell the time in any city, search the knowledge base, and run code you give me in "
-            "a locked-down sandbox. I don't write free "
+            "answer stands. I calculate, tell the time in any city, search the knowledge base and my memory of you, run code "
+            "and keep files in a locked-down sandbox, and carry out plans of several steps (“first …, then …, finally …”) "
+            "once you have agreed to them. I don't write free "
             "text and I never make up an answer."
         ),
         "help": (
@@ -53,6 +54,14 @@ _TEXTS: dict[str, dict[str, str]] = {
         "code_silent": "It printed nothing.",
         "code_failed": "It ended with exit code {code}.",
         "code_stopped": "It was ended: {cause}.",
+        "plan_done": "The plan is done: {done} of {total} steps.",
+        "plan_result": "The result is **{result}**.",
+        "plan_results": "The results:",
+        "plan_not_done": "The plan did not come to its end: {reason}",
+        "plan_stored": "The plan “{title}” is stored with {total} steps. Run it on the page of plans.",
+        "file_read": "This is in {path}:",
+        "file_empty": "{path} is empty.",
+        "file_written": "Written: {path}",
         "search_found": "This is what I found for “{query}”:",
         "search_none": "I found nothing for “{query}”.",
         "empty": "Please write a message, and I'll see what I can find.",
@@ -69,7 +78,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "small_talk": "저는 안내 역할이라 수다에는 서툴지만, 찾아볼 것이 있으면 기꺼이 도와드릴게요.",
         "capabilities": (
             "지식 베이스와 기억해 달라고 하신 내용에서 답을 찾고, 답마다 근거가 어디 있는지 보여 드립니다. 계산을 하고, 여러 "
-            "도시의 시각을 알려 드리고, 지식 베이스를 검색하고, 주신 코드를 격리된 샌드박스에서 실행합니다. 글을 자유롭게 지어내지 않으며 모르는 것은 모른다고 말합니다."
+            "도시의 시각을 알려 드리고, 지식 베이스와 기억을 검색하고, 격리된 샌드박스에서 코드를 실행하고 파일을 다룹니다. 여러 단계로 된 "
+            "계획(“먼저 … 그다음 … 마지막으로 …”)도 동의하시면 차례로 실행합니다. 글을 자유롭게 지어내지 않으며 모르는 것은 모른다고 말합니다."
         ),
         "help": (
             "기꺼이 도와드릴게요. “연차는 며칠인가요?”처럼 편하게 물어보시거나, “…라고 기억해 줘”라고 말씀하시거나, 계산식을 "
@@ -98,6 +108,14 @@ _TEXTS: dict[str, dict[str, str]] = {
         "code_silent": "출력은 없었습니다.",
         "code_failed": "종료 코드 {code}로 끝났습니다.",
         "code_stopped": "실행이 중단되었습니다: {cause}.",
+        "plan_done": "계획을 마쳤습니다. {total}단계 가운데 {done}단계를 실행했습니다.",
+        "plan_result": "결과는 **{result}**입니다.",
+        "plan_results": "결과:",
+        "plan_not_done": "계획을 끝까지 실행하지 못했습니다: {reason}",
+        "plan_stored": "“{title}” 계획을 {total}단계로 저장했습니다. 계획 페이지에서 실행하세요.",
+        "file_read": "{path}의 내용입니다:",
+        "file_empty": "{path} 파일은 비어 있습니다.",
+        "file_written": "{path} 파일에 적었습니다.",
         "search_found": "“{query}”에 대해 찾은 내용입니다:",
         "search_none": "“{query}”에 대해 찾은 것이 없습니다.",
         "empty": "메시지를 적어 주시면 찾아보겠습니다.",

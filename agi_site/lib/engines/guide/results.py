@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agi_site.lib.engines.base import ChatMessage, ToolCall
-from agi_site.lib.engines.guide import code
+from agi_site.lib.engines.guide import code, plans
 from agi_site.lib.engines.guide.phrases import DAYS, say
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
@@ -34,16 +34,38 @@ def phrase(call: ToolCall, content: str, language: str) -> str:
         error = value["error"]
         reason = error.get("message") if isinstance(error, dict) else error
         return say(language, "tool_failed", reason=reason or content)
-    if call.name == "calculator":
-        result = _pick(value, "result", "value", "answer")
-        return say(language, "sum", expression=call.arguments.get("expression", ""), result=_tidy(result))
-    if call.name == "current_time" and (told := _time(value, content, language)):
-        return told
-    if call.name in code.TOOLS and isinstance(value, dict):
-        return code.told(call.arguments, value, call.name, language)
-    if call.name == "knowledge_search":
-        return _search(call, value, language)
-    return say(language, "tool_plain", result=_plain(value))
+    told = _TELLERS[call.name](call, value, language) if call.name in _TELLERS else None
+    return told or say(language, "tool_plain", result=_plain(value))
+
+
+def _sum(call: ToolCall, value: Any, language: str) -> str:
+    result = _tidy(_pick(value, "result", "value", "answer"))
+    return say(language, "sum", expression=call.arguments.get("expression", ""), result=result)
+
+
+def _code(call: ToolCall, value: Any, language: str) -> str | None:
+    return code.told(call.arguments, value, call.name, language) if isinstance(value, dict) else None
+
+
+def _plan(call: ToolCall, value: Any, language: str) -> str:
+    return plans.told(call.arguments, value, call.name, language)
+
+
+def _written(call: ToolCall, value: Any, language: str) -> str | None:
+    found = isinstance(value, dict) and "path" in value
+    return say(language, "file_written", path=value["path"]) if found else None
+
+
+def _text_of(call: ToolCall, value: Any, language: str) -> str | None:
+    """A text that was read, whole or as far as it goes."""
+    if not isinstance(value, dict):
+        return None
+    text = str(_pick(value, "content", "text"))
+    shown = text if len(text) <= code.LONGEST_SHOWN else text[: code.LONGEST_SHOWN] + "\n…"
+    named = call.arguments.get("path") or call.arguments.get("url") or ""
+    if not shown.strip():
+        return say(language, "file_empty", path=named)
+    return f"{say(language, 'file_read', path=named)}\n\n{code.block(shown, 'text')}"
 
 
 def _parsed(content: str) -> Any:
@@ -71,9 +93,9 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _time(value: Any, content: str, language: str) -> str | None:
+def _time(call: ToolCall, value: Any, language: str) -> str | None:
     """The ISO moment anywhere in the result, told with its weekday; None when there is none."""
-    match = _ISO.search(content)
+    match = _ISO.search(value if isinstance(value, str) else json.dumps(value))
     if match is None:
         return None
     moment = dt.datetime.fromisoformat(match.group())
@@ -106,7 +128,9 @@ def _search(call: ToolCall, value: Any, language: str) -> str:
 def _line(row: Any) -> str:
     if not isinstance(row, dict):
         return f"- {_plain(row)}"
-    text = " ".join(str(row.get("content") or row.get("excerpt") or row.get("text") or "").split())
+    text = " ".join(
+        str(row.get("content") or row.get("excerpt") or row.get("snippet") or row.get("text") or "").split()
+    )
     number = f" [{row['number']}]" if isinstance(row.get("number"), int) else ""
     short = text if len(text) <= 160 else f"{text[:159]}…"
     return f"- **{row.get('title', '')}**: {short}{number}" if row.get("title") else f"- {short}{number}"
@@ -115,3 +139,17 @@ def _line(row: Any) -> str:
 def cited_numbers(text: str) -> tuple[int, ...]:
     """The [n] of a text, each once, in order."""
     return tuple(dict.fromkeys(int(number) for number in re.findall(r"\[(\d{1,3})\]", text)))
+
+
+_TELLERS: dict[str, Callable[[ToolCall, Any, str], str | None]] = {
+    "calculator": _sum,
+    "create_plan": _plan,
+    "current_time": _time,
+    "knowledge_search": _search,
+    "memory_search": _search,
+    "read_file": _text_of,
+    "run_plan": _plan,
+    "web_fetch": _text_of,
+    "write_file": _written,
+    **dict.fromkeys(code.TOOLS, _code),
+}

@@ -12,6 +12,7 @@ from agi_site.lib.engines.base import Analysis, ToolCall, ToolSpec
 from agi_site.lib.engines.guide.arithmetic import expression_of
 from agi_site.lib.engines.guide.code import TOOLS as CODE_TOOLS
 from agi_site.lib.engines.guide.code import code_of
+from agi_site.lib.engines.guide.files import file_call
 from agi_site.lib.engines.guide.words import content_words
 from agi_site.lib.engines.guide.zones import without_zones, zone_of
 
@@ -40,6 +41,18 @@ _SEARCH_KO_END = re.compile(
     r"\s?(?:에 대한|에 관한|에 대해|관련)?\s?(?:자료|문서|내용|정보|글|메모|노트|기록|항목|페이지|부분)?(?:이 있는지|가 있는지| 있는지|를|을|가|이)?\s?(?:모두|좀|한번|다시)?\s?"
     r"(?:검색해|찾아|조회해|뒤져|꺼내|가져와|보여|확인해|검색)\s?(?:봐|보아)?\s?(?:줘|주세요|줄래|줄 수 있어|볼래|봐)?(?:요)?[.!?]*$"
 )
+_IN_MEMORY = re.compile(
+    r"\b(?:search|look (?:in|through|into)|check|go through)\s(?:in\s|through\s)?(?:my|your|the|our)?\s?memor(?:y|ies)\s(?:for|about)\s(?P<what>.+)"
+    r"|\b(?:search|look)\s(?:for\s)?(?P<sought>.+?)\sin\s(?:my|your|the)\smemor(?:y|ies)"
+    r"|(?:내|제|너의|네)?\s?기억(?:에서|속에서| 속에서|들에서)\s(?P<which>.+?)(?:을|를|에 대해|에 대한 것을?|에 관한 것을?)?\s?(?:찾아|검색해|뒤져)",
+    re.IGNORECASE,
+)
+_ADDRESS = r"https?://[^\s<>\"'가-힣]+[^\s<>\"'.,;:!?)\]가-힣]"
+_FETCH = re.compile(
+    rf"\b(?:fetch|get|open|read|load|download|visit|retrieve|summari[sz]e)\b[^\n]{{0,40}}?(?P<url>{_ADDRESS})"
+    rf"|(?P<address>{_ADDRESS})\s?(?:페이지|주소|사이트)?(?:을|를|에서|의 내용을)?\s?(?:가져|읽|열어|불러|내용|요약)",
+    re.IGNORECASE,
+)
 _SEARCH_KO_START = re.compile(
     r"^(?:우리|사내|내부)?\s?(?:지식 ?베이스|위키|문서|편람|보관함|자료실|자료)(?:에서|에|:)\s?"
 )
@@ -52,6 +65,12 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
     runners = offered.keys() & set(CODE_TOOLS)
     if runners and (code := code_of(text, runners, meant=intent == "run_code" and sure >= 0.5)):
         return _call(code[0], **{"code" if code[0] == "python" else "command": code[1]})
+    if file := file_call(text, offered):
+        return _call(file[0], **file[1])
+    if "memory_search" in offered and (match := _IN_MEMORY.search(text)):
+        return _call("memory_search", query=_bare_query(match["what"] or match["sought"] or match["which"]))
+    if "web_fetch" in offered and (match := _FETCH.search(text)):
+        return _call("web_fetch", url=match["url"] or match["address"])
     if "calculator" in offered and (expression := _sum(text, intent, sure)):
         return _call("calculator", expression=expression)
     if "current_time" in offered and _wants_time(text, intent, sure):
@@ -118,6 +137,11 @@ def query_of(text: str) -> str:
         bare = _SEARCH_EN.sub("", bare, count=1)
     bare = bare.strip(" .?!:,")
     return bare or text.strip()
+
+
+def _bare_query(text: str) -> str:
+    """What was asked for, without quotation marks and the end of the sentence."""
+    return text.strip(" .?!,\"'“”‘’")
 
 
 def _call(name: str, **arguments: str) -> ToolCall:

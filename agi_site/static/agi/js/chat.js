@@ -8,6 +8,7 @@ import { Live } from "./chat/live.js";
 import { Answers } from "./chat/answers.js";
 import { watchSources } from "./chat/sources.js";
 import { watchRuns } from "./chat/runs.js";
+import { watchCards } from "./chat/cards.js";
 import { watchKeys } from "./chat/keys.js";
 
 const chat = document.getElementById("chat");
@@ -19,6 +20,7 @@ const composer = new Composer({ chat, list, answers, scroller });
 watchSources(document.getElementById("source-popover"), list);
 watchKeys({ chat, list, composer });
 watchRuns(list);
+watchCards(list, answers);
 
 if (chat.dataset.events) {
   const live = new Live({

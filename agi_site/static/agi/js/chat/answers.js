@@ -5,6 +5,8 @@ import { length, skip } from "./text.js";
 import { localize } from "../times.js";
 
 const ENDS = new Set(["message.done", "turn.failed", "turn.stopped"]);
+const RUNNING = '[data-status="streaming"], [data-status="waiting"]';
+const SHOWN_CHARACTERS = 200_000;
 const ANNOUNCE_STAGE_AFTER_MS = 1500;
 const OWN_CHANGE_MS = 1500;
 
@@ -12,6 +14,7 @@ export class Answers {
   constructor({ chat, list, scroller }) {
     Object.assign(this, { chat, list, scroller });
     this.growing = new Map(); // message id → what is known of an answer being written
+    this.looks = new Map(); // message id → how often it was fetched
     this.sending = 0; // requests under way that will bring messages whose events may come first
     this.early = [];
     this.handled = ""; // the id of the last event after which everything was reloaded
@@ -28,7 +31,7 @@ export class Answers {
   /** Looks at what the page shows: which answers grow, and from where. */
   takeStock(anew = false) {
     if (anew) this.growing.clear();
-    for (const row of this.list.querySelectorAll('[data-status="streaming"]')) {
+    for (const row of this.list.querySelectorAll(RUNNING)) {
       if (!this.growing.has(row.dataset.message)) this.growing.set(row.dataset.message, this.#begin(row));
     }
     this.#showState();
@@ -92,10 +95,14 @@ export class Answers {
   }
 
   #grow(row, state, name, data) {
-    if (name === "message.delta") this.#delta(row, state, data);
+    if (name === "turn.started") this.#goesOn(row);
+    else if (name === "turn.waiting") this.#waits(row);
+    else if (name === "message.delta") this.#delta(row, state, data);
     else if (name === "message.reset") this.#restart(row, state);
     else if (name === "turn.stage") this.#stage(row, data.label);
     else if (name === "tool.started") this.#toolStarted(row, data);
+    else if (name === "tool.output") this.#toolOutput(row, data);
+    else if (name === "tool.waiting") this.#waits(row);
     else if (name === "tool.finished") this.#toolFinished(row, data);
   }
 
@@ -160,7 +167,7 @@ export class Answers {
 
   // --- Ends -------------------------------------------------------------------
   async #finish(row) {
-    if (row.dataset.status !== "streaming" && row.dataset.status !== "") return;
+    if (!["streaming", "waiting", ""].includes(row.dataset.status)) return;
     row.dataset.status = "finishing"; // the row is final, so the next message may be sent already
     this.#showState();
     const fresh = await this.#replace(row);
@@ -169,16 +176,19 @@ export class Answers {
 
   /** Puts the server's rendering of a message in its place; returns it. */
   async #replace(row) {
+    const id = row.dataset.message;
+    const look = (this.looks.get(id) ?? 0) + 1; // of several looks at once the one begun last counts
+    this.looks.set(id, look);
     let html;
     try {
       html = await getHtml(row.dataset.address);
     } catch {
-      setTimeout(() => row.isConnected && this.#replace(row), 1500);
+      setTimeout(() => row.isConnected && this.looks.get(id) === look && this.#replace(row), 1500);
       return null;
     }
     const fresh = elementsOf(html).firstElementChild;
-    if (!fresh || !row.isConnected) return null;
-    this.growing.delete(row.dataset.message);
+    if (!fresh || !row.isConnected || this.looks.get(id) !== look) return null;
+    this.growing.delete(id);
     for (const tool of row.querySelectorAll("details[data-call][open]")) {
       const same = fresh.querySelector(`details[data-call="${CSS.escape(tool.dataset.call)}"]`);
       if (same) same.open = true;
@@ -245,6 +255,44 @@ export class Answers {
     this.scroller.follow();
   }
 
+  /** What a tool says while it runs. */
+  #toolOutput(row, data) {
+    const place = row.querySelector(`[data-call="${CSS.escape(data.call_id)}"] [data-tool-output]`);
+    if (!place || place.textContent.length > SHOWN_CHARACTERS) return;
+    place.hidden = false;
+    place.append(data.text);
+    place.scrollTop = place.scrollHeight;
+    this.scroller.follow();
+  }
+
+  /** A call waits: the server knows for what. Several events in a row ask for one look. */
+  #waits(row) {
+    document.body.dispatchEvent(new CustomEvent("approvals-changed"));
+    clearTimeout(this.waitTimer);
+    this.waitTimer = setTimeout(async () => {
+      const fresh = await this.renew(row.dataset.message);
+      const question = fresh?.querySelector(".approval-question")?.innerText;
+      if (question) this.#announce(question);
+    }, 60);
+  }
+
+  /** A turn that waited is taken up again. */
+  #goesOn(row) {
+    clearTimeout(this.waitTimer);
+    if (row.dataset.status !== "waiting") return;
+    row.dataset.status = "streaming";
+    document.body.dispatchEvent(new CustomEvent("approvals-changed"));
+    this.#showState();
+  }
+
+  /** A message as the server has it now, unless somebody is writing in it. */
+  async renew(id) {
+    const row = document.getElementById(`message-${id}`);
+    if (!row || row.dataset.status === "finishing") return null;
+    if (row.querySelector(".approval-form")?.contains(document.activeElement)) return null;
+    return this.#replace(row);
+  }
+
   #toolFinished(row, data) {
     const card = row.querySelector(`[data-call="${CSS.escape(data.call_id)}"]`);
     if (!card) return;
@@ -252,7 +300,10 @@ export class Answers {
     card.className = `tool tool-${data.status}`;
     card.querySelector("[data-tool-state]").innerHTML = data.status === "failed" ? "✕" : before.innerHTML;
     const result = typeof data.result === "string" ? data.result : JSON.stringify(data.result);
-    card.querySelector("[data-tool-result]").textContent = result ?? "";
+    const place = card.querySelector("[data-tool-result]");
+    if (place) place.textContent = result ?? "";
+    card.querySelector("[data-tool-output]")?.remove();
+    card.querySelector(".approval")?.remove();
   }
 
   // --- Around the messages -----------------------------------------------------------
@@ -266,7 +317,7 @@ export class Answers {
   }
 
   #showState() {
-    this.chat.toggleAttribute("data-running", this.list.querySelector('[data-status="streaming"]') !== null);
+    this.chat.toggleAttribute("data-running", this.list.querySelector(RUNNING) !== null);
     this.chat.dispatchEvent(new CustomEvent("chat:state"));
   }
 

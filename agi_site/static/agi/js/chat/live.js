@@ -3,7 +3,8 @@
  * background let go of their connection, since browsers allow only few per site.
  */
 const EVENTS = [
-  "turn.started", "turn.stage", "message.delta", "message.reset", "tool.started", "tool.finished", "message.done",
+  "turn.started", "turn.stage", "message.delta", "message.reset", "tool.started", "tool.output", "tool.waiting",
+  "tool.finished", "turn.waiting", "message.done",
   "turn.failed", "turn.stopped", "conversation.renamed", "conversation.changed", "reset",
 ];
 const NOTICE_AFTER_MS = 2000;

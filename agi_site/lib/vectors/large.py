@@ -1,0 +1,150 @@
+"""The rows of a large table in one build of its index, mapped into memory by all processes of a machine."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .packing import Matrix, Places, Vector
+from .parts import Cosines, Exact, Part, Usual
+
+KEY = np.dtype("S36")
+MOST_PROBED = 4_096
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The inverted lists of a build, opened at the first search."""
+
+    path: Path
+    probes: int
+    effort: int
+
+    @cached_property
+    def _index(self) -> Any:
+        import faiss
+
+        faiss.omp_set_num_threads(1)  # a search is short; threads would only get in each other's way
+        index: Any = faiss.read_index(str(self.path), faiss.IO_FLAG_MMAP)
+        # Or each search would start up to 32 threads to read its lists ahead, which takes longer than itself.
+        lists: Any = faiss.downcast_InvertedLists(index.invlists)
+        lists.prefetch_nthread = 0
+        return index
+
+    def nearest(self, vector: Vector, limit: int) -> tuple[Places, Cosines]:
+        """About the `limit` nearest rows: their places and cosines, best first."""
+        return probe(self._index, vector.reshape(1, -1), limit, self.probes, self.effort)
+
+
+@dataclass(frozen=True)
+class Large:
+    """Row i of `vectors` belongs to `keys[i]` and `owners[i]`; `hidden` are places of rows left out."""
+
+    lists: Lists
+    newest: datetime
+    names: npt.NDArray[np.bytes_]
+    owners: Places
+    vectors: Matrix
+    order: Places
+    average: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
+    hidden: frozenset[int] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def compare(self, vector: Vector, owner: int | None, among: frozenset[str] | None) -> Part:
+        """See Built."""
+        if among is not None:
+            places = np.array(sorted(self.places_of(among).values()), np.int64)
+            return Exact(self, places if owner is None else places[self.owners[places] == owner], vector)
+        if owner is not None:
+            return Exact(self, self.visible(np.flatnonzero(self.owners == owner)), vector)
+        return Probed(self, vector)
+
+    def known(self, keys: Iterable[str]) -> set[str]:
+        """See Built."""
+        return set(self.places_of(keys))
+
+    def without(self, keys: Iterable[str]) -> "Large":
+        """See Built."""
+        gone = self.places_of(keys).values()
+        return replace(self, hidden=self.hidden | frozenset(gone)) if gone else self
+
+    def keys_at(self, places: Places) -> list[str]:
+        """See Held."""
+        return [name.decode() for name in self.names[places].tolist()]
+
+    def places_of(self, keys: Iterable[str]) -> dict[str, int]:
+        """See Held."""
+        asked = list(keys)
+        if not asked:
+            return {}
+        wanted = np.array([key.encode() for key in asked], KEY)
+        at = np.minimum(np.searchsorted(self.names, wanted, sorter=self.order), len(self.names) - 1)
+        places = self.order[at]
+        there = self.names[places] == wanted
+        found = zip(asked, places.tolist(), there, strict=True)
+        return {key: place for key, place, right in found if right and place not in self.hidden}
+
+    def visible(self, places: Places) -> Places:
+        """Of these places those of rows that are not left out."""
+        if not self.hidden or not len(places):
+            return places
+        return places[~np.isin(places, np.fromiter(self.hidden, np.int64))]
+
+    def usual(self, vector: Vector) -> Usual:
+        """Mean and standard deviation of the cosines with all rows; exact, without looking at them."""
+        wide = vector.astype(np.float64)
+        deviation = math.sqrt(max(float(wide @ self.covariance @ wide), 0.0))
+        return Usual(len(self), float(self.average @ wide), deviation)
+
+
+class Probed:
+    """A vector compared with all rows, but only with those of the nearest lists to find the nearest."""
+
+    def __init__(self, large: Large, vector: Vector) -> None:
+        self._large, self._vector = large, vector
+
+    def nearest(self, limit: int) -> dict[str, float]:
+        """See Part; more are asked for where rows left out crowd the others out."""
+        large = self._large
+        asked = limit if not large.hidden else 2 * limit
+        while True:
+            places, cosines = large.lists.nearest(self._vector, asked)
+            kept = large.visible(places)
+            if len(kept) >= limit or asked >= MOST_PROBED or len(places) < asked:
+                right = np.isin(places, kept)
+                keys = large.keys_at(places[right][:limit])
+                return dict(zip(keys, cosines[right][:limit].tolist(), strict=True))
+            asked *= 4
+
+    def of(self, keys: Sequence[str]) -> dict[str, float]:
+        """See Part."""
+        there = self._large.places_of(keys)
+        cosines = self._large.vectors[list(there.values())] @ self._vector
+        return dict(zip(there, cosines.tolist(), strict=True))
+
+    def usual(self) -> Usual:
+        """See Part."""
+        return self._large.usual(self._vector)
+
+
+def probe(lists: Any, vectors: Matrix, limit: int, probes: int, effort: int) -> tuple[Places, Cosines]:
+    """Places and cosines from a faiss index, for one vector or (as rows) for several."""
+    import faiss
+
+    parameters: Any = faiss  # its type stubs do not know these
+    wide = {"quantizer_params": parameters.SearchParametersHNSW(efSearch=effort)} if effort else {}
+    how = parameters.SearchParametersIVF(nprobe=probes, **wide)
+    cosines, places = lists.search(np.ascontiguousarray(vectors, np.float32), limit, params=how)
+    if len(vectors) > 1:
+        return places, cosines
+    found = places[0] >= 0
+    return places[0][found], cosines[0][found]
