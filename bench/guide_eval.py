@@ -29,6 +29,19 @@ QUESTIONS = ROOT / "guide_questions"
 FITTED = ("en", "ko")
 SETS = (*FITTED, "third.en", "third.ko")
 RECALLED = 6
+OFFERED = (
+    "calculator",
+    "create_plan",
+    "current_time",
+    "knowledge_search",
+    "memory_search",
+    "python",
+    "read_file",
+    "run_plan",
+    "shell",
+    "web_fetch",
+    "write_file",
+)
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,27 @@ def evaluate_cross() -> list[Outcome]:
     ]
 
 
+def evaluate_requests(language: str, *, misses: bool) -> tuple[int, int]:
+    """Requests for tools and plans: how many become the calls they ask for, step by step, or none."""
+    from agi_site.lib import engines
+    from agi_site.lib.engines.base import ChatMessage, ChatRequest, ToolCalls, ToolSpec
+    from agi_site.lib.engines.guide import Guide
+
+    guide = Guide(embedding=engines.embedding(), language=engines.language())
+    tools = [ToolSpec(name, name, {"type": "object"}) for name in OFFERED]
+    rows = read(f"requests.{language}.jsonl")
+    good = 0
+    for row in rows:
+        events = guide.stream(ChatRequest([ChatMessage("user", row["request"])], tools=tools))
+        calls = [call for event in events if isinstance(event, ToolCalls) for call in event.calls]
+        plans = [call.arguments["steps"] for call in calls if call.name == "run_plan"]
+        made = [step.get("tool", "prompt") for step in plans[0]] if plans else [call.name for call in calls]
+        good += made == row["calls"]
+        if misses and made != row["calls"]:
+            print(f"    {row['request']}\n      -> {made}")
+    return good, len(rows)
+
+
 def score(outcomes: list[Outcome]) -> dict[str, tuple[int, int]]:
     """Right answers and refusals, each as (good, all)."""
     asked = [o for o in outcomes if o.question.passage is not None]
@@ -197,6 +231,9 @@ def main() -> None:
         report(f"{name}, tuned half", [o for o in outcomes if o.question.even], misses=options.misses)
         report(f"{name}, other half", [o for o in outcomes if not o.question.even], misses=options.misses)
     report("across languages", evaluate_cross(), misses=options.misses)
+    for language in FITTED:
+        good, total = evaluate_requests(language, misses=options.misses)
+        print(f"{'requests, ' + language:28} as asked {good}/{total}")
 
 
 if __name__ == "__main__":
