@@ -1,5 +1,6 @@
 """What every test may ask for: people, clients that act for them, the queue drained now, real parts."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
@@ -13,7 +14,7 @@ from django.test import Client
 from django.utils import translation
 from rest_framework.test import APIClient
 
-from tests import parts
+from tests import database, parts
 
 # Marks of tests that bring their own database, process or browser: the second run (MariaDB) leaves them out.
 OWN_WORLD = ("browser", "local_model", "docker_engine", "redis", "mariadb", "mysql", "schema")
@@ -51,8 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False
         if item.get_closest_marker("mysql") and "TEST_MYSQL_URL" not in os.environ:
             return False  # make test-mysql runs these
-        if item.get_closest_marker("long") and os.environ.get("SANDBOX_LONG") != "1":
-            return False  # make truth and make safety run these
+        if item.get_closest_marker("long") and "1" not in map(os.environ.get, ("SANDBOX_LONG", "PLANS_LONG")):
+            return False  # make truth, make safety and make plans-truth run these
         if not config.getoption("--database-only"):
             return True
         return _touches_database(item) and not any(item.get_closest_marker(mark) for mark in OWN_WORLD)
@@ -60,6 +61,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if belongs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = _mixed(kept) if hasattr(config, "workerinput") else kept
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -194,10 +201,14 @@ def load_roles() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """The test database, with the starter roles in place."""
-    with django_db_blocker.unblock():
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """The test database, a copy of the migrated template, with the starter roles in place."""
+    with django_db_blocker.unblock(), database.in_use():
         load_roles()
+        with django_db_blocker.block():
+            yield
 
 
 def person(name: str, role: str) -> Any:
@@ -277,3 +288,30 @@ def run_tasks(db: None) -> Callable[..., None]:
         queue.run_pending()
 
     return run
+
+
+@pytest.fixture
+def open_page(browser: Any, live_server: Any, client_of: Any) -> Iterator[Callable[..., Any]]:
+    """`open_page(alice, …)`: a browser where the person is signed in; a script that fails does too."""
+    contexts, faults = [], []
+
+    def make(user: Any, *, scheme: Any = "light", width: int = 1280, language: str = "en") -> Any:
+        context = browser.new_context(
+            color_scheme=scheme,
+            viewport={"width": width, "height": 844},
+            locale=language,
+            reduced_motion="reduce",
+        )
+        cookie = client_of(user).cookies
+        context.add_cookies(
+            [{"name": name, "value": one.value, "url": live_server.url} for name, one in cookie.items()]
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda fault: faults.append(str(fault)))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert faults == []

@@ -21,7 +21,9 @@ os.environ |= {
     "EMBEDDING_ENGINE": "fake",
     "LANGUAGE_ENGINE": "fake",
     # What a developer's .env says about models is not part of the tests.
-    **dict.fromkeys(("CHAT_BASE_URL", "CHAT_API_KEY", "CHAT_MODEL", "EMBEDDING_BASE_URL"), ""),
+    **dict.fromkeys(
+        ("CHAT_BASE_URL", "CHAT_API_KEY", "CHAT_MODEL", "EMBEDDING_BASE_URL", "RERANK_BASE_URL"), ""
+    ),
 }
 # Training takes long and gives the same each time: all tests and the programs they start share what it gave.
 os.environ.setdefault("MODELS_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test-models"))

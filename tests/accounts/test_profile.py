@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 
 from accounts.models import Session, User
-from system.models import TaskQueue
 
 PROFILE = "/accounts/profile/"
 DELETE = "/accounts/profile/delete/"
@@ -71,17 +70,6 @@ def test_deleting_takes_the_right_password(alice: User, client_of: Any, settings
     assert "not your password" in client.post(DELETE, {"password": "wrong"}).content.decode()
     assert client.post(DELETE, {"password": "correct horse battery"}).status_code == 429
     assert User.objects.exists()
-
-
-def test_those_who_keep_things_elsewhere_are_told_of_a_deleted_person(
-    alice: User, client_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from system.queue import registry
-
-    monkeypatch.setattr(registry, "_listeners", {"accounts.user_deleted": ["accounts.send_password_reset"]})
-    key = alice.pk
-    client_of(alice).post(DELETE, {"password": "correct horse battery"})
-    assert TaskQueue.objects.get().payload == {"user_id": key}
 
 
 def test_the_last_administrator_cannot_leave(admin_user: User, client_of: Any) -> None:

@@ -24,6 +24,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def upstream() -> Iterator[ScriptedServer]:
     """A model server that does what a test tells it."""
     with scripted_server() as server:
+        server.remembers_nothing = True
         yield server
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import database
 from tests.infra.processes import environment, free_ports, serve, status_of, wait_until
 
 PASSWORD = "correct horse battery"
@@ -35,6 +36,7 @@ class Site:
 def started(data_dir: Path, **settings: str) -> Iterator[Site]:
     """An installation of its own, until the tests that share it are done."""
     port = str(free_ports())
+    database.copy_sqlite(data_dir / "agi.sqlite3")  # test_serve.py is about the first start from nothing
     env = environment(data_dir, PORT=port, **settings)
     url = f"http://127.0.0.1:{port}"
     log = data_dir.parent / "serve.log"

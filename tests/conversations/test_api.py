@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agi_site.lib.engines.fake import FakeChat
+from agi_site.lib.problems import Conflict
 from conversations import services
 from conversations.models import Conversation, Message
 
@@ -38,6 +39,19 @@ def test_a_conversation_is_started_renamed_and_deleted(api: Any, run_tasks: Call
     assert api.get(one).status_code == 404
     run_tasks()
     assert not Conversation.objects.exists()
+
+
+def test_where_memory_cannot_be_turned_off_nothing_is_started_or_renamed(
+    api: Any, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_given: Any) -> None:
+        raise Conflict
+
+    monkeypatch.setattr(services, "set_memory_enabled", fail)
+    given = {"title": "Private", "memory_enabled": False}
+    assert api.post(URL, given).status_code == 409
+    assert api.patch(f"{URL}{conversation.pk}/", given).status_code == 409
+    assert [row.title for row in Conversation.objects.all()] == [None]
 
 
 def test_a_message_is_sent_and_its_answer_read(

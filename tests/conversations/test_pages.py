@@ -43,6 +43,36 @@ def test_the_first_message_makes_the_conversation(alice: Any, web: Client) -> No
     assert [m.role for m in conversation.messages.order_by("pk")] == ["user", "assistant"]
 
 
+def test_a_first_message_sent_twice_makes_one_conversation(alice: Any, web: Client) -> None:
+    sent = {"content": "Hello", "key": uuid7()}
+    first, again = (web.post("/conversations/new/", sent) for _again in range(2))
+    conversation = Conversation.objects.for_user(alice).get()
+    assert first.url == again.url == address(conversation)
+    assert conversation.messages.filter(role="user").count() == 1
+
+
+def test_another_first_message_with_the_same_key_is_not_lost(alice: Any, web: Client) -> None:
+    key = uuid7()
+    for text in ("Hello", "Something else"):
+        web.post("/conversations/new/", {"content": text, "key": key})
+    titles = Conversation.objects.for_user(alice).order_by("pk").values_list("title", flat=True)
+    assert list(titles) == ["Hello", "Something else"]
+
+
+def test_a_key_that_is_no_id_or_anothers_makes_a_conversation_of_ones_own(
+    alice: Any, bob: Any, web: Client
+) -> None:
+    his = services.start_with_message(owner=bob, content="Hello", key=uuid7())
+    gone = services.start_with_message(owner=alice, content="Hello", key=uuid7())
+    services.delete_conversation(conversation=gone, by=alice)
+    for key in (his.pk, gone.pk, his.pk.upper(), "one", "", "\0" * 64, "가" * 200):
+        before = Conversation.objects.for_user(alice).count()
+        answer = web.post("/conversations/new/", {"content": "Hello", "key": key})
+        assert answer.url == address(Conversation.objects.for_user(alice).order_by("pk").last())
+        assert Conversation.objects.for_user(alice).count() == before + 1
+    assert his.messages.filter(role="user").count() == 1
+
+
 def test_an_empty_first_message_leaves_nothing_behind(alice: Any, web: Client) -> None:
     answer = web.post("/conversations/new/", {"content": "   "})
     assert answer.status_code == 400

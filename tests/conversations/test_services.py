@@ -1,12 +1,15 @@
 """What people may do with conversations."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from agi_site.lib.engines.base import EngineError
 from agi_site.lib.engines.fake import FakeChat, Script
+from agi_site.lib.ids import uuid7
 from agi_site.lib.problems import Conflict, Invalid, NotFound
 from conversations import services
 from conversations.models import Conversation, Message, MessageSearch
@@ -72,6 +75,26 @@ def test_the_same_key_sends_once(post: Post, run_tasks: Callable[..., None]) -> 
     run_tasks()
     assert post("Hello", idempotency_key="k1").user_message.pk == first.user_message.pk
     assert post("Hello", idempotency_key="k2").user_message.pk != first.user_message.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_first_message_sent_several_times_at_once_makes_one_conversation(alice: Any) -> None:
+    key, made, at_once = uuid7(), [], threading.Barrier(4)
+
+    def send() -> None:
+        at_once.wait()
+        try:
+            made.append(services.start_with_message(owner=alice, content="Hello", key=key).pk)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send) for _again in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert made == [key] * 4
+    assert Message.objects.filter(role="user").count() == 1
 
 
 def test_the_first_message_names_the_conversation(told: None, conversation: Conversation, post: Post) -> None:
@@ -162,10 +185,11 @@ def test_an_edited_message_starts_a_branch_and_keeps_the_old_one(
     visible = Message.objects.of(conversation).visible().order_by("pk")
     assert [row.role for row in visible] == ["user", "assistant"]
     [earlier] = Message.objects.earlier_versions(turn.user_message)
-    branch = [row.content for row in Message.objects.branch_of(earlier)]
-    assert branch[0] == "What is the capital of France?"
-    assert len(branch) == 4
-    assert branch[2] == "And its river?"
+    branch = Message.objects.of(conversation).filter(superseded_at=earlier.superseded_at).order_by("pk")
+    said = [row.content for row in branch.filter(role__in=("user", "assistant"))]
+    assert said[0] == "What is the capital of France?"
+    assert len(said) == 4
+    assert said[2] == "And its river?"
 
 
 def test_what_was_replaced_cannot_be_replaced_again(alice: Any, ask: Ask, run_tasks: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from accounts.models import Session
+from accounts.webhooks import services as webhooks
+from accounts.webhooks.models import WebhookDelivery
 from agi_site.lib.engines.base import Analysis, EngineError, Entity, ToolCall
 from agi_site.lib.engines.fake import FakeChat, FakeLanguage, Script, words
 from conversations import services, turn
@@ -63,6 +65,20 @@ def test_the_answer_is_stored_complete_with_engine_usage_and_timings(
     assert (answer.engine, answer.model) == ("fake", "fake-1")
     assert answer.usage["completion_tokens"] > 0
     assert {"perceive", "recall", "decide", "answer", "explain"} <= answer.timings.keys()
+
+
+def test_a_complete_answer_is_told_to_the_person_s_webhook(
+    alice: Any, chat: FakeChat, ask: Callable[..., Message]
+) -> None:
+    webhooks.create_webhook(owner=alice, url="https://hooks.example.com/", events=["message.completed"])
+    chat.say("Hello Alice.")
+    answer = ask("hello")
+    delivery = WebhookDelivery.objects.get()
+    assert delivery.event == "message.completed"
+    assert delivery.payload["data"] == {
+        "message_id": answer.pk,
+        "conversation_id": answer.conversation_id,
+    }
 
 
 def test_the_stream_tells_the_story_in_order_and_gives_the_whole_text(
@@ -130,6 +146,25 @@ def test_the_session_carries_the_conversation_and_its_entities(
     carried = get_context(session=session)
     assert carried["conversation_id"] == conversation.pk
     assert carried["entities"][0]["value"] == "Seoul"
+
+
+def test_what_a_person_removes_while_an_answer_is_written_does_not_come_back(
+    alice: Any, happy: None, ask: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from knowledge.services import clear_context, get_context
+
+    expires = timezone.now() + timedelta(days=1)
+    session = Session.objects.create(user=alice, token="x" * 64, expires_at=expires)
+    ask(SEOUL, session=session)
+    assert get_context(session=session)["entities"]
+    clear = lambda **_told: clear_context(session=session)  # noqa: E731 - what happens meanwhile
+    monkeypatch.setattr("explanations.services.explain", clear)
+    ask("Hello", session=session)
+    assert get_context(session=session)["entities"] == []
 
 
 def test_a_turn_that_runs_again_after_its_end_does_nothing(

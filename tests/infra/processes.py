@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,13 +21,10 @@ def free_ports(count: int = 1) -> int:
         with socket.socket() as first:
             first.bind(("127.0.0.1", 0))
             port = first.getsockname()[1]
-        try:
-            others = [socket.create_server(("127.0.0.1", port + i)) for i in range(count)]
-        except OSError:
-            continue
-        for other in others:
-            other.close()
-        return port
+        with ExitStack() as others, suppress(OSError):
+            for number in range(port, port + count):
+                others.enter_context(socket.create_server(("127.0.0.1", number)))
+            return port
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:

@@ -104,7 +104,7 @@ def test_the_proxy_sends_streams_and_pages_to_the_ports_they_listen_on():
     bind = re.search(r'"0\.0\.0\.0:(\d+)"', (ROOT / "deploy" / "gunicorn.py").read_text())
     assert bind
     assert f"web:{bind[1]}" in caddyfile
-    assert "path /events/* /ws/*" in caddyfile
+    assert "path /events/* /ws/* /mcp /mcp/*" in caddyfile
 
 
 def test_the_proxy_gives_the_ports_of_sandboxes_to_the_streams_and_to_nothing_else():

@@ -1,9 +1,6 @@
 """The full stack's shape as processes: gunicorn, uvicorn, workers, beat, Caddy on MariaDB and Redis."""
 
-import re
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 
-from tests.infra.processes import ROOT, environment, free_ports, running, status_of, wait_until
+from tests.infra.processes import environment, free_ports, running, status_of, wait_until
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.slow]
 
@@ -47,25 +45,21 @@ def server_of(url: str) -> str:
     return ",".join(value for value in headers.get_all("Server", []) if value != "Caddy")
 
 
-def workers_that_answer(redis_url: str, mariadb_url: str) -> set[str]:
+def workers_that_answer(redis_url: str) -> set[str]:
     """The names of the workers that answer a ping."""
-    env = environment(Path("/tmp"), REDIS_URL=redis_url, DATABASE_URL=mariadb_url)
-    env |= {"SECRET_KEY": "x" * 60, "ENCRYPTION_KEYS": "unused"}
-    out = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "agi_site", "inspect", "ping", "--timeout", "5"],
-        cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    return set(re.findall(r"(\w+)@\S+: OK", out.stdout))
+    with Celery(broker=redis_url, set_as_current=False) as app:
+        return {name.partition("@")[0] for reply in app.control.ping(timeout=2) for name in reply}
 
 
-def test_it_answers_routes_streams_apart_works_and_ends(stack, redis_url, mariadb_url):
+def test_it_answers_routes_streams_apart_works_and_ends(stack, redis_url):
     env, process, _log = stack
     proxy = f"http://127.0.0.1:{env['PORT']}"
     assert status_of(f"{proxy}/accounts/sign-in/") == 200
     assert "gunicorn" in server_of(f"{proxy}/accounts/sign-in/")
     assert "uvicorn" in server_of(f"{proxy}/events/conversations/none/")
+    assert "uvicorn" in server_of(f"{proxy}/mcp/")
     # A worker that is still loading its engines does not hear the first ping.
-    wait_until(lambda: workers_that_answer(redis_url, mariadb_url) == {"default", "sandbox"}, 60)
+    wait_until(lambda: workers_that_answer(redis_url) == {"default", "sandbox"}, 60)
     process.send_signal(signal.SIGTERM)
     assert wait_until(lambda: process.poll() is not None, 20) < 20
     assert status_of(f"{proxy}/accounts/sign-in/") == 0

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.urls import reverse
 
+from agi_site.lib.problems import Invalid
 from knowledge import services
 from knowledge.models import Knowledge, Memory
 from knowledge.search import search_knowledge
@@ -25,6 +27,44 @@ def test_what_an_operator_writes_in_the_admin_is_indexed(
     assert [hit.id for hit in search_knowledge(user=operator, query="vacation")] == [row.pk]
 
 
+def test_what_is_written_in_the_admin_is_known_by_its_words(operator: Any, client_of: Any) -> None:
+    client = client_of(operator)
+    given = {"title": "Leave", "content": "Vacation expires in March.", "metadata": "null"}
+    inline = {"tags-TOTAL_FORMS": 0, "tags-INITIAL_FORMS": 0}
+    client.post(reverse("admin:knowledge_knowledge_add"), given | inline)
+    row = Knowledge.objects.get()
+    with pytest.raises(Invalid):
+        services.add_knowledge(author=operator, title="Again", content="Vacation expires in March.")
+    changed = given | inline | {"content": "It expires in May."}
+    client.post(reverse("admin:knowledge_knowledge_change", args=[row.pk]), changed)
+    services.add_knowledge(author=operator, title="Again", content="Vacation expires in March.")
+    with pytest.raises(Invalid):
+        services.add_knowledge(author=operator, title="May", content="It expires in May.")
+
+
+@pytest.mark.parametrize("how", ["changed", "deleted", "chosen and deleted"])
+def test_a_passage_that_an_operator_takes_away_is_left_to_the_document_that_shares_it(
+    alice: Any, admin_user: Any, client_of: Any, run_tasks: Any, how: str
+) -> None:
+    row = services.add_knowledge(author=alice, title="Tea", content="Tea is free.")
+    file = ContentFile(b"# Tea\n\nTea is free.\n", "tea.md")
+    document = services.add_file(by=alice, name="tea.md", file=file)
+    run_tasks()
+    assert document.passages.count() == 0
+    client = client_of(admin_user)
+    if how == "changed":
+        given = {"title": "Tea", "content": "Tea costs.", "created_by": alice.pk, "metadata": "null"}
+        given |= {"tags-TOTAL_FORMS": 0, "tags-INITIAL_FORMS": 0}
+        client.post(reverse("admin:knowledge_knowledge_change", args=[row.pk]), given)
+    elif how == "deleted":
+        client.post(reverse("admin:knowledge_knowledge_delete", args=[row.pk]), {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+        client.post(reverse("admin:knowledge_knowledge_changelist"), chosen)
+    assert [passage.content for passage in document.passages.all()] == ["Tea is free."]
+    assert Knowledge.objects.count() == (2 if how == "changed" else 1)
+
+
 def test_chosen_rows_are_indexed_again(operator: Any, client_of: Any, run_tasks: Any) -> None:
     row = Knowledge.objects.create(title="Restored", content="From a copy", created_by=operator)
     given = {"action": "index_again", "_selected_action": [row.pk]}
@@ -43,7 +83,7 @@ def test_every_table_has_a_list_that_costs_few_queries(
     model: str, alice: Any, admin_user: Any, client_of: Any, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(5):
-        services.add_knowledge(author=alice, title=f"row {number}", content="text", tags=["x"])
+        services.add_knowledge(author=alice, title="row", content=f"text {number}", tags=["x"])
         services.remember(owner=alice, type="semantic", content=f"I have {number} coins number{number}")
     one, two = Memory.objects.all()[:2]
     services.relate_memories(source=one, target=two, by=alice, relation_type="causes")

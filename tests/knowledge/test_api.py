@@ -97,6 +97,30 @@ def test_a_bad_search_is_400(alice: Any, api_of: Any, resource: str, query: dict
     assert api_of(alice).get(f"{ROOT}/{resource}/search/", query).status_code == 400
 
 
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_time_that_utc_does_not_have_is_400(alice: Any, api_of: Any, settings: Any, name: str) -> None:
+    settings.TIME_ZONE = "Asia/Seoul"
+    answer = api_of(alice).get(f"{ROOT}/knowledge/search/", {"q": "x", name: "0001-01-01T00:00:00"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [name])
+
+
+def test_what_cannot_be_changed_is_said_in_the_readers_language(alice: Any, api_of: Any) -> None:
+    one, two = (
+        services.remember(owner=alice, type="semantic", content=text, gated=False) for text in ("a b", "c d")
+    )
+    relation = services.relate_memories(source=one, target=two, by=alice, relation_type="causes")
+    url = f"{ROOT}/memory-relations/{relation.pk}/"
+    answer = api_of(alice).patch(url, {"target_memory": one.pk}, headers={"Accept-Language": "ko"})
+    assert answer.status_code == 400
+    assert str(answer.json()["errors"]["target_memory"][0]) == "여기서는 바꿀 수 없습니다."
+
+
+def test_a_tag_is_found_however_it_is_written(alice: Any, api_of: Any) -> None:
+    row = services.add_knowledge(author=alice, title="t", content="c", tags=["hr"])
+    answer = api_of(alice).post(f"{ROOT}/knowledge-tags/", {"knowledge": row.pk, "tag": "ＨＲ"})
+    assert (answer.status_code, answer.json()["tag"]) == (201, "hr")
+
+
 def test_tags_are_added_and_removed_one_by_one(alice: Any, api_of: Any) -> None:
     row = services.add_knowledge(author=alice, title="t", content="c", tags=["x"])
     api = api_of(alice)
@@ -176,9 +200,9 @@ def test_a_list_costs_as_many_queries_for_many_rows_as_for_one(
 ) -> None:
     memories = []
     for number in range(12):
-        services.add_knowledge(author=alice, title=f"row {number}", content="c", tags=["x", f"tag{number}"])
+        services.add_knowledge(author=alice, title="row", content=f"c {number}", tags=["x", f"tag{number}"])
         text = f"I have {number} coins number{number}"
-        memories.append(services.remember(owner=alice, type="semantic", content=text))
+        memories.append(services.remember(owner=alice, type="semantic", content=text, related=False))
     for memory in memories[1:]:
         services.relate_memories(source=memories[0], target=memory, by=alice, relation_type="causes")
     api = api_of(alice)

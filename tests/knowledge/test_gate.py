@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from agi_site.lib.problems import Invalid
 from knowledge import services
@@ -15,7 +16,7 @@ JUNK = [
     ("thank you so much", "small_talk"),
     ("Good morning", "small_talk"),
     ("안녕하세요", "small_talk"),
-    ("네 네", "too_short"),
+    ("네 네", "small_talk"),
     ("감사합니다!", "small_talk"),
     ("ㅋㅋㅋ", "small_talk"),
     ("알겠습니다.", "small_talk"),
@@ -27,7 +28,7 @@ JUNK = [
     ("Please summarise this document", "demand"),
     ("이 문서를 요약해 줘", "demand"),
     ("내일 날씨 알려줘", "demand"),
-    ("hm", "too_short"),
+    ("hm", "small_talk"),
     ("   ", "empty"),
     ("word " * 300, "too_long"),
 ]
@@ -87,6 +88,12 @@ def test_what_is_remembered_already_is_refused(alice: Any, again: str) -> None:
 def test_a_negation_a_number_or_another_word_makes_another_memory(alice: Any, other: str) -> None:
     services.remember(owner=alice, type="preference", content="I prefer tea to coffee")
     assert services.remember(owner=alice, type="preference", content=other)
+
+
+def test_an_archived_memory_is_no_duplicate(alice: Any) -> None:
+    memory = services.remember(owner=alice, type="preference", content="I prefer tea to coffee")
+    Memory.objects.filter(pk=memory.pk).update(archived_at=timezone.now())
+    assert services.remember(owner=alice, type="preference", content="I prefer tea to coffee.")
 
 
 def test_another_persons_memory_is_no_duplicate(alice: Any, bob: Any) -> None:

@@ -5,13 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from agi_site.lib import engines, fulltext
+from agi_site.lib import engines, fulltext, vectors
 from agi_site.lib.engines.base import EngineError
-from knowledge import services
+from knowledge import services, vector_sets
 from knowledge.models import Knowledge, Memory
-from knowledge.search import fuse, search_knowledge, search_memory
+from knowledge.search import search_knowledge, search_memory
+from knowledge.search.fusion import fuse
+
+from .learning import learn_from
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,13 +79,61 @@ def test_search_goes_on_by_words_while_the_engine_is_down(
 
 def test_tags_and_source_narrow_both_ways_of_searching(alice: Any, run_tasks: Any) -> None:
     one = services.add_knowledge(author=alice, title="a", content="green tea", tags=["x", "y"], source="s1")
-    two = services.add_knowledge(author=alice, title="b", content="green tea", tags=["x"], source="s2")
+    two = services.add_knowledge(author=alice, title="b", content="more green tea", tags=["x"], source="s2")
     run_tasks()
     find = {"user": alice, "query": "green tea"}
     assert {hit.id for hit in search_knowledge(**find)} == {one.pk, two.pk}
     assert [hit.id for hit in search_knowledge(**find, tags=["x", "y"])] == [one.pk]
     assert [hit.id for hit in search_knowledge(**find, source="s2")] == [two.pk]
     assert search_knowledge(**find, tags=["z"]) == []
+
+
+def test_a_time_narrows_both_ways_of_searching(alice: Any, run_tasks: Any) -> None:
+    old = services.add_knowledge(author=alice, title="a", content="green tea")
+    new = services.add_knowledge(author=alice, title="b", content="more green tea")
+    run_tasks()
+    now = timezone.now()
+    Knowledge.objects.filter(pk=old.pk).update(created_at=now - timedelta(days=3))
+    yesterday = now - timedelta(days=1)
+    find = {"user": alice, "query": "green tea"}
+    assert [hit.id for hit in search_knowledge(**find, since=yesterday)] == [new.pk]
+    assert [hit.id for hit in search_knowledge(**find, until=yesterday)] == [old.pk]
+
+
+def test_a_row_deleted_behind_a_large_index_gives_its_place_to_the_next(
+    alice: Any, run_tasks: Any, settings: Any, tmp_path: Any
+) -> None:
+    settings.DATA_DIR, settings.VECTOR_INDEX_ROWS = tmp_path, 10
+    vectors.forget()
+    rows = [services.add_knowledge(author=alice, title="-", content=f"green tea {at}") for at in range(20)]
+    run_tasks()
+    Knowledge.objects.update(updated_at=timezone.now() - timedelta(hours=1))
+    Knowledge.objects.filter(pk=rows[0].pk).update(updated_at=timezone.now())
+    assert vector_sets.build_indexes() == 1
+    vector = engines.embedding().embed_queries(["green tea"])[0]
+    index = vector_sets.index_of(Knowledge, engines.embedding().name, len(vector))
+    assert len(search_knowledge(user=alice, query="green tea", vector=vector, limit=8)) == 8
+    assert index.is_large
+    Knowledge.objects.filter(pk__in=[row.pk for row in rows[1:9]]).delete()
+    assert len(search_knowledge(user=alice, query="green tea", vector=vector, limit=8)) == 8
+    vectors.forget()
+
+
+def test_a_narrow_search_over_very_many_rows_lists_none_of_their_keys(
+    alice: Any, run_tasks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for at in range(6):
+        tags = ["hot"] if at % 2 else ["cold"]
+        services.add_knowledge(author=alice, title="-", content=f"green tea {at}", tags=tags)
+    run_tasks()
+    find: dict[str, Any] = {"user": alice, "query": "green tea", "tags": ["hot"]}
+    before = [(hit.id, hit.title) for hit in search_knowledge(**find)]
+    monkeypatch.setattr("knowledge.search.knowledge.MOST_AMONG", 2)
+    with CaptureQueriesContext(connection) as asked:
+        after = [(hit.id, hit.title) for hit in search_knowledge(**find)]
+    assert sorted(after) == sorted(before)
+    assert len(after) == 3
+    assert any("LIMIT 3" in query["sql"] for query in asked)
 
 
 def test_someone_without_the_permission_finds_nothing(alice: Any) -> None:
@@ -99,6 +152,28 @@ def test_a_person_finds_only_their_own_memories(alice: Any, bob: Any, run_tasks:
 
     assert [hit.id for hit in search_memory(user=alice, query="tea")] == [mine.pk]
     assert search_memory(user=alice, query="tea", kind="episodic") == []
+
+
+def test_a_memory_forgotten_behind_a_large_index_takes_no_others_place(
+    alice: Any, run_tasks: Any, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR, settings.VECTOR_INDEX_ROWS = tmp_path, 10
+    vectors.forget()
+    monkeypatch.setattr("knowledge.search.memory.POOL", 5)
+    monkeypatch.setattr("knowledge.search.fusion.POOL", 5)
+    said = [f"green tea number{at}" for at in range(20)]
+    rows = [services.remember(owner=alice, type="semantic", content=text, gated=False) for text in said]
+    run_tasks()
+    Memory.objects.update(updated_at=timezone.now() - timedelta(hours=1))
+    Memory.objects.filter(pk=rows[0].pk).update(updated_at=timezone.now())
+    assert vector_sets.build_indexes() == 1
+    find: dict[str, Any] = {"user": alice, "query": "여름", "recalled": False}
+    find["vector"] = engines.embedding().embed_documents(["green tea"])[0]
+    first = search_memory(**find)
+    assert len(first) == 5
+    Memory.objects.filter(pk__in=[hit.id for hit in first if hit.id != rows[0].pk]).delete()
+    assert len(search_memory(**find)) == 5
+    vectors.forget()
 
 
 def test_among_equally_relevant_memories_the_important_and_recent_come_first(
@@ -121,7 +196,7 @@ def test_among_equally_relevant_memories_the_important_and_recent_come_first(
 
 
 def test_a_memory_names_the_message_it_was_learnt_from(alice: Any) -> None:
-    services.learn_from_message(owner=alice, text="My name is Alice.", source_message="m1")
+    learn_from(alice, "My name is Alice.")
     [hit] = search_memory(user=alice, query="name Alice")
     assert hit.source == "message:m1"
 
@@ -139,7 +214,7 @@ def test_a_search_costs_as_many_queries_over_many_rows_as_over_few(
     alice: Any, run_tasks: Any, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(60):
-        services.add_knowledge(author=alice, title=f"row {number}", content="green tea", tags=["x"])
+        services.add_knowledge(author=alice, title="row", content=f"green tea {number}", tags=["x"])
         services.remember(owner=alice, type="semantic", content=f"I drank green tea number{number}")
     run_tasks()
     fulltext.forget_statistics()

@@ -13,6 +13,8 @@ from knowledge.search import search_knowledge, search_memory
 from system.models import TaskQueue
 from system.services.settings import set_setting
 
+from .learning import learn_from
+
 
 @pytest.fixture
 def session(alice: Any) -> Any:
@@ -59,6 +61,14 @@ def test_someone_without_the_role_may_not_add(auditor: Any) -> None:
         services.add_knowledge(author=auditor, title="t", content="c")
 
 
+def test_a_text_that_is_known_already_is_refused_with_its_title(alice: Any, bob: Any) -> None:
+    services.add_knowledge(author=alice, title="Pets", content="About cats.")
+    with pytest.raises(Invalid, match="Pets") as refusal:
+        services.add_knowledge(author=bob, title="Animals", content="  About cats.\n")
+    assert (refusal.value.code, list(refusal.value.errors)) == ("duplicate", ["content"])
+    assert Knowledge.objects.count() == 1
+
+
 def test_only_the_author_or_an_operator_changes_knowledge(alice: Any, bob: Any, operator: Any) -> None:
     row = services.add_knowledge(author=alice, title="t", content="c")
     with pytest.raises(Forbidden):
@@ -99,6 +109,36 @@ def test_a_new_tag_alone_keeps_the_vector(alice: Any, run_tasks: Any) -> None:
     assert row.embedding is not None
 
 
+def test_two_changes_of_different_things_lose_nothing_of_each_other(alice: Any) -> None:
+    row = services.add_knowledge(author=alice, title="Pets", content="About cats.")
+    read_before = Knowledge.objects.get(pk=row.pk)
+    services.change_knowledge(knowledge=row, by=alice, content="About dogs.", source="a book")
+    services.change_knowledge(knowledge=read_before, by=alice, title="Animals")
+    row.refresh_from_db()
+    assert (row.title, row.content, row.source) == ("Animals", "About dogs.", "a book")
+    row.delete()
+    with pytest.raises(NotFound):
+        services.change_knowledge(knowledge=read_before, by=alice, title="Gone")
+
+
+def test_tags_that_are_written_alike_are_one(alice: Any) -> None:
+    composed, decomposed = "\ud734\uac00", "\u1112\u1172\u1100\u1161"
+    row = services.add_knowledge(author=alice, title="t", content="c", tags=[composed, decomposed, "ＨＲ"])
+    assert row.tag_names == ["hr", composed]
+
+
+def test_a_text_that_has_no_vector_waits_in_one_task(
+    alice: Any, run_tasks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge import indexing
+
+    services.add_knowledge(author=alice, title="Pets", content="About cats.")
+    TaskQueue.objects.all().delete()
+    for _again in range(2):
+        assert indexing.embed_waiting(Knowledge) == 1
+    assert TaskQueue.objects.filter(task_type="knowledge.embed").count() == 1
+
+
 # --- Memory ------------------------------------------------------------------------------------------------
 def test_a_memory_can_be_corrected_pinned_and_weighed(alice: Any) -> None:
     memory = services.remember(owner=alice, type="preference", content="I prefer tea")
@@ -109,6 +149,22 @@ def test_a_memory_can_be_corrected_pinned_and_weighed(alice: Any) -> None:
     assert (memory.content, memory.type, str(memory.importance)) == ("I prefer green tea", "semantic", "0.90")
     assert memory.pinned
     assert "green_" in MemorySearch.objects.get(memory=memory).grams
+
+
+def test_a_pin_that_overlaps_a_correction_leaves_the_correction(alice: Any) -> None:
+    memory = services.remember(owner=alice, type="preference", content="I prefer tea")
+    read_before, archived = Memory.objects.get(pk=memory.pk), Memory.objects.get(pk=memory.pk)
+    services.change_memory(memory=memory, by=alice, content="I prefer juice", importance="0.9")
+    services.change_memory(memory=read_before, by=alice, pinned=True)
+    memory.refresh_from_db()
+    assert (memory.content, str(memory.importance), memory.pinned) == ("I prefer juice", "0.90", True)
+    Memory.objects.filter(pk=memory.pk).update(archived_at=timezone.now())
+    services.restore_memory(memory=archived, by=alice)
+    memory.refresh_from_db()
+    assert (memory.archived_at, memory.pinned, str(memory.importance)) == (None, True, "0.90")
+    services.forget_memory(memory=memory, by=alice)
+    with pytest.raises(NotFound):
+        services.change_memory(memory=read_before, by=alice, pinned=False)
 
 
 def test_saving_a_memory_unchanged_is_no_duplicate_of_itself(alice: Any) -> None:
@@ -157,19 +213,13 @@ def test_what_is_forgotten_is_gone_from_row_search_and_vectors(alice: Any, run_t
 @pytest.mark.django_db(transaction=True)
 def test_a_message_teaches_once_and_names_its_source(alice: Any) -> None:
     text = "My name is Alice. What is yours? I prefer tea."
-    asked: dict[str, Any] = {
-        "owner": alice,
-        "text": text,
-        "source_message": "m1",
-        "source_conversation": "c1",
-    }
-    learnt = services.learn_from_message(**asked)
+    learnt = learn_from(alice, text, source_conversation="c1")
     assert [memory.content for memory in learnt.kept] == ["My name is Alice.", "I prefer tea."]
     assert learnt.kept[0].source_message == "m1"
     assert learnt.kept[0].source_conversation == "c1"
     assert learnt.kept[0].metadata["reason"] == "name"
 
-    again = services.learn_from_message(**asked)
+    again = learn_from(alice, text, source_conversation="c1")
     assert again.kept == []
     assert [code for _candidate, code in again.refused] == ["duplicate", "duplicate"]
     assert Memory.objects.count() == 2
@@ -267,30 +317,6 @@ def test_rows_that_came_by_another_way_are_indexed_and_embedded_by_the_clock(
     row.refresh_from_db()
     assert row.search_row.length > 0
     assert row.embedding_model == "fake/64"
-
-
-def test_after_a_change_of_engine_rows_are_embedded_side_by_side(
-    alice: Any, run_tasks: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from django.core.management import call_command
-
-    from agi_site.lib import engines
-    from agi_site.lib.engines.fake import FakeEmbedding
-
-    services.add_knowledge(author=alice, title="Tea", content="Green tea is brewed at eighty degrees.")
-    services.remember(owner=alice, type="preference", content="I prefer green tea")
-    run_tasks()
-    monkeypatch.setattr(engines, "embedding", lambda: FakeEmbedding(dimension=32))
-    # Waiting rows are found by their words; no vector of the old engine is compared.
-    hits = search_knowledge(user=alice, query="green tea") + search_memory(user=alice, query="green tea")
-    assert all(hit.parts["vector"] == 0 for hit in hits)
-
-    call_command("reembed", verbosity=0)
-    row = Knowledge.objects.get()
-    assert row.embedding_model == "fake/32"
-    assert len(row.embedding) == 4 * 32
-    [hit] = search_knowledge(user=alice, query="green tea")
-    assert hit.parts["vector"] > 0
 
 
 def test_a_task_for_a_deleted_row_does_nothing(alice: Any, run_tasks: Any) -> None:

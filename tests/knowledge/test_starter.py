@@ -47,6 +47,14 @@ def test_what_a_person_changed_or_deleted_stays_so(operator: Any, monkeypatch: p
     assert Knowledge.objects.get(source="starter:why:en").content.endswith(" New.")
 
 
+def test_a_passage_that_somebody_wrote_already_stops_no_other(alice: Any) -> None:
+    [(_slug, _language, known), *_rest] = starter.passages()
+    services.add_knowledge(author=alice, title="Ours", content=known["content"])
+    starter.load()
+    assert Knowledge.objects.count() == len(starter.passages())
+    assert Knowledge.objects.filter(title=known["title"], created_by=None).count() == 0
+
+
 @pytest.mark.parametrize(
     ("question", "slug"),
     [

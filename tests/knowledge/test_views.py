@@ -6,8 +6,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from conversations.models import Conversation
 from knowledge import services
 from knowledge.models import Knowledge, Memory
+from knowledge.tags import common_tags
+from knowledge.tasks import count_common_tags
+
+from .learning import learn_from
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -64,11 +69,32 @@ def test_the_knowledge_list_searches_as_one_types_and_shows_the_parts_of_the_sco
     assert "Coffee" not in _page(client, "knowledge:list", tag="hr").content.decode()
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_that_utc_does_not_have_keeps_all(alice: Any, client_of: Any, settings: Any, day: str) -> None:
+    services.add_knowledge(author=alice, title="Leave", content="Leave expires in March.")
+    for zone in ("Asia/Seoul", "America/New_York"):
+        settings.TIME_ZONE = zone
+        for name in ("since", "until"):
+            assert client_of(alice).get(reverse("knowledge:list"), {name: day}).status_code == 200
+
+
+def test_the_tags_are_counted_by_the_clock_and_not_by_the_list(
+    alice: Any, client_of: Any, django_assert_num_queries: Any
+) -> None:
+    services.add_knowledge(author=alice, title="t", content="c", tags=["hr"])
+    count_common_tags()
+    services.add_knowledge(author=alice, title="u", content="d", tags=["desk"])
+    with django_assert_num_queries(0):
+        assert common_tags() == ["hr"]
+    count_common_tags()
+    assert common_tags() == ["desk", "hr"]
+
+
 def test_the_knowledge_list_pages_and_costs_the_same_for_many_rows(
     alice: Any, client_of: Any, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(35):
-        services.add_knowledge(author=alice, title=f"row {number:02}", content="text", tags=["x"])
+        services.add_knowledge(author=alice, title=f"row {number:02}", content=f"{number}", tags=["x"])
     client = client_of(alice)
     client.get(reverse("knowledge:list"))
     with django_assert_max_num_queries(8):
@@ -168,14 +194,20 @@ def test_another_persons_memory_does_not_exist(alice: Any, bob: Any, client_of: 
 
 
 def test_a_memory_shows_its_source_and_its_relations(alice: Any, client_of: Any) -> None:
-    source = "01900000-0000-7000-8000-000000000001"
-    learnt = services.learn_from_message(
-        owner=alice, text="My name is Alice. I prefer tea.", source_message=source, source_conversation=source
+    message, conversation = "01900000-0000-7000-8000-000000000001", Conversation.objects.create(user=alice)
+    learnt = learn_from(
+        alice,
+        "My name is Alice. I prefer tea.",
+        source_message=message,
+        source_conversation=conversation.pk,
     )
     name, tea = learnt.kept
     services.relate_memories(source=name, target=tea, by=alice, relation_type="related_to")
     page = _page(client_of(alice), "memory:detail", name.pk).content.decode()
-    assert f"/conversations/{source}/#message-{source}" in page
+    assert f"/conversations/{conversation.pk}/?at={message}#message-{message}" in page
+    conversation.delete()
+    page = _page(client_of(alice), "memory:detail", name.pk).content.decode()
+    assert "from a conversation that was deleted" in page
     assert "I prefer tea." in page
     assert "related to" in page
 

@@ -46,8 +46,9 @@ def test_a_sealed_object_is_unreadable_in_the_database_and_whole_in_python(db) -
 
 def test_a_sealed_object_leaves_the_api_with_its_values_hidden(admin_user, api_of) -> None:
     client = api_of(admin_user)
-    body = {"name": "wiki", "domain": "law", "connection_info": {"password": "hunter2"}}
+    info = {"url": "mysql://wiki:hunter2@db.example.com/wiki", "query": "SELECT id FROM page", "id": "id"}
+    body = {"name": "wiki", "domain": "law", "kind": "sql", "connection_info": info}
     created = client.post("/api/v1/knowledge-sources/", body)
     assert created.status_code == 201
-    assert created.json()["connection_info"] == {"password": crypto.MASK}
+    assert created.json()["connection_info"] == dict.fromkeys(info, crypto.MASK)
     assert "hunter2" not in client.get("/api/v1/knowledge-sources/").content.decode()

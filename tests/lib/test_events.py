@@ -7,6 +7,7 @@ import time
 import tracemalloc
 
 import pytest
+from redis.client import Pipeline
 
 from agi_site.lib import events
 from agi_site.lib.events import START, MemoryTransport, RedisTransport
@@ -217,6 +218,26 @@ def test_an_idle_channel_without_readers_is_forgotten(monkeypatch):
     transport.publish("other", "token", {})
     assert list(transport._channels) == ["other"]
     assert [event.name for event in transport.read("idle", old)] == ["reset"]
+
+
+def test_several_events_are_told_at_once_and_in_order(transport):
+    first = transport.publish("c", "token", {"n": 1})
+    last = transport.publish_all("c", [("token", {"n": 2}), ("end", {"n": 3})])
+    found = transport.read("c", first)
+    assert [(event.name, event.data["n"]) for event in found] == [("token", 2), ("end", 3)]
+    assert found[-1].id == last
+
+
+@pytest.mark.redis
+def test_events_told_at_once_take_one_round_trip(redis_url, monkeypatch):
+    transport = RedisTransport(redis_url)
+    trips = []
+    execute = Pipeline.execute
+    monkeypatch.setattr(Pipeline, "execute", lambda self, **given: trips.append(1) or execute(self, **given))
+    transport.publish_all("c", [("event", {"n": 1}), ("status", {"n": 2})])
+    assert len(trips) == 1
+    assert [event.name for event in transport.read("c", START)] == ["event", "status"]
+    transport._client.close()
 
 
 def test_what_a_publisher_changes_later_does_not_change_the_event(transport):

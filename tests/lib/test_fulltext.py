@@ -112,7 +112,7 @@ def test_common_terms_still_find_rows_when_more_rows_hold_them_than_are_read(
 ) -> None:
     monkeypatch.setattr(fulltext.ranking, "MOST_CANDIDATES", 5)
     for number in range(12):
-        _add(f"row {number}", "apple pie")
+        _add(f"row {number}", f"apple pie {number}")
     _add("rare", "apple quince")
     fulltext.forget_statistics()
 
@@ -122,6 +122,55 @@ def test_common_terms_still_find_rows_when_more_rows_hold_them_than_are_read(
 
 def test_a_long_query_costs_a_bounded_number_of_terms(passages: None) -> None:
     assert _names(" ".join(f"word{number}" for number in range(5_000)) + " 강화학습") in ([], ["learning"])
+
+
+def test_words_side_by_side_come_before_the_same_words_apart(transactional_db: None) -> None:
+    _add("apart", "the boundary was a wall and the layer of paint was thin")
+    _add("beside", "paint was thin and a wall was the boundary layer of it")
+    fulltext.forget_statistics()
+    assert _names("boundary layer") == ["beside", "apart"]
+
+
+def test_a_korean_compound_is_the_same_with_and_without_a_space(transactional_db: None) -> None:
+    _add("apart", "은행 직원이 금리를 한국 손님에게 설명했다")
+    _add("together", "한국 은행 금리를 직원이 손님에게 설명했다")
+    fulltext.forget_statistics()
+    assert _names("한국은행의 금리") == ["together", "apart"]
+    assert _names("한국 은행 금리") == ["together", "apart"]
+
+
+def test_what_equally_good_rows_share_ranks_the_rest(transactional_db: None) -> None:
+    """None of the last two holds more of the query; one is about the same as the best five."""
+    for number in range(5):
+        _add(f"best {number}", f"wing flutter supersonic panel {number}")
+    _add("other", "wing recipe chicken dinner")
+    _add("topic", "wing supersonic panel speed")
+    for number in range(20):
+        _add(f"filler {number}", f"soup bread butter jam {number}")
+    fulltext.forget_statistics()
+    found = _names("wing flutter")
+    assert found.index("topic") < found.index("other")
+
+
+def test_one_row_that_stands_out_gets_no_feedback() -> None:
+    share = fulltext.scoring._share_of_feedback
+    assert share([10, 4, 4, 4, 4]) == 0
+    assert share([10, 8, 8, 8, 8]) == pytest.approx(0.25)
+    assert share([10, 10, 10, 10, 10]) == 0.5
+    assert share([10, 10]) == 0
+
+
+def test_a_query_of_hangul_bigrams_gets_no_feedback() -> None:
+    scoring = fulltext.scoring
+    rows = [scoring.Candidate(str(number), ["날개_", "초음_", "wing_"], 3, 10.0) for number in range(6)]
+
+    def again(*asked: str) -> bool:
+        scorer = scoring.Scorer(dict.fromkeys(asked, 2.0), 3.0, {})
+        return list(scoring.with_feedback(rows, scorer, lambda _term: 1.0)) != rows
+
+    assert again("wing_", "flutter_")
+    assert again("wing_", "날개_")
+    assert not again("wing_", "날개_", "진동_")
 
 
 def test_the_share_says_how_much_of_the_query_was_found(passages: None) -> None:

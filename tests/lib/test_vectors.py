@@ -104,8 +104,8 @@ def test_what_another_process_wrote_is_seen_within_a_second(
 ) -> None:
     assert _best(index, 1) == []
     _add("theirs", 1)
-    clock = vectors.time.monotonic() + 1.1
-    monkeypatch.setattr(vectors.time, "monotonic", lambda: clock)
+    clock = vectors.index.time.monotonic() + 1.1
+    monkeypatch.setattr(vectors.index.time, "monotonic", lambda: clock)
     assert _best(index, 1) == ["theirs"]
 
 
@@ -153,7 +153,7 @@ def test_memory_is_bounded_by_dropping_what_was_not_used_for_longest(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors.forget()
-    monkeypatch.setattr(vectors, "most_bytes", lambda: 0)
+    monkeypatch.setattr(vectors.registry, "most_bytes", lambda: 0)
     _add("row", 1)
     options = {"dimension": DIMENSION, "embedding_model": ENGINE}
     old = vectors.index_of(Knowledge, **options)

@@ -1,9 +1,11 @@
 """The start page, the frame of every page, and pages for errors."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client, RequestFactory
+from django.utils import formats, translation
 from pytest_django import DjangoAssertNumQueries
 
 from agi_site import discovery, views
@@ -164,3 +166,9 @@ def test_only_the_local_servers_are_asked_and_only_once_a_minute(monkeypatch: An
 def test_a_machine_without_a_model_server_is_no_error(monkeypatch: Any) -> None:
     monkeypatch.setattr(discovery, "SERVERS", [("nobody", "http://127.0.0.1:9/v1")])
     assert discovery.discover_local() is None
+
+
+def test_korean_dates_name_the_half_of_the_day_before_the_hour() -> None:
+    moment = datetime(2026, 11, 29, 15, 5, tzinfo=UTC)
+    with translation.override("ko"):
+        assert formats.date_format(moment, "DATETIME_FORMAT") == "2026년 11월 29일 오후 3:05"

@@ -117,7 +117,7 @@ def test_an_agent_whose_lease_was_taken_lets_go(agent_world):
         agent="another:1:x", agent_until=timezone.now() + timedelta(seconds=4)
     )
     wait_until(lambda: not agent.leading.is_set())
-    assert not any(container.attached for container in agent.containers.values())
+    wait_until(lambda: not any(container.attached for container in agent.containers.values()))
     assert agent_world.status(row) == ExecutionStatus.RUNNING
     wait_until(agent.leading.is_set)  # the other one's lease ran out
     assert agent_world.ended(row).stdout == "done\n"

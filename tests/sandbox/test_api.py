@@ -507,9 +507,9 @@ def test_a_claim_and_a_command_take_few_queries(
     mine: Sandbox, recipe: SandboxTemplate, alice: Any, api_of: Any, django_assert_max_num_queries: Any
 ) -> None:
     api = api_of(alice)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(18):
         assert api.post(URL, {"template": recipe.pk}).json()["status"] == "running"
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(6):
         assert api.post(at(mine, "run"), {"command": "ls"}).json()["status"] == "queued"
 
 

@@ -1,10 +1,17 @@
 """The REST door of those who run the site: templates, images and builds, hosts, quarantine."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from accounts.models import Permission, Role, RolePermission, UserRole
+from agi_site.lib import events
 from agi_site.lib.problems import Conflict
+from sandbox import services
+from sandbox.channels import build_channel
+from sandbox.lifecycle import building
 from sandbox.models import (
     HostStatus,
     Sandbox,
@@ -14,6 +21,7 @@ from sandbox.models import (
     SandboxQuarantine,
     SandboxTemplate,
 )
+from system.models import TaskQueue, TaskStatus
 
 from .test_api_files import Bytes, sent
 
@@ -122,6 +130,58 @@ def test_a_build_is_queued_and_its_log_is_read(
     assert "log" not in api.get(f"{API}sandbox-image-builds/").json()["results"][0]
     for person in (alice, auditor):
         assert api_of(person).post(f"{API}sandbox-image-builds/", given).status_code == 403
+
+
+def test_an_image_that_may_not_be_kept_off_the_list_is_not_put_on_it(bob: Any, api_of: Any) -> None:
+    role = Role.objects.create(name="adds images")
+    adds, _made = Permission.objects.get_or_create(name="sandbox.add_sandboximage")
+    RolePermission.objects.create(role=role, permission=adds)
+    UserRole.objects.create(user=bob, role=role)
+    given = {"name": "node", "is_active": False}
+    assert api_of(bob).post(f"{API}sandbox-images/", given).status_code == 403
+    assert not SandboxImage.objects.exists()
+    assert api_of(bob).post(f"{API}sandbox-images/", {"name": "node"}).status_code == 201
+
+
+@pytest.fixture
+def build(operator: Any, image: SandboxImage, host: SandboxHost) -> SandboxImageBuild:
+    """A build that waits since two minutes."""
+    made = services.build_image(image=image, by=operator, dockerfile="FROM scratch\n")
+    SandboxImageBuild.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    made.refresh_from_db()
+    return made
+
+
+def ends_of(build: SandboxImageBuild) -> list[str]:
+    """What those who follow a build are told of its end."""
+    told = events.read(build_channel(build.pk))
+    return [event.data["status"] for event in told if event.name == "ended"]
+
+
+def test_a_build_whose_worker_died_is_said_to_have_failed(build: SandboxImageBuild) -> None:
+    SandboxImageBuild.objects.update(status="running", log="Step 1\n")
+    TaskQueue.objects.update(status=TaskStatus.PROCESSING)
+    assert building.end_lost() == 0
+    TaskQueue.objects.update(status=TaskStatus.FAILED)
+    assert building.end_lost() == 1
+    build.refresh_from_db()
+    assert (build.status, build.digest) == ("failed", None)
+    assert build.log == "Step 1\nIts task was given up.\n"
+    assert build.completed_at is not None
+    assert ends_of(build) == ["failed"]
+    assert building.end_lost() == 0
+
+
+def test_a_build_that_breaks_off_unexpectedly_has_failed(
+    build: SandboxImageBuild, run_tasks: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr(building, "engine_of", lambda _host: None)
+    run_tasks()
+    build.refresh_from_db()
+    assert build.status == "failed"
+    assert "unexpected error" in str(build.log)
+    assert ends_of(build) == ["failed"]
+    assert TaskQueue.objects.get().status == TaskStatus.FAILED
 
 
 @pytest.mark.parametrize(

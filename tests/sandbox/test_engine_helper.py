@@ -94,6 +94,23 @@ def test_what_was_raised_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (tmp_path / "few").read_text() == "1000"
 
 
+def test_where_terminals_cannot_be_limited_it_is_told_all_the_same_whether_it_is_apart(
+    docker_host: DockerHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sandbox.engine import helper_program
+
+    def fails(*_args: Any) -> None:
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(helper_program, "limit_terminals", fails)
+    monkeypatch.setattr(helper_program, "is_apart", lambda *_args: True)
+    assert helper_program.terminals(1, "x", 9) == {"apart": True, "fault": "not here"}
+    monkeypatch.undo()
+    for pid, container in ((os.getpid(), "0" * 64), (os.getpid(), ""), (9_000_001, "x")):
+        with pytest.raises(EngineError, match="the container has ended"):
+            docker_host.helper.ask("terminals", pid=pid, container=container, most=9)
+
+
 def test_a_kernel_that_cannot_count_connections_takes_the_other_rules(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,6 +21,7 @@ from sandbox.engine import (
     NoSuchInstance,
     isolation_of,
 )
+from sandbox.engine.containers import container_config
 from sandbox.policy.limits import MB, Limits
 
 from .fixtures_engine import PYTHON, SHELL
@@ -93,6 +94,38 @@ def test_a_container_that_is_not_there_is_told_apart_from_an_engine_that_is_not(
     nobody = DockerHost("nobody", "unix:///tmp/nobody-listens-here.sock", "nobody")
     with pytest.raises(EngineUnavailable):
         nobody.info()
+
+
+def test_one_whose_network_the_helper_cannot_look_at_does_not_stay_running(
+    docker_host: DockerHost, new_instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(op: str, **_request: Any) -> dict[str, Any]:
+        assert op == "terminals"
+        raise EngineUnavailable("The helper does not answer.")
+
+    instance_id = new_instance(start=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(docker_host.helper, "ask", silent)
+        with pytest.raises(EngineUnavailable, match="could not be checked: The helper does not answer"):
+            docker_host.start(instance_id)
+    assert docker_host.find(instance_id).state == "exited"  # type: ignore[union-attr]
+    docker_host.start(instance_id)
+    assert docker_host.find(instance_id).state == "running"  # type: ignore[union-attr]
+
+
+def test_one_that_the_engine_left_in_the_hosts_network_does_not_stay_running(
+    docker_host: DockerHost, new_instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_the_hosts(instance_id: str, spec: InstanceSpec, parts: Any) -> dict[str, Any]:
+        body = container_config(instance_id, spec, parts)
+        body["HostConfig"]["NetworkMode"] = "host"
+        return body | {"NetworkDisabled": False, "Hostname": ""}
+
+    monkeypatch.setattr("sandbox.engine.host.container_config", in_the_hosts)
+    instance_id = new_instance(start=False)
+    with pytest.raises(EngineError, match="no network of its own"):
+        docker_host.start(instance_id)
+    assert docker_host.find(instance_id).state == "exited"  # type: ignore[union-attr]
 
 
 def test_a_missing_image_is_said_to_be_missing(docker_host: DockerHost) -> None:

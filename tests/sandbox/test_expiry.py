@@ -1,14 +1,17 @@
 """What ends by the clock, and what running sandboxes are said to use; with an engine of notes."""
 
+import os
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from agi_site.lib import events
 from sandbox import services
 from sandbox.channels import sandbox_channel
-from sandbox.lifecycle import expiry, usage
+from sandbox.lifecycle import expiry, hosts, keeping, usage
 from sandbox.models import Sandbox, SandboxEvent, SandboxExecution, SandboxInstance
 from system.models import Log, Monitoring
 
@@ -65,6 +68,62 @@ def test_old_rows_are_cleaned_up_with_a_record_of_what_went(mine, alice, run_tas
     assert expiry.clean_up() == {"sandboxes": 1, "instances": 1}
     assert not Sandbox.objects.exists()
     assert Log.objects.filter(component="sandbox", message__contains=mine.pk).exists()
+
+
+def kept_files():
+    """What is stored of workspaces in memory, two days old by now."""
+    try:
+        names = sorted(default_storage.listdir(keeping.FOLDER)[1])
+    except FileNotFoundError:
+        return []
+    for name in names:
+        os.utime(default_storage.path(f"{keeping.FOLDER}/{name}"), (earlier(2 * 86400).timestamp(),) * 2)
+    return names
+
+
+@pytest.fixture
+def stopped(alice, host, recipe, run_tasks, settings, tmp_path):
+    """Alice's stopped sandbox, whose workspace was in memory and is kept."""
+    settings.MEDIA_ROOT = tmp_path
+    recipe.config = {"workspace": "memory", "pool": {"min": 0, "max": 0}}
+    recipe.save()
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    run_tasks()
+    services.do_verb(sandbox=sandbox, verb="stop", by=alice)
+    run_tasks()
+    sandbox.refresh_from_db()
+    return sandbox
+
+
+def test_a_kept_workspace_goes_when_its_sandbox_is_deleted_without_its_host(
+    stopped, alice, host, django_capture_on_commit_callbacks
+):
+    hosts.lose(host, "silence")
+    [name] = kept_files()
+    stopped.refresh_from_db()
+    with django_capture_on_commit_callbacks(execute=True):
+        services.do_verb(sandbox=Sandbox.objects.with_parts().get(), verb="delete", by=alice)
+    assert kept_files() == []
+    assert keeping.KEPT not in Sandbox.objects.get().config
+    assert stopped.config[keeping.KEPT]["path"].endswith(name)
+
+
+def test_a_kept_workspace_goes_with_its_person(stopped, alice):
+    assert len(kept_files()) == 1
+    assert keeping.sweep() == 0
+    alice.delete()
+    assert keeping.sweep() == 1
+    assert kept_files() == []
+
+
+def test_a_kept_workspace_that_no_row_came_to_know_goes_after_a_day(stopped):
+    [known] = kept_files()
+    again = default_storage.save(stopped.config[keeping.KEPT]["path"], ContentFile(b"the same"))
+    assert keeping.sweep() == 0
+    assert len(kept_files()) == 2
+    assert keeping.sweep() == 1
+    assert kept_files() == [known]
+    assert not default_storage.exists(again)
 
 
 def test_usage_is_told_live_and_stored_once_a_minute(mine):

@@ -294,11 +294,15 @@ def test_a_change_during_a_refresh_is_not_forgotten(box):
 
 
 def test_the_end_of_an_execution_brings_a_refresh(box, workspace, run_tasks):
-    from system import queue
+    from sandbox.agent.agent import Agent
+    from system.models import TaskQueue
 
+    agent = Agent.__new__(Agent)  # without its threads
+    agent._looked_after = {}
     workspace.put("made.txt", "by code")
-    queue.announce("sandbox.execution_ended", {"execution": "x", "sandbox": box.pk})
-    run_tasks()
+    for _execution in range(3):
+        agent._look_at_files(box.pk)
+    assert TaskQueue.objects.filter(task_type="sandbox.files.refresh").count() == 1
     follow_up(run_tasks)
     assert mirrored(box) == {"made.txt"}
 

@@ -9,7 +9,7 @@ from django.db import connections
 from django.utils import timezone
 
 from agi_site.lib.problems import Conflict, Unavailable
-from sandbox import services
+from sandbox import gateway, services
 from sandbox.engine import EngineError, EngineUnavailable
 from sandbox.engine.spec import InstanceSpec
 from sandbox.lifecycle import placement, pool
@@ -47,16 +47,42 @@ def test_the_pool_grows_with_claims_up_to_its_most_and_shrinks_when_nobody_comes
     for _number in range(12):
         services.create_sandbox(owner=alice, template=recipe)
         run_tasks()
+    pool.refill(host)  # as the rounds of the housekeeping do
     assert waiting() == 5  # 2, and one for every four of the last ten minutes
     for _number in range(10):
         services.create_sandbox(owner=alice, template=recipe)
     run_tasks()
+    pool.refill(host)
     assert waiting() == 6
     SandboxInstance.objects.filter(claimed_at__isnull=False).update(
         claimed_at=timezone.now() - timedelta(hours=1)
     )
     pool.refill(host)
     assert waiting() == 2
+
+
+def test_while_half_of_a_pool_waits_its_refill_is_left_to_the_rounds(alice, filled, recipe, host, run_tasks):
+    recipe.config = {"pool": {"min": 6, "max": 6}}
+    recipe.save()
+    pool.refill(host)
+    for left in (5, 4, 3):
+        services.create_sandbox(owner=alice, template=recipe)
+        run_tasks()
+        assert waiting() == left
+        assert pool.is_due(host)
+    services.create_sandbox(owner=alice, template=recipe)
+    run_tasks()
+    assert waiting() == 6
+    assert not pool.is_due(host)
+
+
+def test_while_one_waits_others_are_made_one_at_a_time(filled, recipe, host):
+    recipe.config = {"pool": {"min": 5, "max": 5}}
+    recipe.save()
+    assert pool._begin(host) is not None
+    assert pool._begin(host) is None
+    SandboxInstance.objects.filter(status=InstanceStatus.WARM).update(status=InstanceStatus.GONE)
+    assert pool._begin(host) is not None
 
 
 def test_instances_of_a_recipe_that_changed_are_given_up(filled, recipe, host, paper):
@@ -142,6 +168,23 @@ def test_one_that_is_being_made_is_claimed_and_becomes_the_sandbox_when_it_stand
     assert paper.calls.count(("start", instance.pk)) == 1
     queue.run_pending(until=timezone.now() + timedelta(minutes=1))
     assert fresh(sandbox).status == "running"
+
+
+def test_the_interpreter_is_loaded_where_nobody_waits_for_it(alice, host, recipe, paper, fresh, monkeypatch):
+    recipe.config |= {"languages": ["python"], "pool": {"min": 1, "max": 1}}
+    recipe.save()
+    asked = []
+    monkeypatch.setattr(gateway, "call", lambda instance, op, **_args: asked.append((instance, op)))
+    waits = pool._begin(host)
+    pool.make_warm(waits)
+    assert asked == [(waits.pk, "warm")]
+    SandboxInstance.objects.filter(pk=waits.pk).update(status=InstanceStatus.GONE)
+    claimed = pool._begin(host)
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    assert fresh(sandbox).instance.pk == claimed.pk
+    assert pool.make_warm(claimed)
+    assert fresh(sandbox).status == "running"
+    assert asked == [(waits.pk, "warm")]
 
 
 def test_when_the_maker_dies_the_sandbox_is_made_all_the_same(alice, host, recipe, fresh):

@@ -73,6 +73,6 @@ def test_only_what_lies_within_the_day_counts(alice, mine, small):
     assert services.quota_of(alice).seconds == 0
 
 
-def test_the_quota_takes_two_queries(alice, mine, django_assert_num_queries):
-    with django_assert_num_queries(2):
+def test_the_quota_takes_one_query(alice, mine, django_assert_num_queries):
+    with django_assert_num_queries(1):
         services.quota_of(alice)

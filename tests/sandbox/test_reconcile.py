@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from sandbox import services
+from sandbox.engine import EngineUnavailable
 from sandbox.engine.spec import InstanceSpec
 from sandbox.lifecycle import hosts, reconcile
 from sandbox.models import (
@@ -180,6 +181,46 @@ def test_a_creation_that_fails_leaves_nothing(alice, host, recipe, paper, run_ta
     assert fresh(sandbox).status == "running"
 
 
+def test_one_whose_network_nobody_can_look_at_is_tried_again_and_then_fails_with_the_reason(
+    alice, host, recipe, paper, run_tasks, fresh
+):
+    said = "Whether the container has a network of its own could not be checked: the helper does not answer"
+    paper.faults["start"] = EngineUnavailable(said)
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    TaskQueue.objects.exclude(task_type="sandbox.create").delete()
+    run_tasks()
+    assert (fresh(sandbox).status, fresh(sandbox).verb) == ("creating", "create")
+    assert TaskQueue.objects.get(task_type="sandbox.create").retry_count == 1
+    for _attempt in range(TaskQueue.objects.get(task_type="sandbox.create").max_retries):
+        TaskQueue.objects.update(available_at=timezone.now())
+        run_tasks()
+    found = fresh(sandbox)
+    assert (found.status, found.verb, found.cause, found.detail) == ("failed", None, "create_failed", said)
+    assert paper.containers == {}
+
+
+def test_one_that_ran_already_is_looked_at_and_given_its_rules_again(
+    alice, host, recipe, paper, run_tasks, fresh
+):
+    """Whoever started it may have died before the network was looked at and had its rules."""
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    instance = SandboxInstance.objects.get(sandbox=sandbox)
+    container_id = paper.create(instance.pk, InstanceSpec.from_json(instance.spec))
+    SandboxInstance.objects.filter(pk=instance.pk).update(container_id=container_id)
+    paper.containers[instance.pk]["state"] = "running"
+    paper.calls.clear()
+    run_tasks()
+    assert ("start", instance.pk) in paper.calls
+    assert fresh(sandbox).status == "running"
+
+
+def test_one_that_failed_to_start_and_could_not_be_stopped_does_not_run_on(mine, host, paper, fresh):
+    Sandbox.objects.filter(pk=mine.pk).update(status="failed", cause="start_failed")
+    reconcile.reconcile(host)
+    assert paper.containers[mine.instance.pk]["state"] == "exited"
+    assert (fresh(mine).status, fresh(mine).cause) == ("failed", "start_failed")
+
+
 def test_one_deleted_while_it_is_made_leaves_nothing(
     alice, host, recipe, paper, fresh, run_tasks, monkeypatch
 ):
@@ -209,6 +250,16 @@ def test_a_host_that_falls_silent_is_lost_and_its_sandboxes_say_so(mine, host, a
     assert (fresh(mine).status, fresh(mine).cause) == ("failed", "host_lost")
     row.refresh_from_db()
     assert (row.status, row.cause) == ("ended", "lost")
+
+
+def test_sandboxes_are_marked_although_whoever_gave_up_their_host_died_in_between(mine, host, fresh):
+    SandboxHost.objects.update(status=HostStatus.LOST)
+    assert hosts.watch() == 0
+    assert (fresh(mine).status, fresh(mine).cause) == ("failed", "host_lost")
+    told = SandboxEvent.objects.filter(sandbox=mine, kind="failed")
+    assert told.count() == 1
+    hosts.watch()
+    assert told.count() == 1
 
 
 def test_what_ran_on_is_adopted_when_its_host_returns(mine, host, fresh):

@@ -45,6 +45,7 @@ def value_for(field: models.Field) -> Any:
         (models.DateField, timezone.now().date()),
         (models.BinaryField, b"\x00\x01\x02\x03"),
         (models.EmailField, "kept@example.com"),
+        (models.SlugField, "kept"),
         (models.CharField, "기억"),
         (models.TextField, "A text that must survive. 남아 있어야 하는 글."),
     ]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from subprocess import PIPE
 from types import SimpleNamespace
 
@@ -66,7 +67,7 @@ def stack(tmp_path_factory):
     )
     made = SimpleNamespace(folder=folder, env=env, database=database, redis_url=said["TEST_REDIS_URL"])
     migrated = python(made, "manage.py", "migrate", "system", "--skip-checks", "--verbosity=0")
-    assert migrated.wait(60) == 0
+    assert migrated.wait(300) == 0
     ask(made, "CREATE TABLE effect (task_id VARCHAR(36), attempt INT)")
     made.client = python(made, "-m", "tests.system.program", "client", stdin=PIPE, stdout=PIPE)
     assert talk(made.client) == "ready"
@@ -108,13 +109,23 @@ def pool(stack):
 
 def ask(stack, sql, *values):
     """The rows of a query, asked over a new connection: the server may just have been restarted."""
+    import MySQLdb  # not everywhere installed
+
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return _asked(stack, sql, values)
+        except MySQLdb.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def _asked(stack, sql, values):
     connection = parts.mysql_connection(stack.database, database="agi_system", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, values or None)
-            return cursor.fetchall()
-    finally:
-        connection.close()
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return cursor.fetchall()
 
 
 def states(stack, ids):

@@ -1,3 +1,46 @@
-"""The fixtures of these tests: real sandboxes, as the tests of the app below have them."""
+"""The fixtures of these tests: probes of tools, and real sandboxes as the app below has them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
 
 from tests.sandbox.conftest import *  # noqa: F403
+from tools import registry, services
+from tools.models import Tool, ToolExecution
+from tools.registry import Parameter
+
+
+@pytest.fixture
+def make_tool(db: None) -> Iterator[Callable[..., Tool]]:
+    """`make_tool(fn, parameters, **options)` registers a tool called `probe` and stores its rows."""
+    made: list[str] = []
+
+    def make(
+        run: Callable[..., Any],
+        parameters: tuple[Parameter, ...] = (),
+        timeout: float = 5,
+        name: str = "probe",
+        category: str = "test",
+        **options: Any,
+    ) -> Tool:
+        registry.tool(
+            name, category=category, description="Probes.", parameters=parameters, timeout=timeout, **options
+        )(run)
+        made.append(name)
+        services.sync_registry()
+        return Tool.objects.get(name=name)
+
+    yield make
+    for name in made:
+        registry.unregister(name)
+
+
+@pytest.fixture
+def run() -> Callable[..., ToolExecution]:
+    """`run(alice, text="a")` runs the probe with these arguments."""
+
+    def make(user: Any, name: str = "probe", **arguments: Any) -> ToolExecution:
+        return services.run_tool(user=user, name=name, arguments=arguments)
+
+    return make

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tools import services, starter
+from system.models import Log
+from tools import scripts, services, starter
 from tools.models import Tool, ToolExecution
 
 
@@ -135,3 +136,75 @@ def test_the_catalogue_takes_the_same_queries_however_long(
     client = api_of(alice)
     with django_assert_max_num_queries(5):
         client.get("/api/v1/tools/")
+
+
+# --- Scripts --------------------------------------------------------------------------------------------
+@pytest.fixture
+def greet(operator: Any) -> Tool:
+    return scripts.create_script(
+        by=operator,
+        name="greet",
+        script="echo hi\n",
+        description="Greets.",
+        parameters={"properties": {"name": {"type": "string"}}, "required": ["name"]},
+    )
+
+
+def test_a_script_is_read_and_changed_by_those_who_may(greet: Tool, operator: Any, api_of: Any) -> None:
+    rest, address = api_of(operator), url("greet", "script")
+    found = rest.get(address).json()
+    assert (found["script"], found["interpreter"], found["version"]) == ("echo hi\n", "bash", "1")
+    assert found["parameters"]["required"] == ["name"]
+    answer = rest.patch(
+        address,
+        {"script": "echo ho\n", "parameters": {"properties": {"times": {"type": "integer"}}}},
+    )
+    assert answer.status_code == 200
+    assert answer.json() == rest.get(address).json()
+    assert (answer.json()["script"], answer.json()["version"]) == ("echo ho\n", "2")
+    assert answer.json()["description"] == "Greets."
+    schema = rest.get(url("greet")).json()["schema"]
+    assert list(schema["properties"]) == ["times"]
+    assert rest.patch(address, {}).json()["version"] == "2"
+    assert Log.objects.filter(message__contains="script tool greet was changed", user_id=operator.pk).exists()
+
+
+def test_others_neither_read_nor_change_a_script(greet: Tool, alice: Any, api_of: Any) -> None:
+    rest, address = api_of(alice), url("greet", "script")
+    assert rest.get(url("greet")).status_code == 200
+    for answer in (rest.get(address), rest.patch(address, {"script": "echo mine"})):
+        assert answer.status_code == 403
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    greet.refresh_from_db()
+    assert greet.script == "echo hi\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"script": " "}, "script"),
+        ({"script": "x" * (scripts.LONGEST_SCRIPT + 1)}, "script"),
+        ({"interpreter": "perl"}, "interpreter"),
+        ({"parameters": {"type": "object"}}, "parameters"),
+        ({"parameters": {"properties": {"a b": {}}}}, "parameters"),
+        ({"parameters": []}, "parameters"),
+        ({"description": "x" * 4001}, "description"),
+    ],
+)
+def test_a_change_that_is_no_script_is_refused_by_name(
+    greet: Tool, operator: Any, api_of: Any, body: dict[str, Any], field: str
+) -> None:
+    answer = api_of(operator).patch(url("greet", "script"), body)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    greet.refresh_from_db()
+    assert (greet.script, greet.version) == ("echo hi\n", "1")
+
+
+def test_a_tool_that_is_no_script_cannot_be_changed_like_one(operator: Any, api_of: Any) -> None:
+    for answer in (
+        api_of(operator).get(url("calculator", "script")),
+        api_of(operator).patch(url("calculator", "script"), {"script": "echo"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_a_script")
+    nobody = "/api/v1/tools/00000000-0000-0000-0000-000000000000/script/"
+    assert api_of(operator).patch(nobody, {}).status_code == 404

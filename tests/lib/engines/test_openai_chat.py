@@ -242,6 +242,34 @@ def test_a_model_without_tools_answers_without_them_and_says_so(server, openai_c
     assert (text, done.notes) == ("ok", {"tools_refused": True})
 
 
+def test_a_model_is_held_to_one_tool_where_the_request_says_so(server, openai_chat, ask):
+    server.script(Reply(pieces=[call_fragment(0, name="current_time", call_id="a", arguments="{}")]))
+    _, done, events = run(openai_chat, ask(tools=[CLOCK], tool_choice="current_time"))
+    assert [call.name for call in events[0].calls] == ["current_time"]
+    assert done.finish_reason == "tool_calls"
+    run(openai_chat, ask(tools=[CLOCK]))
+    held, free = server.requests
+    assert held["tool_choice"] == {"type": "function", "function": {"name": "current_time"}}
+    assert "tool_choice" not in free, "else the model may choose"
+
+
+def test_a_server_that_cannot_hold_a_model_to_a_tool_is_still_given_the_tools(server, openai_chat, ask):
+    server.script(error_reply(400, "'tool_choice' must be one of: none, auto"))
+    for _ in range(2):
+        text, done, _events = run(openai_chat, ask(tools=[CLOCK], tool_choice="current_time"))
+        assert (text, done.notes) == ("ok", {})
+    assert ["tool_choice" in request for request in server.requests] == [True, False, False]
+    assert all(request["tools"] for request in server.requests)
+
+
+def test_any_other_fault_of_a_request_with_a_tool_is_no_reason_to_free_the_model(server, openai_chat, ask):
+    server.script(error_reply(400, "the context is too long"))
+    with pytest.raises(EngineError):
+        run(openai_chat, ask(tools=[CLOCK], tool_choice="current_time"))
+    run(openai_chat, ask(tools=[CLOCK], tool_choice="current_time"))
+    assert ["tool_choice" in request for request in server.requests] == [True, True]
+
+
 def test_max_tokens_takes_the_name_the_server_wants(server, openai_chat, ask):
     server.script(error_reply(400, "Unsupported: 'max_tokens'. Use 'max_completion_tokens' instead."))
     run(openai_chat, ask(max_tokens=50))
@@ -283,16 +311,16 @@ def test_without_a_configured_model_the_server_s_first_is_used(server, connect, 
     assert (done.model, engine.model) == ("scripted-1", "scripted-1")
 
 
-def test_twenty_answers_at_once_do_not_mix(server, openai_chat, ask):
-    results = {}
+def test_twenty_answers_at_once_do_not_mix(server, connect, ask):
+    engine, results = connect(server.base_url, api_key="k", model="scripted-1", timeout=30.0), {}
 
     def one(number):
-        results[number] = run(openai_chat, ask(f"n{number}"))[0]
+        results[number] = run(engine, ask(f"n{number}"))[0]
 
     server.script(*[text_reply(*["x"] * 20, delay=0.01)] * 20)
     threads = [threading.Thread(target=one, args=(n,)) for n in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(40)
     assert results == dict.fromkeys(range(20), "x" * 20)
