@@ -1,5 +1,5 @@
 # Every target is a script of the same name under scripts/, which says more.
-.PHONY: run test lint bench safety truth cycles docs test-mysql messages install run-full clean help
+.PHONY: run test lint bench safety truth plans-truth cycles docs test-mysql messages install run-full clean help
 .DEFAULT_GOAL := help
 # `make bench sandbox rest`: the words after bench are benches, not targets
 ifeq (bench,$(firstword $(MAKECMDGOALS)))
@@ -18,10 +18,12 @@ lint:        ## ruff, mypy, djlint, missing migrations, Django's checks
 	@scripts/lint
 bench:       ## the figures, each against its baseline (make bench sandbox: only those)
 	@scripts/bench $(BENCHES) $(ARGS)
-safety:      ## hostile programs: contained in a sandbox, successful in a weak container
+safety:      ## hostile programs: contained in a sandbox, successful in a weak container; every kind of request
 	@scripts/test-sandboxes safety
 truth:       ## workers and engines killed at every step, two hosts, caches lost: every sandbox is in a true state
 	@scripts/test-sandboxes truth
+plans-truth: ## runs of plans at length: workers killed, Redis emptied, MariaDB restarted (PLANS_ROUNDS=5)
+	@scripts/test-plans
 cycles:      ## sandboxes made, used and deleted, with nothing left (CYCLES=1000)
 	@scripts/test-sandboxes cycles
 docs:        ## regenerate what the docs take from the code

@@ -60,3 +60,6 @@ end_process() {
   wait_for "$2" gone || kill -9 "$pid" 2>/dev/null || true
   rm -f "$1"
 }
+
+# keep_bytecode: what tests start compiles the program's files once, not in each of a hundred processes
+keep_bytecode() { unset PYTHONDONTWRITEBYTECODE; }
