@@ -15,12 +15,14 @@ LANGUAGE = "python"
 _WAKING = {SandboxStatus.STOPPED: "start", SandboxStatus.FAILED: "start", SandboxStatus.PAUSED: "resume"}
 
 
-def sandbox_of(*, owner: Any, origin: tuple[str, str], name: str = "") -> Sandbox:
+def sandbox_of(*, owner: Any, origin: tuple[str, str], name: str = "", template: str = "") -> Sandbox:
     """The sandbox made for `origin`, (type, id): the one there is, awake, or else a new one.
 
-    What is queued in one that is still waking runs once it is awake. Raises what `create_sandbox` raises, and
-    Unavailable where no template offers Python.
+    `template` names what it is made of; one that was made of another is left to its expiry. Without it, what
+    is there is taken, or made of the oldest that offers Python. What is queued in one that is still waking
+    runs once it is awake. Raises what `create_sandbox` raises, and Unavailable where there is no template.
     """
+    recipe = {"template__name": template} if template else {}
     with transaction.atomic():
         # two calls at once for one conversation take turns, and share
         get_user_model().objects.select_for_update().get(pk=owner.pk)
@@ -28,24 +30,28 @@ def sandbox_of(*, owner: Any, origin: tuple[str, str], name: str = "") -> Sandbo
             Sandbox.objects.for_user(owner)
             .shown()
             .with_parts()
-            .filter(origin_type=origin[0], origin_id=origin[1])
+            .filter(origin_type=origin[0], origin_id=origin[1], **recipe)
             .exclude(verb="delete")
             .order_by("-pk")
             .first()
         )
         if found is None:
-            return create_sandbox(owner=owner, template=_template(), name=name, origin=origin)
+            return create_sandbox(owner=owner, template=_template(template), name=name, origin=origin)
     if not found.verb and (verb := _WAKING.get(found.status)):
         return do_verb(sandbox=found, verb=verb, by=owner)
     return found
 
 
-def _template() -> SandboxTemplate:
-    """The oldest active template that offers Python."""
+def _template(name: str) -> SandboxTemplate:
+    """The active template of this name; without one, the oldest that offers Python."""
     template: SandboxTemplate
-    for template in SandboxTemplate.objects.filter(is_active=True).order_by("pk"):
-        if LANGUAGE in (template.config or {}).get("languages", []):
+    active = SandboxTemplate.objects.filter(is_active=True).order_by("pk")
+    for template in active.filter(name=name) if name else active:
+        if name or LANGUAGE in (template.config or {}).get("languages", []):
             return template
+    if name:
+        said = _("There is no template “%(name)s” of sandboxes, or it is switched off.")
+        raise Unavailable(said % {"name": name}, code="no_template")
     raise Unavailable(
         _("No template of sandboxes offers Python. An operator can add one."), code="no_template"
     )

@@ -42,11 +42,18 @@ def call(tool: Any, user: Any, **arguments: Any) -> ToolExecution:
 def test_a_program_in_a_sandbox_offers_its_tools_and_answers_calls(
     sandboxes: Any, operator: Any, alice: Any
 ) -> None:
+    named = SandboxTemplate.objects.create(
+        name="For tools", image_name="agi-sandbox-python", resource_config={"disk_limit": 64 << 20}
+    )
     source = services.add_source(
         by=operator,
         name="plain",
         kind="mcp_stdio",
-        command={"argv": ["python3", "server.py"], "files": {"server.py": PROGRAM}},
+        command={
+            "argv": ["python3", "server.py"],
+            "files": {"server.py": PROGRAM},
+            "template": named.name,
+        },
         secrets={"API_KEY": "a very secret key"},
     )
     services.sync_source(source_id=source.pk)
@@ -66,7 +73,8 @@ def test_a_program_in_a_sandbox_offers_its_tools_and_answers_calls(
     assert "half" in "".join(said)
     assert "key=17" in call(rows["where"], alice).result["text"]
     # the sandbox and its secrets are the operator's: Alice sees nothing of it
-    assert Sandbox.objects.get(origin_type="tool_source").user == operator
+    made = Sandbox.objects.get(origin_type="tool_source")
+    assert (made.user, made.template) == (operator, named)
     assert not Sandbox.objects.for_user(alice).filter(origin_type="tool_source").exists()
 
     crashed = call(rows["crash"], alice)

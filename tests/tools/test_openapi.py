@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from agi_site.lib.problems import Invalid
+from sandbox.models import SandboxTemplate
 from tools import services as tools
 from tools.models import PolicyEffect, Tool, ToolExecution, ToolPolicy, ToolSource
 from tools.sources import openapi, services
@@ -371,6 +372,8 @@ def test_pages_add_show_and_switch(
         ({"kind": "mcp_stdio"}, "command"),
         ({"kind": "mcp_stdio", "command": {"argv": []}}, "command"),
         ({"kind": "mcp_stdio", "command": {"argv": ["x"], "files": {"../x": "y"}}}, "command"),
+        ({"kind": "mcp_stdio", "command": {"argv": ["x"], "template": "Nothing"}}, "command"),
+        ({"kind": "mcp_stdio", "command": {"argv": ["x"], "template": ["Node"]}}, "command"),
         ({"kind": "openapi"}, "document"),
     ],
 )
@@ -378,6 +381,23 @@ def test_sources_that_cannot_work_are_refused(operator: Any, values: dict[str, A
     with pytest.raises(Invalid) as refused:
         services.add_source(by=operator, name="x", **values)
     assert list(refused.value.errors) == [field]
+
+
+def test_the_page_of_a_program_offers_the_templates_of_its_sandbox(operator: Any, client_of: Any) -> None:
+    for name, active in (("Node", True), ("Retired", False)):
+        SandboxTemplate.objects.create(name=name, image_name="i", is_active=active)
+    client = client_of(operator)
+    given = {"name": "words", "command": '{"argv": ["node", "x.js"]}', "template": "Node", "enabled": "on"}
+    refused = client.post("/tools/sources/new/mcp_stdio/", given | {"template": "Retired"})
+    assert (refused.status_code, list(refused.context["form"].errors)) == (400, ["template"])
+    assert client.post("/tools/sources/new/mcp_stdio/", given).status_code == 302
+    source = ToolSource.objects.get()
+    assert source.command == {"argv": ["node", "x.js"], "template": "Node"}
+    form = client.get(f"/tools/sources/{source.pk}/change/").context["form"]
+    assert form["template"].value() == "Node"
+    assert form["command"].value() == '{"argv": ["node", "x.js"]}'
+    assert client.post(f"/tools/sources/{source.pk}/change/", given | {"template": ""}).status_code == 302
+    assert ToolSource.objects.get().command == {"argv": ["node", "x.js"]}
 
 
 def test_a_taken_name_and_json_nested_without_end_are_told_on_the_page(operator: Any, client_of: Any) -> None:

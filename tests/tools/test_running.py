@@ -541,6 +541,11 @@ def test_a_new_installation_has_rules_to_see_and_change(db: None) -> None:
         ("shell", "allow"),
         ("write_file", "allow"),
     ]
-    ToolPolicy.objects.filter(tool__name="shell").delete()
+
+
+@pytest.mark.parametrize("removed", [["shell"], ["python", "read_file", "shell", "write_file"]])
+def test_rules_that_were_removed_stay_away(removed: list[str], db: None) -> None:
     starter.load()
-    assert not ToolPolicy.objects.filter(tool__name="shell").exists()
+    ToolPolicy.objects.filter(tool__name__in=removed).delete()
+    starter.load()
+    assert not ToolPolicy.objects.filter(tool__name__in=removed).exists()

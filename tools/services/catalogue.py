@@ -29,16 +29,14 @@ def specs_for(user: Any) -> list[ToolSpec]:
     ]
 
 
-def sync_registry() -> int:
-    """Bring the rows in line with the registered tools and return their number.
+def sync_registry() -> list[Tool]:
+    """Bring the rows in line with the registered tools and return those that are new.
 
     What operators decide (`enabled`, limits, whether to run again) is set at the first time only.
     """
     found = registry.implementations()
     with transaction.atomic(), translation.override("en"):
-        for implementation in found:
-            _sync(implementation)
-    return len(found)
+        return [tool for tool, new in map(_sync, found) if new]
 
 
 @transaction.atomic
@@ -91,7 +89,7 @@ def _denied(lookup: Lookup, user: Any, row: Tool, implementation: registry.Imple
     return decision.effect == PolicyEffect.DENY
 
 
-def _sync(implementation: registry.Implementation) -> None:
+def _sync(implementation: registry.Implementation) -> tuple[Tool, bool]:
     values = {
         "description": str(implementation.description),
         "category": implementation.category,
@@ -99,7 +97,7 @@ def _sync(implementation: registry.Implementation) -> None:
         "exec_env": implementation.exec_env,
     }
     first = {"retry_safe": implementation.retry_safe, "max_retries": implementation.max_retries}
-    tool, _created = Tool.objects.update_or_create(
+    tool, new = Tool.objects.update_or_create(
         name=implementation.name, defaults=values, create_defaults=values | first
     )
     tool.parameters.exclude(name__in=[parameter.name for parameter in implementation.parameters]).delete()
@@ -107,3 +105,4 @@ def _sync(implementation: registry.Implementation) -> None:
         ToolParameter.objects.update_or_create(
             tool=tool, name=parameter.name, defaults=schemas.row_values(parameter)
         )
+    return tool, new

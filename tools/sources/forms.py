@@ -12,7 +12,7 @@ from agi_site.lib.fields import masked
 from tools.models import SourceKind, Tool, ToolSource
 from tools.scripts import INTERPRETERS, LONGEST_SCRIPT
 
-from . import openapi
+from . import openapi, services
 
 
 class JSONText(forms.JSONField):
@@ -63,6 +63,11 @@ class SourceForm(forms.Form):
         label=_("Program"),
         help_text=_('For example {"argv": ["python3", "server.py"], "files": {"server.py": "…"}}'),
     )
+    template = forms.ChoiceField(
+        label=_("Sandbox"),
+        required=False,
+        help_text=_("The template of its sandbox. What needs a network needs a template that allows it."),
+    )
     secrets = JSONText(
         label=_("Secrets"),
         help_text=_(
@@ -73,7 +78,7 @@ class SourceForm(forms.Form):
 
     OF_KIND = {
         SourceKind.MCP_HTTP: ("name", "url", "secrets", "enabled"),
-        SourceKind.MCP_STDIO: ("name", "command", "secrets", "enabled"),
+        SourceKind.MCP_STDIO: ("name", "command", "template", "secrets", "enabled"),
         SourceKind.OPENAPI: ("name", "document_url", "document_file", "url", "secrets", "enabled"),
     }
 
@@ -83,7 +88,8 @@ class SourceForm(forms.Form):
             options["initial"] = {
                 "url": source.url or "",
                 "document_url": source.document_url or "",
-                "command": source.command,
+                "command": _without_template(source.command),
+                "template": (source.command or {}).get("template", ""),
                 "secrets": masked(source.secrets),
                 "enabled": source.enabled,
             }
@@ -92,6 +98,13 @@ class SourceForm(forms.Form):
         for name in list(self.fields):
             if name not in kept or (name == "name" and source is not None):
                 del self.fields[name]
+        if kind == SourceKind.MCP_STDIO:
+            # one that was switched off meanwhile is still shown as what is chosen
+            names = dict.fromkeys([*services.recipes(), *filter(None, [self.initial.get("template")])])
+            self.fields["template"].choices = [
+                ("", _("The oldest with Python")),
+                *zip(names, names, strict=True),
+            ]
         if kind == SourceKind.OPENAPI:
             self.fields["url"].label = _("Address of the API")
             self.fields["url"].help_text = _("Only where the document does not say it.")
@@ -106,7 +119,10 @@ class SourceForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """What the service takes; raises Invalid for a document that is none."""
-        given = {name: value for name, value in self.cleaned_data.items() if name != "document_file"}
+        apart = ("document_file", "template")
+        given = {name: value for name, value in self.cleaned_data.items() if name not in apart}
+        if template := self.cleaned_data.get("template"):
+            given["command"] = (given["command"] or {}) | {"template": template}
         for name in ("url", "document_url"):
             if name in given:
                 given[name] = given[name] or None
@@ -115,6 +131,11 @@ class SourceForm(forms.Form):
                 file.read(openapi.LARGEST_DOCUMENT + 1).decode("utf-8", "replace")
             )
         return given | ({} if self.source else {"kind": self.kind})
+
+
+def _without_template(command: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The program as it is typed; its template has a field of its own."""
+    return command and {name: value for name, value in command.items() if name != "template"}
 
 
 class ScriptForm(forms.Form):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib import outbound, plain_json
 from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem
+from sandbox.models import SandboxTemplate
 from system import queue
 from system.services import audit
 from tools.models import SourceKind, Tool, ToolSource
@@ -34,7 +35,8 @@ def add_source(*, by: Any, **values: Any) -> ToolSource:
     """Store a source and let a worker read what it offers. Raises Invalid, naming the fields.
 
     `name`, `kind`; `url` (mcp_http: the server; openapi: where calls go, if the document does not say);
-    `command` (mcp_stdio: {"argv": […], "files": {name: text}}); `document_url` or `document` (openapi);
+    `command` (mcp_stdio: {"argv": […], "files": {name: text}, "template": name of a sandbox template});
+    `document_url` or `document` (openapi);
     `secrets` (headers, `?name` for a query parameter, or environment variables of a program).
     """
     source = ToolSource(created_by=by, **values)
@@ -181,16 +183,26 @@ def _faults_in_secrets(source: ToolSource) -> dict[str, list[Any]]:
     return {}
 
 
+def recipes() -> list[str]:
+    """The names of the sandbox templates that a program may run in."""
+    return list(
+        SandboxTemplate.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
+    )
+
+
 def _faults_in_command(source: ToolSource) -> dict[str, list[Any]]:
     given = source.command
     wanted = _('A JSON object: {"argv": ["python3", "server.py"], "files": {"server.py": "…"}}.')
-    if not isinstance(given, dict) or set(given) - {"argv", "files"}:
+    if not isinstance(given, dict) or set(given) - {"argv", "files", "template"}:
         return {"command": [wanted]}
     argv, files = given.get("argv"), given.get("files") or {}
     if not isinstance(argv, list) or not argv or not all(isinstance(one, str) and one for one in argv):
         return {"command": [wanted]}
     if not isinstance(files, dict) or len(files) > MOST_FILES:
         return {"command": [wanted]}
+    if (template := given.get("template")) and template not in recipes():
+        said = _("There is no template “%(name)s” of sandboxes, or it is switched off.")
+        return {"command": [said % {"name": str(template)[:100]}]}
     if not all(_FILE.match(name) and isinstance(text, str) for name, text in files.items()):
         return {"command": [_("Files have plain names without folders, and hold text.")]}
     if sum(map(len, [*argv, *files.values()])) > LARGEST_PROGRAM:

@@ -107,7 +107,12 @@ def _start(source: ToolSource) -> SandboxExecution:
     owner = source.created_by
     if owner is None:
         raise Conflict(_("Whoever added this tool server is gone. Add it anew."), code="no_owner")
-    sandbox = sandboxes.sandbox_of(owner=owner, origin=("tool_source", source.pk), name=source.name)
+    sandbox = sandboxes.sandbox_of(
+        owner=owner,
+        origin=("tool_source", source.pk),
+        name=source.name,
+        template=(source.command or {}).get("template") or "",
+    )
     return sandboxes.run_command(
         sandbox=sandbox,
         by=owner,
