@@ -7,11 +7,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from agi_site.lib import vectors
-from agi_site.lib.problems import Invalid
+from agi_site.lib.problems import Invalid, NotFound
 
 from ... import access
 from ...models import Memory, MemoryRelation, RelationType
-from ..own import announce_forgotten
+from ..anew import take_memories
+from ..own import announce_forgotten, hold_memory
 from .checks import check_owner, note
 from .refusals import forget_refusals_like
 
@@ -42,19 +43,22 @@ def forget_memory(*, memory: Memory, by: Any, earlier: str = "keep") -> list[Mem
     check_owner(memory, by)
     if earlier not in EARLIER:
         raise Invalid(errors={"earlier": [_("Choose one of: %(known)s.") % {"known": ", ".join(EARLIER)}]})
+    hold_memory(user=by)
     before = earlier_of(memory)
-    if earlier == "forget":
-        _forget(_chain(before))
-        before = []
-    for row in before:
+    goes = [memory, *(_chain(before) if earlier == "forget" else [])]
+    held = take_memories({row.pk for row in (*before, *goes)})
+    if memory.pk not in held:
+        raise NotFound
+    left = [] if earlier == "forget" else [held[row.pk] for row in before if row.pk in held]
+    for row in left:
         if earlier == "restore":
             row.valid_until = None
             note(row, "successor_forgotten_restored")
         else:
             note(row, "successor_forgotten")
         row.save(update_fields=["valid_until", "metadata", "updated_at"])
-    _forget([memory])
-    return before
+    _forget([held[row.pk] for row in goes if row.pk in held])
+    return left
 
 
 def _chain(rows: Sequence[Memory]) -> list[Memory]:

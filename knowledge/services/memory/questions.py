@@ -1,5 +1,6 @@
 """Two memories that may contradict each other: the person says which one holds."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -9,6 +10,8 @@ from django.utils.translation import gettext as _
 from agi_site.lib.problems import Conflict, Invalid, NotFound
 
 from ...models import MemoryQuestion, MemoryRelation, QuestionAnswer, RelationType
+from ..anew import take_memories
+from ..own import hold_memory
 from .checks import note
 from .relating import link, supersede
 
@@ -24,12 +27,15 @@ def answer_question(*, question: MemoryQuestion, by: Any, answer: str) -> Memory
     if answer not in QuestionAnswer.values:
         known = ", ".join(QuestionAnswer.values)
         raise Invalid(errors={"answer": [_("Choose one of: %(known)s.") % {"known": known}]})
+    hold_memory(user=by)
+    # The memories before the question: whoever removes a memory removes its questions after it.
+    held = take_memories([question.newer_id, question.older_id])
     row = MemoryQuestion.objects.select_for_update().filter(pk=question.pk).first()
     if row is None:
         raise NotFound
     if row.answer is not None:
         raise Conflict(_("This question is answered already."), code="answered_already")
-    newer, older = row.newer, row.older
+    newer, older = held[row.newer_id], held[row.older_id]
     between = MemoryRelation.objects.filter(
         source_memory=newer, target_memory=older, relation_type=RelationType.CONTRADICTS
     )
@@ -45,7 +51,7 @@ def answer_question(*, question: MemoryQuestion, by: Any, answer: str) -> Memory
         for one, other in ((newer, older), (older, newer)):
             note(one, "kept_both", memory=other.pk)
             one.save(update_fields=["metadata", "updated_at"])
-        link(newer, older, RelationType.RELATED_TO, strength or newer.importance)
+        link(newer, older, RelationType.RELATED_TO, strength or newer.importance or Decimal("0.50"))
     row.answer, row.answered_at = answer, timezone.now()
     row.save(update_fields=["answer", "answered_at"])
     found: MemoryQuestion = row

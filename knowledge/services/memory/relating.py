@@ -15,6 +15,7 @@ from system import queue
 from ... import contradictions, nearness
 from ...extraction import Bearing
 from ...models import Memory, MemoryQuestion, MemoryRelation, MemorySearch, RelationType
+from ..anew import take_both_anew, take_memories
 from .checks import check_owner, check_relation_type, note, share_of
 
 LOOKED_AT = 12  # memories with words in common
@@ -27,15 +28,17 @@ SURE = Decimal("0.80")  # a model that is surer than this of a contradiction is 
 def relate_new(memory: Memory, *, near: Mapping[str, float], told: Iterable[Bearing] = ()) -> None:
     """Find the relations of a new memory to those there are, by its words, by `near` cosines, as `told`.
 
-    A contradiction replaces the earlier memory where it is clear, and asks the person where it is not.
+    A contradiction replaces the earlier memory where it is clear, and asks the person where it is not. The
+    caller holds the person's setting.
     """
     said = {one.memory: one for one in told}
     words = MemorySearch.objects.filter(memory__user=memory.user_id).exclude(memory=memory.pk)
     found = fulltext.match(words, memory.content, key="memory_id", limit=LOOKED_AT)
     keys = {match.key for match in found} | near.keys() | said.keys() | _of_same_slot(memory)
     rows = Memory.objects.filter(user=memory.user_id, pk__in=keys).exclude(pk=memory.pk).current()
+    held = take_memories(rows.values_list("pk", flat=True))
     similar = asked = 0
-    for row in rows.defer("embedding").order_by("-pk"):
+    for row in (row for row in reversed(held.values()) if row.state == "current"):
         verdict = contradictions.judge(
             newer=memory.content, older=row.content, kind=memory.type, cosine=near.get(row.pk, 0.0)
         )
@@ -75,8 +78,10 @@ def _contradicted(newer: Memory, older: Memory, strength: Decimal, *, sure: bool
     MemoryQuestion.objects.get_or_create(user_id=newer.user_id, newer=newer, older=older)
 
 
+@transaction.atomic
 def supersede(*, newer: Memory, older: Memory, strength: Decimal = SURE) -> None:
-    """The earlier memory is no longer recalled; its row stays, with what replaced it."""
+    """The earlier memory is no longer recalled; its row stays, with what replaced it. Raises NotFound."""
+    take_both_anew(newer, older)
     older.valid_until = timezone.now()
     note(older, "replaced", by=newer.pk)
     older.save(update_fields=["valid_until", "metadata", "updated_at"])

@@ -10,6 +10,7 @@ from django.utils import timezone
 from ... import gate, indexing
 from ...models import Memory
 from ..anew import take_anew
+from ..own import hold_memory
 from .checks import check_owner, check_type, importance_of
 from .refusals import forget_refusals_like
 from .relating import relate_later, relate_new
@@ -40,6 +41,8 @@ def remember(
     gate.check_form(content)
     if gated:
         gate.check_worth(content)
+    if related:
+        hold_memory(user=owner)
     gate.check_duplicate(content, owner=owner, near=near)
     memory = Memory(
         user=owner,
