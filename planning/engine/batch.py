@@ -183,6 +183,8 @@ class Batch:
         most = claim
         if execution is not None and (left := budget.steps_left(execution)) is not None:
             most = min(most, left)
+        if execution is not None and budget.time_is_over(execution):
+            most = 0
         if most:
             moved.claimed, moved.more = moves.claim(self.run.id, token=self.token, most=most)
         if moved.claimed and len(moved.claimed) < most and execution is None:

@@ -38,6 +38,12 @@ def seconds_left(run: Run) -> float | None:
     return None if run.ends_at is None else (run.ends_at - timezone.now()).total_seconds()
 
 
+def time_is_over(execution: PlanExecution) -> bool:
+    """Whether the run has used its seconds: then no further step may begin."""
+    seconds = (execution.budget or {}).get("seconds")
+    return bool(seconds) and (timezone.now() - execution.started_at).total_seconds() >= seconds
+
+
 def spend(execution: PlanExecution, *, begun: int = 0, ends: Ends = ()) -> None:
     """Add to what the run has used: steps begun, and what those that ended used."""
     spent = dict(execution.spent or {})

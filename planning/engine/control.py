@@ -3,13 +3,21 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict
 
-from ..models import Plan, PlanExecution, PlanExecutionStatus, PlanStatus, PlanStepExecution, StepState
+from ..models import (
+    OnFailure,
+    Plan,
+    PlanExecution,
+    PlanExecutionStatus,
+    PlanStatus,
+    PlanStepExecution,
+    StepState,
+)
 from . import endings, moves, waking
 from .bulk import update_each
 from .database import holding, transact
@@ -141,7 +149,11 @@ def _reset_failed(execution_id: str) -> None:
     again |= {"completed_at": None, "claimed_by": ""}
     rows = PlanStepExecution.objects.filter(execution=execution_id)
     failed = Q(status=StepState.FAILED) | Q(status=StepState.SKIPPED, error_code__in=REVIVED)
-    items = rows.filter(failed, parent__isnull=False)
+    # Items of a step that a person skipped, or whose failure nobody minds, stay as they are, like the step.
+    revived = Q(status=StepState.SKIPPED, error_code__in=REVIVED)
+    whole = rows.filter(revived | Q(status=StepState.FAILED), parent=None)
+    minded = whole.exclude(pk__in=list(_continuing(whole).values_list("pk", flat=True)))
+    items = rows.filter(failed, parent__in=list(minded.values_list("pk", flat=True)))
     open_items = dict(items.values_list("parent").annotate(count=Count("pk")).order_by("parent"))
     items.update(status=StepState.READY, available_at=None, **again)
     # A step with items goes on waiting for them, and is then gathered.
@@ -152,10 +164,14 @@ def _reset_failed(execution_id: str) -> None:
     if update:
         update_each(PlanStepExecution, update)
     plain = rows.filter(status=StepState.FAILED, parent=None)
-    goes_on = plain.filter(spec__on_failure="continue")
-    plain.exclude(pk__in=list(goes_on.values_list("pk", flat=True))).update(
+    plain.exclude(pk__in=list(_continuing(plain).values_list("pk", flat=True))).update(
         status=StepState.READY, remaining=0, available_at=None, **again
     )
+
+
+def _continuing(rows: QuerySet[PlanStepExecution]) -> QuerySet[PlanStepExecution]:
+    """Those that have failed, and others went on all the same."""
+    return rows.filter(status=StepState.FAILED, spec__on_failure=OnFailure.CONTINUE)
 
 
 def _go_on(execution: PlanExecution) -> None:

@@ -162,6 +162,9 @@ class Driver:
         if execution.paused_at is not None:
             return True
         if StepState.READY in states:
+            if budget.time_is_over(execution):
+                endings.out_of_budget(execution, "seconds")
+                return True
             if budget.steps_left(execution) == 0 and states <= {StepState.READY, StepState.PENDING}:
                 endings.out_of_budget(execution, "steps")
                 return True

@@ -1,5 +1,7 @@
 """What people do to runs: pause, resume, cancel, retry, skip, run again; and budgets."""
 
+from datetime import timedelta
+
 import pytest
 
 from agi_site.lib.problems import Conflict, Invalid
@@ -10,6 +12,7 @@ from system.models import Log, TaskQueue
 from tests.planning.conftest import outputs, row_of, states, step
 from tests.planning.test_engine import pass_time
 from tools.models import Approval, ToolExecution
+from tools.services import reject
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +131,38 @@ def test_of_two_failures_one_skipped_leaves_the_other(run, again, alice, tools):
     assert again(execution).status == "completed"
 
 
+def over_items(key, *after, **more):
+    """A step that does each of 1, 2, 3, and fails where `shaky` does."""
+    return step(
+        key, *after, tool="shaky", for_each="[`1`, `2`, `3`]", arguments={"value": "{{ item }}x"}, **more
+    )
+
+
+def test_a_skipped_step_with_items_stays_skipped_when_another_is_retried(run, again, alice, tools):
+    tools.failures = 1
+    execution = run(over_items("each"), step("bad", "each", tool="shaky"), step("end", "bad"))
+    tools.failures = 1
+    services.skip_step(step=row_of(execution, "each"), by=alice, reason="two will do")
+    assert states(again(execution)) == {"each": "skipped", "bad": "failed", "end": "skipped"}
+    calls = len(tools.calls)
+    services.retry_plan(execution=execution, by=alice)
+    assert again(execution).status == "completed"
+    assert states(execution) == {"each": "skipped", "bad": "completed", "end": "completed"}
+    assert row_of(execution, "each").error_message == "two will do"
+    assert len(tools.calls) == calls + 1
+
+
+def test_items_whose_failure_nobody_minds_are_not_done_again(run, again, alice, tools):
+    tools.failures = 1
+    execution = run(over_items("each", on_failure="continue"), step("bad", "each", tool="asks"))
+    reject(approval=Approval.objects.get(), by=alice)
+    assert states(again(execution)) == {"each": "failed", "bad": "failed"}
+    calls = list(tools.calls)
+    services.retry_plan(execution=execution, by=alice)
+    assert states(again(execution)) == {"each": "failed", "bad": "waiting"}
+    assert tools.calls == calls
+
+
 def test_run_again_takes_other_inputs(run, again, alice, tools):
     first = run(step("a", tool="echo", arguments={"value": "{{ inputs.x }}"}), inputs={"x": "1"})
     second = services.run_again(execution=first, by=alice, inputs={"x": "2"})
@@ -174,6 +209,23 @@ def test_a_budget_of_seconds_ends_a_run_that_waits(run, again):
     pass_time(31)
     assert again(execution).status == "failed"
     assert execution.error_code == "budget"
+
+
+def test_no_step_begins_when_the_seconds_are_over_though_no_clock_has_struck(alice, make_tool, again):
+    make_tool("late", lambda call, **_given: age(3600), parameters=[])
+    steps = [step("a", tool="late"), step("b", "a", tool="late")]
+    plan = services.create_plan(owner=alice, title="p", steps=steps)
+    execution = again(services.start_plan(plan=plan, by=alice, budget={"seconds": 600}))
+    assert (execution.status, execution.error_code) == ("failed", "budget")
+    assert states(execution) == {"a": "completed", "b": "skipped"}
+
+
+def age(seconds):
+    """Let runs have begun so much earlier."""
+    for row in PlanExecution.objects.all():
+        began = row.started_at - timedelta(seconds=seconds)
+        PlanExecution.objects.filter(pk=row.pk).update(started_at=began)
+    return {}
 
 
 def test_a_budget_of_tokens_caps_answers_and_ends_before_it_is_exceeded(run, settings):
