@@ -94,5 +94,12 @@ def _sides(execution: PlanExecution) -> dict[str, Side]:
     for row in rows.values_list(*COLUMNS)[:MAX_ROWS]:
         key, _at, status, output, error, why, started, completed, spec = row
         seconds = (completed - started).total_seconds() if started and completed else None
-        found[key] = Side(status, output, text_of(why, error), seconds, spec)
+        found[key] = Side(status, _without_places(output), text_of(why, error), seconds, spec)
     return found
+
+
+def _without_places(output: Any) -> Any:
+    """An output without where its program ran, which differs in every run."""
+    if not isinstance(output, dict) or "exit_code" not in output:
+        return output
+    return {name: value for name, value in output.items() if name not in ("sandbox", "execution")}

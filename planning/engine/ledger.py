@@ -35,7 +35,9 @@ def open_calls(run: Run, steps: Sequence[Step], seconds: dict[int, float]) -> di
     if found := dict(rows.values_list("pk", "idempotency_key")):
         for row in settle_lost(list(found)):
             step = keys[found[row.pk]]
-            if row.status != ToolExecutionStatus.FAILED:
+            if row.status == ToolExecutionStatus.COMPLETED and _fault_of_program(row.result):
+                ToolExecution.objects.filter(pk=row.pk).update(idempotency_key=None)  # it is tried again
+            elif row.status != ToolExecutionStatus.FAILED:
                 answers[step.id] = outcome_of(step, row)
     fresh = [step for step in steps if step.id not in answers]
     calls = [_call(run, step, seconds.get(step.id)) for step in fresh]
@@ -81,7 +83,11 @@ def outcome_of(step: Step, row: ToolExecution) -> Outcome:
         "usage": _usage(step, row),
     }
     if row.status == ToolExecutionStatus.COMPLETED:
-        return Outcome(StepState.COMPLETED, output=row.result, **common)
+        common["output"] = row.result
+        if fault := _fault_of_program(row.result):
+            text, code = fault
+            return Outcome(StepState.FAILED, error=text, code=code, again=True, **common)
+        return Outcome(StepState.COMPLETED, **common)
     if row.status == ToolExecutionStatus.FAILED:
         return Outcome(
             StepState.FAILED,
@@ -91,6 +97,23 @@ def outcome_of(step: Step, row: ToolExecution) -> Outcome:
             **common,
         )
     return Outcome(StepState.WAITING, act=lambda: _look_again(step, row.pk), **common)
+
+
+def _fault_of_program(result: Any) -> tuple[str, str] | None:
+    """Text and code where a program in a sandbox came to no good end.
+
+    To whoever called the tool that is a result like any other; what waits for a step may not build on it.
+    """
+    if not isinstance(result, dict) or not {"exit_code", "cause", "stderr"} <= result.keys():
+        return None
+    if result["cause"] != "exit":
+        message = _("The program was ended: %(why)s.")
+        return message % {"why": result.get("detail") or result["cause"]}, str(result["cause"])
+    if result["exit_code"] == 0:
+        return None
+    text = _("The program ended with exit code %(code)s.") % {"code": result["exit_code"]}
+    said = str(result["stderr"] or "").strip().splitlines()
+    return f"{text} {said[-1][:300]}" if said else text, "exit_code"
 
 
 def _look_again(step: Step, execution_id: str) -> None:
