@@ -25,6 +25,12 @@ class StepGivenSerializer(serializers.Serializer[Any]):
         StepKind.choices, required=False, help_text="Left out: by `tool_name`, `prompt` or `sub_plan`."
     )
     tool_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    tool = serializers.CharField(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        help_text="The same as `tool_name`, as exports say it.",
+    )
     prompt = serializers.CharField(
         max_length=100_000, required=False, help_text="What the assistant is asked: argument `prompt`."
     )
@@ -49,6 +55,14 @@ class StepGivenSerializer(serializers.Serializer[Any]):
         required=False, allow_null=True, min_value=1, max_value=MOST["timeout_seconds"]
     )
     on_failure = serializers.ChoiceField(OnFailure.choices, required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """A field that is not known would be left out in silence, and the step do something else."""
+        if isinstance(data, dict) and (unknown := [name for name in data if name not in self.fields]):
+            message = _("A step has no field of this name. Known: %(known)s.")
+            fault = message % {"known": ", ".join(self.fields)}
+            raise serializers.ValidationError({str(name)[:50]: [fault] for name in unknown[:20]})
+        return super().to_internal_value(data)
 
 
 class StartSerializer(serializers.Serializer[Any]):

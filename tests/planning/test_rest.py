@@ -70,6 +70,23 @@ def test_unsound_steps_are_refused_and_named(alice: Any, api_of: Any, steps: Any
     assert not Plan.objects.exists()
 
 
+def test_a_field_that_no_step_has_is_named_and_nothing_stored(alice: Any, api_of: Any) -> None:
+    steps = [{"key": "a", "toolname": "calculator"}]
+    refused = api_of(alice).post("/api/v1/plans/", {"title": "x", "steps": steps}, format="json")
+    assert refused.status_code == 400
+    assert "tool_name" in str(refused.json()["errors"])
+    assert not Plan.objects.exists()
+
+
+def test_steps_are_taken_as_they_are_exported(alice: Any, api_of: Any) -> None:
+    client = api_of(alice)
+    address = f"/api/v1/plans/{stored(client)['id']}/export/"
+    steps = client.get(address).json()["steps"]
+    copy = client.post("/api/v1/plans/", {"title": "copy", "steps": steps}, format="json").json()
+    assert client.get(f"/api/v1/plans/{copy['id']}/export/").json()["steps"] == steps
+    assert copy["steps"][0]["tool_name"] == "calculator"
+
+
 def test_steps_are_replaced_as_a_whole(alice: Any, api_of: Any) -> None:
     client = api_of(alice)
     plan = stored(client)
