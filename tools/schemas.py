@@ -42,7 +42,9 @@ class Arguments:
         faults: dict[str, list[str]] = {}
         for error in self._errors(arguments):
             for name, fault in _named(error):
-                faults.setdefault(name, []).append(fault)
+                told = faults.setdefault(name, [])
+                if fault not in told:  # each missing argument is an error that lists all of them
+                    told.append(fault)
         if faults:
             message = _("The arguments do not fit the tool: %(names)s.")
             raise Invalid(message % {"names": ", ".join(sorted(faults))}, code="bad_arguments", errors=faults)

@@ -11,6 +11,8 @@ from system.services import audit
 
 from ..models import ExecEnv, ToolPolicy
 
+LONGEST_SECONDS = 366 * 86_400
+
 
 @transaction.atomic
 def create_policy(*, by: Any, **values: Any) -> ToolPolicy:
@@ -49,6 +51,8 @@ def _check(rule: ToolPolicy) -> None:
         raise Invalid(errors={"exec_env": [_("This tool cannot run there.")]})
     if rule.expires_seconds == 0:
         raise Invalid(errors={"expires_seconds": [_("Give people some time to decide.")]})
+    if rule.expires_seconds is not None and rule.expires_seconds > LONGEST_SECONDS:
+        raise Invalid(errors={"expires_seconds": [_("A question stays open for a year at most.")]})
     try:
         rule.full_clean()
     except ValidationError as error:
