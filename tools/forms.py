@@ -95,7 +95,13 @@ def field_of(row: ToolParameter) -> forms.Field:
     }
     if schema.get("enum"):
         choices = [(value, str(value)) for value in schema["enum"] if isinstance(value, str | int | float)]
-        return forms.ChoiceField(choices=[("", "—"), *choices] if not row.required else choices, **common)
+        values = {shown: value for value, shown in choices}
+        return forms.TypedChoiceField(
+            choices=[("", "—"), *choices] if not row.required else choices,
+            coerce=values.__getitem__,  # a number stays one
+            empty_value=None,
+            **common,
+        )
     match row.type:
         case "integer":
             return forms.IntegerField(**common, **_bounds(schema))
