@@ -7,6 +7,7 @@ and a file that breaks one of them breaks this process only. Nothing of Django i
 
 import io
 import json
+import re
 import resource
 import sys
 import warnings
@@ -112,7 +113,9 @@ def main() -> None:
     try:
         said: dict[str, Any] = {"image": image, "audio": audio, "video": video}[sys.argv[1]](data)
     except Exception as error:
-        said = {"error": f"{type(error).__name__}: {error}"[:300]}
+        # Pillow names the object it read from, with its address: of use to nobody.
+        text = re.sub(r"\s*<_io\.[^>]*>", "", str(error))
+        said = {"error": f"{type(error).__name__}: {text}"[:300]}
     sys.stdout.write(json.dumps(said))
 
 

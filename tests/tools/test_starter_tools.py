@@ -14,10 +14,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
 
+from agi_site.lib.problems import Invalid
 from knowledge.services import remember
 from media.models import AudioMetadata, ImageMetadata, VideoMetadata
 from tools import services
+from tools.builtin.code import as_failure
 from tools.models import ToolExecution
+from tools.registry import ToolFailure
 
 PAGE = """<!doctype html><html><head><title>Tea &amp; more</title><script>alert(1)</script></head>
 <body><h1>Green tea</h1><p>Steep at <b>80</b> °C.</p><ul><li>one</li><li>two</li></ul>
@@ -168,3 +171,11 @@ def test_what_is_no_media_says_so(run: Any, alice: Any, kind: str, data: bytes) 
     failed = run(f"{kind}_info", media_id=row.pk)
     assert failed.status == "failed"
     assert "root:" not in failed.error_message
+    assert " object at 0x" not in failed.error_message
+
+
+def test_what_a_sandbox_refuses_is_said_once() -> None:
+    with pytest.raises(ToolFailure, match=r"\ANo such file\.\Z"), as_failure():
+        raise Invalid("No such file.", errors={"path": ["No such file."]})
+    with pytest.raises(ToolFailure, match=r"\AWrong\. Too long\.\Z"), as_failure():
+        raise Invalid("Wrong.", errors={"path": ["Too long."]})

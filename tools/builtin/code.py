@@ -169,5 +169,6 @@ def as_failure() -> Iterator[None]:
     try:
         yield
     except Problem as problem:
+        said = str(problem.message)
         faults = "; ".join(str(fault) for some in problem.errors.values() for fault in some)
-        raise ToolFailure(f"{problem.message} {faults}".strip()) from problem
+        raise ToolFailure(said if faults in said else f"{said} {faults}") from problem
