@@ -63,6 +63,15 @@ def test_steps_become_a_plan_that_passes_results_on(text: str) -> None:
     assert shape(call) == COMPUTED
 
 
+def test_asking_for_the_time_is_not_taken_for_an_earlier_result() -> None:
+    text = "1. calculate 2+2 2. calculate 3*3 3. what time is it"
+    assert [tool for tool, _arguments, _after in shape(planned(text))] == [
+        "calculator",
+        "calculator",
+        "current_time",
+    ]
+
+
 def test_korean_steps_become_the_same_plan() -> None:
     text = "계획을 세워 실행해 줘: 먼저 파이썬으로 6 곱하기 7을 계산하고, 그다음 그 결과에 10을 더하고, 마지막으로 그 결과에 2를 곱해 줘."
     assert shape(planned(text)) == [

@@ -36,7 +36,7 @@ _BOTH = re.compile(
     re.IGNORECASE,
 )
 _LAST = re.compile(
-    r"\bthe (?:(?:last|previous|final) )?(?:result|sum|product|answer|outcome|output|number|value|difference|quotient|total)\b|\b(?:it|that|this)\b"
+    r"\bthe (?:(?:last|previous|final) )?(?:result|sum|product|answer|outcome|output|number|value|difference|quotient|total)\b|\b(?:(?<!time is )it|that|this)\b"
     r"|(?:그|이|위의?|앞의?|앞선|이전|방금|나온)\s?(?:단계의?\s?)?(?:결과|값|수|숫자|답|합|곱)(?:값)?|(?<![가-힣])결과(?:값)?(?=[에를을의로가는\s])|(?<![가-힣])(?:거기|여기)(?=[에다서])|(?<![가-힣])(?:그것|이것|그걸|이걸)",
     re.IGNORECASE,
 )
