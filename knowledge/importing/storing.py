@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Max, Q, TextField
+from django.db.models import F, Max, Q, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 from .. import indexing
-from ..models import Knowledge, KnowledgeDocument, KnowledgeTag
+from ..models import DocumentStatus, Knowledge, KnowledgeDocument, KnowledgeTag
 from .passages import Draft
 from .rows import insert
 
@@ -66,11 +66,9 @@ class Plan:
             "shared": len(self.shared),
         }
 
-    def chunks(self) -> Iterator[list[tuple[int, Draft]]]:
-        """The passages that stay or come, with their positions, by the transaction."""
-        numbered = list(enumerate(self.drafts))
-        for at in range(0, len(numbered), CHUNK):
-            yield numbered[at : at + CHUNK]
+    def chunks(self) -> Iterator[tuple[Draft, ...]]:
+        """The passages that stay or come, by the transaction."""
+        return batched(self.drafts, CHUNK)
 
 
 def _held_by_others(document: KnowledgeDocument, hashes: Sequence[str]) -> set[str]:
@@ -81,38 +79,53 @@ def _held_by_others(document: KnowledgeDocument, hashes: Sequence[str]) -> set[s
     return held
 
 
-def locked(document_id: str) -> KnowledgeDocument:
-    """The document, held to the end of the caller's transaction; raises Gone."""
-    row: KnowledgeDocument | None = (
-        KnowledgeDocument.objects.select_for_update().filter(pk=document_id).first()
-    )
-    if row is None:
-        raise Gone
-    return row
-
-
 @transaction.atomic
-def store(document: KnowledgeDocument, chunk: Sequence[tuple[int, Draft]]) -> list[str]:
-    """Bring these passages into the table; returns the keys of all of them, new or not.
+def store(document: KnowledgeDocument, drafts: Sequence[Draft], at: int) -> list[str]:
+    """Bring these passages into the table, from the position `at` on; returns their keys, new or not.
 
-    Twice is as good as once: what is there by now is not added again.
+    Twice is as good as once: what is there by now is not added again. What another import has stored since
+    this one was planned is shared with it, and has no key here. Raises Gone.
     """
-    row = locked(document.pk)
-    there = {
-        passage.content_hash: passage
-        for passage in Knowledge.objects.filter(
-            document=row, content_hash__in=[draft.hash for _position, draft in chunk]
-        ).defer("embedding", "content")
-    }
+    row = _alone(document.pk)
+    hashes = [draft.hash for draft in drafts]
+    own = Knowledge.objects.filter(document=row, content_hash__in=hashes).defer("embedding", "content")
+    there = {passage.content_hash: passage for passage in own}
+    late = _held_by_others(row, [hash_ for hash_ in hashes if hash_ not in there])
     new = []
-    for position, draft in chunk:
+    for position, draft in enumerate((draft for draft in drafts if draft.hash not in late), at):
         if draft.hash in there:
             _refresh(there[draft.hash], position, draft)
         else:
             new.append(_passage(row, position, draft))
     insert(new, [row.tags] * len(new))
     KnowledgeDocument.objects.filter(pk=row.pk).update(updated_at=timezone.now())
+    if late:
+        _note_shared(row, [draft for draft in drafts if draft.hash in late])
     return [passage.pk for passage in (*there.values(), *new)]
+
+
+def _alone(document_id: str) -> KnowledgeDocument:
+    """The document, while no other import stores passages, to the end of the transaction; raises Gone.
+
+    Each holds all that are being stored, so of two the later one sees what the earlier one has stored.
+    """
+    storing = KnowledgeDocument.objects.filter(status=DocumentStatus.INDEXING)
+    if document_id not in _lock({document_id, *storing.values_list("pk", flat=True)}):
+        raise Gone
+    row: KnowledgeDocument = KnowledgeDocument.objects.defer("shared_passages").get(pk=document_id)
+    return row
+
+
+def _note_shared(document: KnowledgeDocument, drafts: Sequence[Draft]) -> None:
+    """Passages that were to be new are those of others after all."""
+    entries = [[draft.hash, draft.title, draft.place] for draft in drafts]
+    counts = document.counts or {}
+    moved = {"added": counts.get("added", 0) - len(drafts), "shared": counts.get("shared", 0) + len(drafts)}
+    KnowledgeDocument.objects.filter(pk=document.pk).update(
+        shared_passages=[*(document.shared_passages or []), *entries],
+        passage_count=F("passage_count") - len(drafts),
+        counts=counts | moved,
+    )
 
 
 def _passage(document: KnowledgeDocument, position: int, draft: Draft) -> Knowledge:

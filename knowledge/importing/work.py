@@ -55,7 +55,7 @@ def read_document(document: KnowledgeDocument, attempt: Attempt) -> dict[str, An
     keys: list[str] = []
     for chunk in plan.chunks():
         attempt.check()
-        keys += storing.store(document, chunk)
+        keys += storing.store(document, chunk, len(keys))
     attempt.check()
     if plan.gone:
         storing.remove(document, plan.gone)

@@ -1,0 +1,63 @@
+"""Documents that are imported at the very same moment: what they share is stored once."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from knowledge.importing import storing, work
+from knowledge.models import Knowledge, KnowledgeDocument
+from knowledge.services import documents
+from system.models import TaskQueue
+
+from .test_import_work import bring, contents, passages
+from .test_memory_races import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def read_at_once(monkeypatch: pytest.MonkeyPatch, *rows: KnowledgeDocument) -> list[Exception]:
+    """Read the documents in threads: all are planned before one is stored, and storing takes its time."""
+    planned, insert = work._planned, storing.insert
+    together = threading.Barrier(len(rows))
+
+    def plan(*given: Any) -> storing.Plan:
+        found = planned(*given)
+        together.wait(20)
+        return found
+
+    def slowly(*given: Any) -> None:
+        insert(*given)
+        time.sleep(0.4)
+
+    monkeypatch.setattr(work, "_planned", plan)
+    monkeypatch.setattr(storing, "insert", slowly)
+    attempt = work.Attempt(check=lambda: None, stopped=lambda: False, told=lambda _told: None)
+    return at_once(*(lambda row=row: work.read_document(row, attempt) for row in rows))
+
+
+def test_two_imports_at_one_moment_store_what_they_share_once(
+    alice: Any, bob: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        bring(by, f"# Guide\n\n## Tea\n\nTea is free.\n\n## Own\n\nThis is {name}.\n", f"{name}.md")
+        for by, name in ((alice, "one"), (bob, "two"), (alice, "three"))
+    ]
+    TaskQueue.objects.all().delete()
+    assert read_at_once(monkeypatch, *rows) == []
+    for row in rows:
+        row.refresh_from_db()
+    assert {row.status for row in rows} == {"ready"}
+    assert Knowledge.objects.filter(content="Tea is free.").count() == 1
+    assert Knowledge.objects.count() == 4
+    [holder] = [row for row in rows if "Tea is free." in contents(row)]
+    others = [row for row in rows if row != holder]
+    for row in others:
+        assert [title for _hash, title, _place in row.shared_passages or []] == ["Guide · Tea"]
+        assert row.counts == {"added": 1, "kept": 0, "removed": 0, "shared": 1}
+        assert (row.passage_count, row.done_count) == (1, 1)
+        assert [passage.position for passage in passages(row)] == [0]  # it stands for its document in lists
+    documents.delete_document(document=holder, by=holder.created_by)
+    assert Knowledge.objects.filter(content="Tea is free.").count() == 1
+    assert sum("Tea is free." in contents(row) for row in others) == 1
