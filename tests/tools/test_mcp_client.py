@@ -14,6 +14,7 @@ from agi_site.lib.problems import Conflict, Invalid
 from tests.infra.processes import free_ports, running, status_of, wait_until
 from tools import services as tools
 from tools.models import PolicyEffect, Tool, ToolExecution, ToolPolicy, ToolSource
+from tools.services import stops
 from tools.sources import services
 
 PROGRAM = Path(__file__).with_name("mcp_program.py")
@@ -124,6 +125,15 @@ def test_progress_is_heard_while_it_runs(
         event.data["text"] for event in events.read(f"tool-execution:{done.pk}") if event.name == "output"
     )
     assert "step 3" in said
+
+
+def test_the_ledger_is_looked_at_from_within_the_event_loop(
+    call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)  # which the browser's tests set
+    monkeypatch.setattr(stops, "LOOK_SECONDS", 0.0)  # as whoever comes first does each second
+    done = call("slow", steps=10)
+    assert (done.status, done.error_message) == ("completed", None)
 
 
 def test_a_call_without_an_end_ends_with_its_time(call: Any) -> None:

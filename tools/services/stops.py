@@ -1,9 +1,13 @@
 """How a running tool hears that it is to stop: from its caller, from this process, or from its row."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+
+from django.db import connections
 
 from ..models import ToolExecution, ToolExecutionStatus
 
@@ -35,13 +39,37 @@ class Stopping:
         if now < self._look_at:
             return False
         self._look_at = now + LOOK_SECONDS
-        goes_on = ToolExecution.objects.filter(
+        return not (_in_another_thread(self._goes_on) if _in_event_loop() else self._goes_on())
+
+    def _goes_on(self) -> bool:
+        rows = ToolExecution.objects.filter(
             pk=self.id,
             status=ToolExecutionStatus.RUNNING,
             attempt=self._execution.attempt,
             stop_requested_at=None,
         )
-        return not goes_on.exists()
+        return bool(rows.exists())
+
+
+def _in_event_loop() -> bool:
+    """Whether the tool asks from within an event loop, where Django refuses to ask the database."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_another_thread(look: Callable[[], bool]) -> bool:
+    with ThreadPoolExecutor(1, thread_name_prefix="stop") as threads:
+        return threads.submit(_closing, look).result()
+
+
+def _closing(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    finally:
+        connections.close_all()
 
 
 @contextmanager
