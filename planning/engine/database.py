@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from agi_site.lib.database import lost_connection
 
 from ..models import PlanExecution, PlanExecutionStatus
 
 logger = logging.getLogger(__name__)
 
 DEADLOCK, LOCK_TIMEOUT = 1213, 1205
-# The server is not there, goes away, or has closed the connection.
-GONE = frozenset({1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031})
 ATTEMPTS = 8
 # So long the database may be away before a driver gives up; another attempt of its task then goes on.
 LONGEST_ABSENCE_SECONDS = 20.0
@@ -74,16 +74,6 @@ def _standing(execution_id: str, lock: str) -> Standing:
     if row is None:
         raise PlanExecution.DoesNotExist
     return Standing(row[0], row[1])
-
-
-def lost_connection(error: BaseException) -> bool:
-    """Whether the server went away: then nobody knows what became of the last transaction."""
-    if isinstance(error, InterfaceError):
-        return True
-    if not isinstance(error, OperationalError) or connection.vendor != "mysql" or not error.args:
-        return False
-    code = error.args[0]  # from 2000 on the client's own
-    return code in GONE or (isinstance(code, int) and 2000 <= code < 2100)
 
 
 def again(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib import plain_json
+from agi_site.lib.database import stubbornly
 from agi_site.lib.problems import Conflict, Invalid, TooMany
 
 from .. import gateway
@@ -156,8 +157,9 @@ def wait_for(*, execution: SandboxExecution, timeout: float) -> SandboxExecution
     """Wait until it has ended, for `timeout` seconds at most; returns the row as it is then."""
     deadline = time.monotonic() + timeout
     pause, longest = WAIT_SECONDS
+    row = SandboxExecution.objects.filter(pk=execution.pk)
     while time.monotonic() < deadline:
-        status = SandboxExecution.objects.filter(pk=execution.pk).values_list("status", flat=True).first()
+        status = stubbornly(row.values_list("status", flat=True).first)
         if status in {ExecutionStatus.ENDED, None}:
             break
         time.sleep(pause)

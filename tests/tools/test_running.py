@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import InterfaceError, connection, transaction
 from django.utils import timezone
 
 from agi_site.lib import events
@@ -232,6 +232,27 @@ def test_a_refusal_is_not_tried_again_unless_it_passes(alice: Any, make_tool: An
     seen.clear()
     assert services.run_tool(user=alice, name="probe", arguments={"number": 1}).status == "completed"
     assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "attempts"),
+    [
+        ({"transactional": True}, "completed", 3),
+        ({"retry_safe": True, "max_retries": 1}, "completed", 3),
+        ({}, "failed", 1),
+    ],
+)
+def test_a_database_that_goes_away_uses_up_no_attempt_of_what_may_be_done_again(
+    alice: Any, make_tool: Any, options: dict[str, Any], status: str, attempts: int
+) -> None:
+    def probe(call: ToolContext) -> str:
+        if call.attempt < 3:
+            raise InterfaceError("the connection is closed")
+        return "done"
+
+    make_tool(probe, **options)
+    row = services.run_tool(user=alice, name="probe", arguments={})
+    assert (row.status, row.attempt) == (status, attempts)
 
 
 # --- Keys ---------------------------------------------------------------------------------------------------

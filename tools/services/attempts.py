@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib import events
+from agi_site.lib.database import lost_connection, stubbornly
 
 from .. import registry, results
 from ..channels import execution_channel
@@ -21,7 +22,6 @@ from ..registry import Later, ToolContext, ToolFailure
 from ..steps import reach
 from . import stops, told
 from .lookup import Known
-from .stubborn import stubbornly
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ type Heard = Callable[[ToolExecution, str, dict[str, Any]], None]
 class Outcome:
     """What came of a call. `written`: the row says so already (a transactional tool ends it itself).
 
-    Of `stored`, `later` and `error` exactly one is there. `again`: another attempt may do better.
+    Of `stored`, `later` and `error` exactly one is there. `again`: another attempt may do better; `undone`:
+    the database went away under a tool that may be done again, which uses up no attempt.
     """
 
     stored: results.Stored | None = None
@@ -41,6 +42,7 @@ class Outcome:
     error: str = ""
     error_code: str = ""
     again: bool = False
+    undone: bool = False
     written: bool = False
     sandbox_id: str | None = None
 
@@ -89,10 +91,12 @@ def carry_out(execution: ToolExecution, job: Job) -> Outcome:
     """Run the tool of a row that is `running`, again if that is safe and promises something."""
     with stops.listening(stops.Stopping(execution, job.stopped)) as stopping:
         _tell(execution, job, "started", {"attempt": execution.attempt})
+        most = job.known.retries
         while True:
             call = _context(execution, job, stopping)
             outcome = _attempt(execution, job, call)
-            if not outcome.again or execution.attempt > job.known.retries or call.cancelled():
+            most += outcome.undone
+            if not outcome.again or execution.attempt > most or call.cancelled():
                 return outcome
             if not _next_attempt(execution, call):
                 return outcome
@@ -189,7 +193,9 @@ def _attempt(execution: ToolExecution, job: Job, call: ToolContext) -> Outcome:
         logger.exception("Tool %s failed in execution %s", implementation.name, execution.pk)
         message = _("The tool failed with an error of its own (%(error)s). The log has the details.")
         told = message % {"error": type(error).__name__}
-        return Outcome(error=told, error_code="error", again=True)
+        harmless = implementation.transactional or job.known.tool.retry_safe
+        undone = harmless and lost_connection(error)
+        return Outcome(error=told, error_code="error", again=True, undone=undone)
 
 
 def _plainly(execution: ToolExecution, job: Job, call: ToolContext) -> Outcome:
@@ -256,7 +262,7 @@ def _next_attempt(execution: ToolExecution, call: ToolContext) -> bool:
         if call.cancelled():
             return False
         time.sleep(min(0.1, pause))
-    return take(execution, deadline_at=execution.deadline_at)
+    return stubbornly(lambda: take(execution, deadline_at=execution.deadline_at))
 
 
 def take(execution: ToolExecution, *, deadline_at: Any) -> bool:

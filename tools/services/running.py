@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from agi_site.lib.database import stubbornly
 from agi_site.lib.problems import Conflict, Problem
 from system import queue
 from system.services import audit
@@ -20,7 +21,6 @@ from .approvals import ask
 from .attempts import Heard, Job, Outcome, carry_out
 from .calls import Call, Prepared, check_account, checked, denial, prepare, row_of
 from .lookup import Known, Lookup
-from .stubborn import stubbornly
 
 RUN_TASK = "tools.run"
 LOST = "lost"
@@ -203,6 +203,9 @@ def _earlier(call: Call) -> ToolExecution | None:
         return None
     rows = ToolExecution.objects.for_user(call.user).select_related("tool")
     found: ToolExecution | None = rows.filter(idempotency_key=call.idempotency_key).first()
+    if found is not None and found.tool.name != call.name:
+        message = _("This key names a call of the tool “%(name)s”. Take another key.")
+        raise Conflict(message % {"name": found.tool.name}, code="key_of_another_call")
     return found
 
 
