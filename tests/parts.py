@@ -11,7 +11,7 @@ import re
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -182,13 +182,13 @@ def need(part: Part) -> str:
 def fresh_database(server_url: str) -> Iterator[str]:
     """A new empty database on a MySQL or MariaDB server, as a DATABASE_URL; dropped at the end."""
     name = f"test_fresh_{os.getpid()}_{uuid.uuid4().hex[:8]}"
-    server = mysql_connection(server_url)
-    server.query(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    with closing(mysql_connection(server_url)) as server:
+        server.query(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     try:
         yield server_url.rsplit("/", 1)[0] + "/" + name
     finally:
-        server.query(f"DROP DATABASE IF EXISTS {name}")
-        server.close()
+        with closing(mysql_connection(server_url)) as server:  # anew: the server may have been restarted
+            server.query(f"DROP DATABASE IF EXISTS {name}")
 
 
 def drop_left_behind(server_url: str) -> None:
