@@ -53,6 +53,23 @@ def test_the_same_key_runs_it_once(alice: Any, make_tool: Any, api_of: Any) -> N
         assert "Idempotency-Key" in refused.json()["errors"]
 
 
+def test_a_key_of_another_tools_call_is_refused(alice: Any, make_tool: Any, api_of: Any) -> None:
+    first = make_tool(lambda call, *, text: text, TEXT)
+    other = make_tool(lambda call, *, text: text, TEXT, name="other")
+    key = {"Idempotency-Key": "k1"}
+    assert api_of(alice).post(address(first), {}, headers=key).status_code == 201
+    refused = api_of(alice).post(address(other), {}, headers=key)
+    assert (refused.status_code, refused.json()["code"]) == (409, "key_of_another_call")
+    assert ToolExecution.objects.count() == 1
+
+
+def test_each_missing_argument_is_named_once(alice: Any, make_tool: Any, api_of: Any) -> None:
+    parameters = tuple(Parameter(name, "string", "A text.", required=True) for name in ("one", "two"))
+    refused = api_of(alice).post(address(make_tool(lambda call, **_given: "", parameters)), {})
+    said = ["This argument is required."]
+    assert refused.json()["errors"] == {"one": said, "two": said}
+
+
 def test_what_the_policy_denies_is_answered_as_such(alice: Any, make_tool: Any, api_of: Any) -> None:
     tool = make_tool(lambda call, *, text: text, TEXT)
     ToolPolicy.objects.create(effect="deny")
@@ -215,6 +232,7 @@ def test_operators_write_the_policy(operator: Any, make_tool: Any, api_of: Any) 
         ({"effect": "perhaps"}, "effect"),
         ({}, "effect"),
         ({"effect": "ask", "expires_seconds": 0}, "expires_seconds"),
+        ({"effect": "ask", "expires_seconds": 10**9}, "expires_seconds"),
         ({"effect": "allow", "exec_env": "sandbox", "tool": "probe"}, "exec_env"),
         ({"effect": "allow", "role": 987_654}, "role"),
     ],
