@@ -24,6 +24,7 @@ SEARCH_ROWS: dict[type[Any], tuple[type[Any], str]] = {
     Knowledge: (KnowledgeSearch, "knowledge_id"),
     Memory: (MemorySearch, "memory_id"),
 }
+INSERTED = 200  # rows of one statement
 BATCH = 16  # texts handed to the engine at once: between two batches a task can be stopped
 
 
@@ -62,6 +63,28 @@ def index_terms(row: Searchable) -> None:
     values = {"grams": " ".join(found), "length": len(found)}
     if not model.objects.filter(**{key: row.pk}).update(**values):
         model.objects.create(**{key: row.pk}, **values)
+
+
+def add_terms(model: type[Searchable], rows: Sequence[Searchable]) -> None:
+    """Store the terms of rows that have none yet, in few statements."""
+    search_row, key = SEARCH_ROWS[model]
+    made = []
+    for row in rows:
+        found = fulltext.terms(text_of(row))
+        made.append(search_row(**{key: row.pk}, grams=" ".join(found), length=len(found)))
+    search_row.objects.bulk_create(made, batch_size=INSERTED)
+
+
+@transaction.atomic
+def index_anew(model: type[Searchable], rows: Sequence[Searchable]) -> None:
+    """The same as `index` for many changed rows in few statements; the caller queues their vectors."""
+    keys = [row.pk for row in rows]
+    search_row, key = SEARCH_ROWS[model]
+    search_row.objects.filter(**{f"{key}__in": keys}).delete()
+    add_terms(model, rows)
+    model._base_manager.filter(pk__in=keys).update(embedding=None, embedding_model=None)
+    vector_sets.BESIDE[model]._base_manager.filter(pk__in=keys).delete()
+    transaction.on_commit(lambda: vectors.touch(model))
 
 
 def waiting(model: type[Searchable], engine: EmbeddingEngine) -> QuerySet[Any, Any]:

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from agi_site.lib import fulltext
-
 from .. import indexing
-from ..models import Knowledge, KnowledgeSearch, KnowledgeTag
+from ..models import Knowledge, KnowledgeTag
 
 BATCH = 200
 
@@ -22,8 +20,4 @@ def insert(rows: Sequence[Knowledge], tags: Sequence[Sequence[str]]) -> None:
         batch_size=BATCH,
         ignore_conflicts=True,  # two tags that differ here may be the same to the database: "cafe", "café"
     )
-    searched = []
-    for row in rows:
-        found = fulltext.terms(indexing.text_of(row))
-        searched.append(KnowledgeSearch(knowledge=row, grams=" ".join(found), length=len(found)))
-    KnowledgeSearch.objects.bulk_create(searched, batch_size=BATCH)
+    indexing.add_terms(Knowledge, rows)

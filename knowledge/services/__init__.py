@@ -1,6 +1,6 @@
 """What every door calls: knowledge, memory, and the context of a session."""
 
-from .bulk import Passage, add_many, delete_many
+from .bulk import Passage, add_many, check_passage, delete_many, write_many
 from .context import (
     ContextPart,
     clear_context,
@@ -45,6 +45,7 @@ __all__ = [
     "change_knowledge",
     "change_memory",
     "change_relation",
+    "check_passage",
     "clear_context",
     "context_parts",
     "delete_document",
@@ -71,4 +72,5 @@ __all__ = [
     "unrelate_memories",
     "without_memories",
     "without_memories_in",
+    "write_many",
 ]

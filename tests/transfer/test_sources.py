@@ -1,5 +1,6 @@
 """Sources: real files, a real HTTP server, real databases that are only read, another instance."""
 
+import itertools
 import os
 import sqlite3
 from contextlib import closing
@@ -12,9 +13,12 @@ from django.db import connection
 
 from agi_site.lib.problems import Conflict, Forbidden, Invalid
 from knowledge.models import Knowledge
+from knowledge.search import search_knowledge
+from system.models import TaskQueue
 from transfer import services, sources
 from transfer.models import DomainOntology, KnowledgeSource, SourceStatus
-from transfer.sources import SourceFault
+from transfer.sources import Item, SourceFault
+from transfer.sources.files import FileReader
 from transfer.sources.sql import checked_query
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,26 +100,100 @@ def test_reading_goes_on_after_the_last_item_that_was_stored(
     source = file_source(operator, "many.csv")
     from transfer.services import sources as service
 
-    real, calls = service._store, []
+    real, stored = service.storing.store, []
 
-    def dying(*given: Any) -> str:
-        calls.append(given[2].title)
-        if len(calls) == 5:
-            raise SystemExit("killed")
-        return real(*given)
+    def dying(*, items: Any, **given: Any) -> list[str]:
+        done = real(items=items, **given)
+        if len(stored) == 2:
+            raise SystemExit("killed")  # when the third batch is written and not committed
+        stored.append([item.title for item in items])
+        return done
 
-    monkeypatch.setattr(service, "_store", dying)
+    monkeypatch.setattr(service, "STORED", 2)
+    monkeypatch.setattr(service.storing, "store", dying)
     with pytest.raises(SystemExit):
         service.read_source(
             source=source, by=operator, contents="passages", stop=lambda: None, told=lambda _d: None
         )
     source.refresh_from_db()
-    assert source.checkpoint["counts"]["added"] == 4
+    assert source.checkpoint["counts"]["added"] == Knowledge.objects.count() == 4
     assert source.status == SourceStatus.RUNNING
+    stored.insert(0, ["killed"])
     source = read(source, operator, run_tasks)
-    assert calls[5:] == [f"t{n}" for n in range(4, 10)]
+    assert stored[3:] == [["t4", "t5"], ["t6", "t7"], ["t8", "t9"]]
     assert (source.status, source.counts["added"], source.checkpoint) == ("completed", 10, None)
     assert Knowledge.objects.count() == 10
+
+
+def read_now(source: Any, by: Any) -> dict[str, Any]:
+    found: dict[str, Any] = services.read_source(
+        source=source, by=by, contents="passages", stop=lambda: None, told=lambda _d: None
+    )
+    return found
+
+
+def test_items_are_stored_and_embedded_by_the_batch(
+    operator: Any, folder: Path, django_assert_max_num_queries: Any
+) -> None:
+    def write(text: str) -> None:
+        lines = "".join(f"{n},t{n},{text} {n}\n" for n in range(300))
+        (folder / "many.csv").write_text(f"id,title,content\n{lines}")
+
+    def embedding_tasks() -> list[int]:
+        found = [len(row.payload["ids"]) for row in TaskQueue.objects.filter(task_type="knowledge.embed")]
+        TaskQueue.objects.all().delete()
+        return found
+
+    source = file_source(operator, "many.csv")
+    write("text")
+    with django_assert_max_num_queries(60):
+        assert read_now(source, operator)["added"] == 300
+    assert embedding_tasks() == [100, 100, 100]
+    with django_assert_max_num_queries(30):
+        assert read_now(source, operator)["unchanged"] == 300
+    assert embedding_tasks() == []
+    write("other text")
+    Knowledge.objects.update(embedding=b"1234", embedding_model="fake")
+    with django_assert_max_num_queries(75):
+        assert read_now(source, operator)["changed"] == 300
+    assert embedding_tasks() == [100, 100, 100]
+    assert not Knowledge.objects.exclude(embedding_model=None).exists()
+    row = Knowledge.objects.get(title="t299")
+    assert (row.content, row.tag_names, row.search_row.length > 0) == ("other text 299", ["shop"], True)
+    assert search_knowledge(user=operator, query="other 299")[0].row == row
+
+
+def test_ids_that_come_again_and_items_that_cannot_be_stored_spoil_no_batch(
+    operator: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [("1", "first"), ("2", "second"), ("1", "first again"), ("3", "\0"), ("4", " "), ("5", "fifth")]
+    items = [(Item(key, f"T{key}", text), {"done": number}) for number, (key, text) in enumerate(given)]
+    monkeypatch.setattr(FileReader, "items", lambda *_given: iter(items))
+    (folder / "odd.csv").touch()
+    source = file_source(operator, "odd.csv")
+    assert read_now(source, operator) == {"added": 3, "changed": 1, "unchanged": 0, "failed": 2, "removed": 0}
+    assert passages() == {"T1": "first again", "T2": "second", "T5": "fifth"}
+    reasons = source.items.exclude(reason=None).values_list("external_id", "reason")
+    assert dict(reasons) == {"3": "Write something to be found.", "4": "There is no text in it."}
+
+
+def test_what_was_read_before_a_source_broke_stays(
+    operator: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "many.csv").write_text("id,title,content\n" + "".join(f"{n},t{n},c{n}\n" for n in range(10)))
+    source = file_source(operator, "many.csv")
+    whole = FileReader.items
+
+    def breaking(self: Any, position: Any, stop: Any) -> Any:
+        yield from itertools.islice(whole(self, position, stop), 3)
+        raise SourceFault("The line broke.")
+
+    monkeypatch.setattr(FileReader, "items", breaking)
+    assert read_now(source, operator) == {"failed": "The line broke."}
+    source.refresh_from_db()
+    assert (len(passages()), source.checkpoint["counts"]["added"]) == (3, 3)
+    monkeypatch.setattr(FileReader, "items", whole)
+    assert read_now(source, operator)["added"] == 10
 
 
 def test_a_source_that_is_not_there_says_so_and_stays_failed(

@@ -24,7 +24,8 @@ from .ontologies import (
     mirror,
     save_concept,
 )
-from .sources import add_source, change_source, delete_source, read_source, sync_source, tag_of
+from .sources import add_source, change_source, delete_source, read_source, sync_source
+from .storing import tag_of
 from .transfers import compared, delete_transfer, run_transfer, start_transfer
 
 __all__ = [

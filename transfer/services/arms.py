@@ -14,7 +14,7 @@ from ..carrying import Bridge
 from ..matching.names import plain
 from ..models import KnowledgeDomain, KnowledgeMapping, TransferTask
 from .ontologies import concepts_of
-from .sources import tag_of
+from .storing import tag_of
 
 ARMS = ("before", "control", "after")
 

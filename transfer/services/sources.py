@@ -1,7 +1,7 @@
-"""Sources of knowledge: what they read from, and reading them into passages, item by item."""
+"""Sources of knowledge: what they read from, and reading them into passages, batch by batch."""
 
-import hashlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
@@ -15,17 +15,14 @@ from system import queue
 from system.services.audit import audit
 
 from .. import sources
-from ..models import KnowledgeSource, KnowledgeSourceItem, SourceKind, SourceStatus
-from ..sources import Item, SourceFault
+from ..models import KnowledgeSource, SourceKind, SourceStatus
+from ..sources import Item, Position, SourceFault
+from . import storing
 from .ontologies import check_may, import_file
 
-LONGEST_TAG = 50
 BATCH = 200
-
-
-def tag_of(domain: str) -> str:
-    """The tag that passages of a domain carry."""
-    return " ".join(domain.lower().split())[:LONGEST_TAG].strip()
+STORED = 100  # items between two checkpoints
+STORED_AFTER = 5.0  # seconds: what a slow source has given by then is stored, too
 
 
 @transaction.atomic
@@ -117,7 +114,7 @@ def read_source(
     stop: Callable[[], None],
     told: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    """Read a source from its checkpoint to its end; each item is stored in a transaction of its own.
+    """Read a source from its checkpoint to its end; each batch of items is stored in one transaction.
 
     A fault of the source ends in its row as state and reason; an item's fault is counted and kept beside it.
     """
@@ -129,8 +126,8 @@ def read_source(
         else:
             counts = _read_passages(source, by, stop, told)
     except (SourceFault, Problem) as fault:
-        _state(source, SourceStatus.FAILED, _reason(fault))
-        return {"failed": _reason(fault)}
+        _state(source, SourceStatus.FAILED, storing.reason_of(fault))
+        return {"failed": storing.reason_of(fault)}
     source.counts, source.checkpoint, source.synced_at = counts, None, timezone.now()
     source.save(update_fields=["counts", "checkpoint", "synced_at"])
     failed = counts.get("failed", 0)
@@ -148,11 +145,6 @@ def give_up(*, source_id: str, reason: str) -> None:
     KnowledgeSource.objects.filter(pk=source_id).update(
         status=SourceStatus.FAILED, reason=reason, updated_at=timezone.now()
     )
-
-
-def _reason(fault: Exception) -> str:
-    errors = getattr(fault, "errors", {})
-    return " ".join(str(one) for some in errors.values() for one in some) or str(fault)
 
 
 def _state(source: KnowledgeSource, status: str, reason: str | None) -> None:
@@ -174,63 +166,41 @@ def _read_passages(
         dict.fromkeys(("added", "changed", "unchanged", "failed", "removed"), 0) | begun["counts"]
     )
     reader = sources.reader_of(source.kind, source.connection_info)
-    for seen, (item, position) in enumerate(reader.items(begun["position"], stop), 1):
-        if seen > sources.base.MOST_ITEMS:
-            raise SourceFault(_("Too many items: at most %(most)s.") % {"most": sources.base.MOST_ITEMS})
+    for items, position in _batches(reader.items(begun["position"], stop)):
         with transaction.atomic():
-            what = _store(source, by, item, begun["round"])
-            counts[what] += 1
+            for what in storing.store(source=source, by=by, items=items, pass_id=begun["round"]):
+                counts[what] += 1
             begun = {**begun, "position": position, "counts": counts}
             KnowledgeSource.objects.filter(pk=source.pk).update(checkpoint=begun, counts=counts)
-        if seen % 20 == 0:
-            told({"counts": counts})
+        told({"counts": counts})
     counts["removed"] += _remove_gone(source, by, begun["round"], stop)
     return counts
 
 
-def _store(source: KnowledgeSource, by: Any, item: Item, pass_id: str) -> str:
-    """Keep one item; returns what happened: added, changed, unchanged or failed."""
-    key = hashlib.sha256(item.external_id.encode()).hexdigest()
-    row = KnowledgeSourceItem.objects.select_related("knowledge").filter(source=source, key=key).first()
-    fault = item.fault or ("" if item.content.strip() else _("There is no text in it."))
-    row = row or KnowledgeSourceItem(
-        source=source, key=key, external_id=item.external_id[:500], content_hash=""
-    )
-    if not fault and row.content_hash == item.hash and row.knowledge is not None:
-        KnowledgeSourceItem.objects.filter(pk=row.pk).update(round=pass_id, reason=None)
-        return "unchanged"
-    what = "failed"
-    if fault:  # what came from there before stays until it can be read again
-        source.items.filter(external_id__startswith=f"{item.external_id[:490]}#").update(round=pass_id)
-    else:
-        try:
-            with transaction.atomic():
-                what = _passage(source, by, item, row)
-            row.content_hash = item.hash
-        except Invalid as problem:
-            fault = _reason(problem)
-    row.round, row.reason = pass_id, fault or None
-    row.save()
-    return what
+def _batches(read: Iterable[tuple[Item, Position]]) -> Iterator[tuple[list[Item], Position]]:
+    """The items in batches, with the position after each; no two of a batch have one id.
 
-
-def _passage(source: KnowledgeSource, by: Any, item: Item, row: KnowledgeSourceItem) -> str:
-    told = {"source_id": source.pk, "external_id": item.external_id}
-    title = item.title.strip() or item.external_id[:255]
-    if row.knowledge is not None:
-        knowledge.change_knowledge(
-            knowledge=row.knowledge,
-            by=by,
-            title=title,
-            content=item.content,
-            source=item.source,
-            metadata=told,
-        )
-        return "changed"
-    # Not `add_knowledge`: two sources may say the same, and each goes on to look after its own passage.
-    passage = knowledge.Passage(title, item.content, item.source, [tag_of(source.domain)], told)
-    [row.knowledge] = knowledge.add_many(author=by, passages=[passage])
-    return "added"
+    What was read before the source broke, or when reading takes long, is a batch, too. Raises SourceFault.
+    """
+    held: dict[str, Item] = {}
+    position: Position = {}
+    since = time.monotonic()
+    broken: SourceFault | None = None
+    try:
+        for seen, (item, after) in enumerate(read, 1):
+            if seen > sources.base.MOST_ITEMS:
+                raise SourceFault(_("Too many items: at most %(most)s.") % {"most": sources.base.MOST_ITEMS})
+            full = len(held) >= STORED or time.monotonic() - since >= STORED_AFTER
+            if held and (full or item.external_id in held):
+                yield list(held.values()), position
+                held, since = {}, time.monotonic()
+            held[item.external_id], position = item, after
+    except SourceFault as fault:
+        broken = fault
+    if held:
+        yield list(held.values()), position
+    if broken is not None:
+        raise broken
 
 
 def _remove_gone(source: KnowledgeSource, by: Any, pass_id: str, stop: Callable[[], None]) -> int:

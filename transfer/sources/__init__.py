@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Invalid
 
-from .base import Item, Reader, SourceFault, Stop
+from .base import Item, Position, Reader, SourceFault, Stop
 from .files import FileReader
 from .instance import InstanceReader
 from .sql import SQLReader
@@ -20,7 +20,7 @@ READERS: dict[str, type[Reader]] = {
     "instance": InstanceReader,
 }
 
-__all__ = ["READERS", "Item", "Reader", "SourceFault", "Stop", "check_connection", "reader_of"]
+__all__ = ["READERS", "Item", "Position", "Reader", "SourceFault", "Stop", "check_connection", "reader_of"]
 
 
 def check_connection(kind: str, connection: Any) -> dict[str, Any]:
