@@ -19,7 +19,7 @@ from .moves import Ends, Outcome, Step, Work
 from .references import keys_in
 from .retries import again_later, later
 from .run import Run
-from .telling import tell_steps
+from .telling import tell_begun, tell_steps
 
 # A lane that has no driver is woken no more often.
 WAKE_SECONDS = 1.0
@@ -121,6 +121,8 @@ class Batch:
             tell_steps(self.run.execution, ends)
             if standing.moving and not moved.left:
                 self._go_on(moved, execution, claim, opening)
+                begun = [step for step in moved.claimed if not step.ahead]
+                tell_begun(self.run.execution, [*moved.adopted, *begun])
             if execution is not None:
                 budget.spend(execution, begun=len(moved.claimed), ends=ends)
             return moved

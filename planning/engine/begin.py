@@ -18,6 +18,7 @@ from ..models import (
 from ..services.drafts import key_of
 from .bulk import update_each
 from .database import holding
+from .telling import tell_run
 from .waking import wake_at
 
 CHUNK = 500
@@ -46,6 +47,8 @@ def begin(execution_id: str) -> bool:
         )
         if seconds := (execution.budget or {}).get("seconds"):
             wake_at(execution.pk, now + timedelta(seconds=seconds))
+        execution.status = PlanExecutionStatus.RUNNING
+        tell_run(execution)
         return True
 
 

@@ -23,7 +23,7 @@ from .bulk import update_each
 from .database import holding, transact
 from .moves import COLUMNS, Outcome, Step
 from .skeleton import REVIVED, revive
-from .telling import tell, tell_standing
+from .telling import tell, tell_run, tell_standing, tell_steps
 
 ENDED = (PlanExecutionStatus.FAILED, PlanExecutionStatus.CANCELED)
 
@@ -45,6 +45,7 @@ def _pause(execution_id: str, *, pause: bool) -> PlanExecution:
         if pause != (execution.paused_at is not None):
             execution.paused_at = timezone.now() if pause else None
             PlanExecution.objects.filter(pk=execution.pk).update(paused_at=execution.paused_at)
+            tell_run(execution, change="paused" if pause else "resumed")
         if not pause:
             waking.wake(execution.pk)
         transaction.on_commit(lambda: tell_standing(execution), robust=True)
@@ -99,6 +100,7 @@ def _skip(execution_id: str, step_id: int, reason: str) -> PlanExecution:
             if execution.status in ENDED:
                 _check_still(execution)
             moves.apply(execution.pk, [(step, outcome)], token="", held=StepState.FAILED)
+            tell_steps(execution, [(step, outcome)])
             if execution.status in ENDED:
                 _go_on(execution)
             else:
@@ -125,6 +127,7 @@ def _skip_live(execution: PlanExecution, step: Step, outcome: Outcome) -> None:
     if step.status == StepState.RUNNING:
         PlanStepExecution.objects.filter(pk=step.id).update(claimed_by="")
     moves.apply(execution.pk, [(step, outcome)], token="", held=step.status)
+    tell_steps(execution, [(step, outcome)])
     for pk, kind, tool_execution_id in called_off:
         endings.call_off(pk, kind=kind, tool_execution_id=tool_execution_id, by=execution.user)
     waking.wake(execution.pk)
@@ -188,6 +191,7 @@ def _go_on(execution: PlanExecution) -> None:
         paused_at=None,
     )
     execution.status, execution.completed_at, execution.paused_at = PlanExecutionStatus.RUNNING, None, None
+    tell_run(execution)
     Plan.objects.filter(pk=execution.plan_id).update(status=PlanStatus.RUNNING, completed_at=None)
     if seconds := (execution.budget or {}).get("seconds"):
         now = timezone.now()

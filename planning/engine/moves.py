@@ -292,8 +292,11 @@ def skip(reasons: Mapping[int, dict[str, Any] | str], *, code: str, mirrored: It
         for pk, why in reasons.items()
     }
     if rows:
+        from .telling import tell_skipped
+
         update_each(PlanStepExecution, rows)
         mirror(dict.fromkeys(mirrored, (StepState.SKIPPED, None, now)))
+        tell_skipped(rows)
 
 
 def _seen(step: Step, outcome: Outcome) -> tuple[StepState, datetime | None, datetime | None]:

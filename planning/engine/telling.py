@@ -2,13 +2,15 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from agi_site.lib import events
 from system.services import webhooks
 
-from ..models import PlanExecution, PlanStepExecution
-from .moves import ENDED, Ends
+from ..models import PlanExecution, PlanStepExecution, StepState
+from ..reasons import text_of
+from .moves import ENDED, Ends, Step
 
 logger = logging.getLogger(__name__)
 
@@ -36,25 +38,61 @@ def tell_standing(execution: PlanExecution) -> None:
 
 
 def tell_steps(execution: PlanExecution, ends: Ends) -> None:
-    """Tell people's own programs of steps that ended, in the transaction in which they do."""
+    """Tell people's own programs of steps that ended or wait, in the transaction in which they do.
+
+    One that is given back (`ready`) comes to its turn again, and is told then.
+    """
     for step, outcome in ends:
-        event = f"plan_step_execution.{outcome.status}"
-        if outcome.status not in ENDED or not webhooks.is_heard(user_id=execution.user_id, event=event):
-            continue
-        data = {
-            "id": step.id,
-            "execution_id": execution.pk,
-            "key": step.key,
-            "item": step.item_index,
-            "status": str(outcome.status),
-            "error_code": outcome.code,
-            "error_message": outcome.error,
-        }
-        webhooks.emit(user_id=execution.user_id, event=event, data=data)
+        if outcome.status in ENDED or outcome.status == StepState.WAITING:
+            _tell_step(execution, step, outcome.status, code=outcome.code, error=outcome.error)
 
 
-def tell_run(execution: PlanExecution, *, error: str = "", code: str = "") -> None:
-    """Tell people's own programs of the end of a run, in the transaction in which it ends."""
+def tell_begun(execution: PlanExecution, steps: Iterable[Step]) -> None:
+    """Tell people's own programs of steps that are under way now, in the transaction that claims them."""
+    for step in steps:
+        _tell_step(execution, step, StepState.RUNNING)
+
+
+def tell_skipped(ids: Iterable[int]) -> None:
+    """Tell people's own programs of steps that were skipped with others, in the same transaction."""
+    rows = PlanStepExecution.objects.filter(pk__in=list(ids)).order_by("pk")
+    one = rows.select_related("execution").only("execution__user_id", "execution__id").first()
+    event = f"plan_step_execution.{StepState.SKIPPED}"
+    if one is None or not webhooks.is_heard(user_id=one.execution.user_id, event=event):
+        return
+    for row in rows.only("key", "item_index", "error_code", "error_message", "why"):
+        error = text_of(row.why, row.error_message)
+        _tell_step(one.execution, row, StepState.SKIPPED, code=row.error_code, error=error)
+
+
+def _tell_step(
+    execution: PlanExecution,
+    step: Step | PlanStepExecution,
+    status: StepState,
+    *,
+    code: str = "",
+    error: str = "",
+) -> None:
+    event = f"plan_step_execution.{status}"
+    if not webhooks.is_heard(user_id=execution.user_id, event=event):
+        return
+    data = {
+        "id": step.id,
+        "execution_id": execution.pk,
+        "key": step.key,
+        "item": step.item_index,
+        "status": str(status),
+        "error_code": code,
+        "error_message": error,
+    }
+    webhooks.emit(user_id=execution.user_id, event=event, data=data)
+
+
+def tell_run(execution: PlanExecution, *, change: str = "", error: str = "", code: str = "") -> None:
+    """Tell people's own programs how a run stands, in the transaction in which that changes.
+
+    The event is called after its status, or after the `change`: a run that is paused has none of its own.
+    """
     data = {
         "id": execution.pk,
         "plan_id": execution.plan_id,
@@ -64,7 +102,7 @@ def tell_run(execution: PlanExecution, *, error: str = "", code: str = "") -> No
         "trigger_type": execution.trigger_type,
         "trigger_id": execution.trigger_id,
     }
-    event = f"plan_execution.{execution.status}"
+    event = f"plan_execution.{change or execution.status}"
     webhooks.emit(user_id=execution.user_id, event=event, data=data)
 
 

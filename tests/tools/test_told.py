@@ -22,7 +22,8 @@ def test_a_run_that_ends_is_told_with_its_tool_and_status(alice: Any, told: Any)
     done = services.run_tool(user=alice, name="calculator", arguments={"expression": "1+1"})
     failed = services.run_tool(user=alice, name="calculator", arguments={"expression": "1/0"})
 
-    (first, second) = told()
+    (began, first, _began, second) = told()
+    assert (began[0], began[1]["id"]) == ("tool_execution.running", done.pk)
     assert first[0] == "tool_execution.completed"
     assert (first[1]["id"], first[1]["tool"], first[1]["status"]) == (done.pk, "calculator", "completed")
     assert second[0] == "tool_execution.failed"
@@ -38,17 +39,27 @@ def test_consent_is_told_when_it_is_asked_for_and_when_it_is_decided(
     services.run_execution(execution_id=waiting.pk)
 
     assert [event for event, _data in told()] == [
+        "tool_execution.pending",
         "approval.pending",
         "approval.approved",
+        "tool_execution.running",
         "tool_execution.completed",
     ]
     refused = services.run_tool(user=alice, name="calculator", arguments={"expression": "2+1"})
     services.reject(approval=refused.approval, by=alice)
-    assert [event for event, _data in told()][3:] == [
+    assert [event for event, _data in told()][5:] == [
+        "tool_execution.pending",
         "approval.pending",
         "approval.rejected",
         "tool_execution.failed",
     ]
+
+
+def test_what_the_policy_denies_is_told_as_failed(alice: Any, told: Any) -> None:
+    ToolPolicy.objects.create(effect=PolicyEffect.DENY)
+    services.run_tool(user=alice, name="calculator", arguments={"expression": "1+1"})
+    ((event, data),) = told()
+    assert (event, data["error_code"]) == ("tool_execution.failed", "denied")
 
 
 def test_who_has_no_webhook_pays_no_query(

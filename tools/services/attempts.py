@@ -111,7 +111,7 @@ def write(execution: ToolExecution, outcome: Outcome) -> bool:
             return False
         keep(execution, status=outcome.status, **values)
         if execution.ended:
-            told.tell_end(execution)
+            told.tell_state(execution)
     return True
 
 
@@ -232,7 +232,7 @@ def _in_one_transaction(execution: ToolExecution, job: Job, call: ToolContext) -
 
 
 def _announce(execution: ToolExecution, job: Job) -> None:
-    told.tell_end(execution)
+    told.tell_state(execution)
     if job.announce is not None:
         job.announce(execution)
 

@@ -57,6 +57,7 @@ def open_many(calls: Sequence[Call], *, lookup: Lookup | None = None) -> list[Op
         written = [one for one in opened if isinstance(one, Opened)]
         ToolExecution.objects.bulk_create([one.execution for one in written], batch_size=CHUNK)
         for one in written:
+            told.tell_state(one.execution)
             if one.prepared.decision.effect == PolicyEffect.ASK:
                 ask_for(one.execution, one.prepared.decision)
     return opened
@@ -102,7 +103,7 @@ def close_many(ends: Sequence[End]) -> list[ToolExecution]:
         gone = {row.pk for row in lost}
         for row in chunk:
             if row.pk not in gone:
-                told.tell_end(row)
+                told.tell_state(row)
     return taken
 
 

@@ -28,7 +28,7 @@ def end(execution: ToolExecution, *, to: str, attempt: int | None = None, **valu
         if not ToolExecution.objects.move(pk=execution.pk, to=to, attempt=attempt, **values):
             return False
         attempts.keep(execution, status=to, **values)
-        told.tell_end(execution)
+        told.tell_state(execution)
         announce_end(execution)
     return True
 

@@ -16,7 +16,7 @@ from .. import policy, rates
 from ..models import ApprovalStatus, PolicyEffect, ToolExecution, ToolExecutionStatus
 from ..policy import Decision
 from ..steps import reach
-from . import attempts, ending
+from . import attempts, ending, told
 from .approvals import ask
 from .attempts import Heard, Job, Outcome, carry_out
 from .calls import Call, Prepared, check_account, checked, denial, prepare, row_of
@@ -188,6 +188,7 @@ def _opened(call: Call, lookup: Lookup, *, started: bool) -> tuple[ToolExecution
             if execution.status == ToolExecutionStatus.RUNNING:
                 rates.check_room(tool=prepared.known.tool)
             execution.save(force_insert=True)
+            told.tell_state(execution)
             if prepared.decision.effect == PolicyEffect.ASK:
                 ask_for(execution, prepared.decision)
     except IntegrityError:
@@ -277,7 +278,8 @@ def _taken(execution: ToolExecution, known: Known) -> bool:
             rates.check_room(tool=known.tool)  # TooMany: the queue comes back with it later
             if not waiting.update(status=ToolExecutionStatus.RUNNING, **values):
                 return False
-        attempts.keep(execution, status=ToolExecutionStatus.RUNNING, **values)
+            attempts.keep(execution, status=ToolExecutionStatus.RUNNING, **values)
+            told.tell_state(execution)
         return True
     if known.may_run_again and execution.attempt < MOST_ATTEMPTS:
         return attempts.take(execution, deadline_at=until)

@@ -18,8 +18,8 @@ def together(execution: ToolExecution, status: str) -> AbstractContextManager[An
     )
 
 
-def tell_end(execution: ToolExecution) -> None:
-    """Tell that a run has ended: `tool_execution.completed` or `.failed`."""
+def tell_state(execution: ToolExecution) -> None:
+    """Tell the state that a run has come to, as `tool_execution.<status>`."""
     event = f"tool_execution.{execution.status}"
     if not webhooks.is_heard(user_id=execution.user_id, event=event):
         return
