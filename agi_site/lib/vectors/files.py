@@ -55,7 +55,7 @@ def opened(folder: Path) -> Large | None:
             if (place / name).stat().st_size != size:
                 raise ValueError(f"{name} has another size than it was written with")
         width, rows = told["dimension"], told["rows"]
-        usual = np.fromfile(place / "usual.f8", np.float64).reshape(width + 1, width)
+        usual = np.fromfile(place / "usual.f8", np.float64).reshape(width + 1, width).astype(np.float32)
         return Large(
             Lists(place / LISTS, told["probes"], told["effort"]),
             datetime.fromisoformat(told["newest"]),

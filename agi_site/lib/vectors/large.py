@@ -1,6 +1,9 @@
 """The rows of a large table in one build of its index, mapped into memory by all processes of a machine."""
 
+import ctypes
 import math
+import os
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +19,8 @@ from .parts import Cosines, Exact, Part, Usual
 
 KEY = np.dtype("S36")
 MOST_PROBED = 4_096
+MADV_POPULATE_READ = 22  # Linux 5.14; elsewhere pages are mapped as searches come to them
+MAPPED_SHARE = 4  # of the machine's memory one index may fill a quarter at once
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Lists:
         # Or each search would start up to 32 threads to read its lists ahead, which takes longer than itself.
         lists: Any = faiss.downcast_InvertedLists(index.invlists)
         lists.prefetch_nthread = 0
+        _map_soon(int(lists.ptr), int(lists.totsize))
         return index
 
     def nearest(self, vector: Vector, limit: int) -> tuple[Places, Cosines]:
@@ -52,8 +58,8 @@ class Large:
     owners: Places
     vectors: Matrix
     order: Places
-    average: npt.NDArray[np.float64]
-    covariance: npt.NDArray[np.float64]
+    average: Vector
+    covariance: Matrix
     hidden: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
@@ -101,9 +107,8 @@ class Large:
 
     def usual(self, vector: Vector) -> Usual:
         """Mean and standard deviation of the cosines with all rows; exact, without looking at them."""
-        wide = vector.astype(np.float64)
-        deviation = math.sqrt(max(float(wide @ self.covariance @ wide), 0.0))
-        return Usual(len(self), float(self.average @ wide), deviation)
+        deviation = math.sqrt(max(float(vector @ self.covariance @ vector), 0.0))
+        return Usual(len(self), float(self.average @ vector), deviation)
 
 
 class Probed:
@@ -134,6 +139,15 @@ class Probed:
     def usual(self) -> Usual:
         """See Part."""
         return self._large.usual(self._vector)
+
+
+def _map_soon(address: int, size: int) -> None:
+    """Let a thread map the pages of a file that others have in memory, before searches come to each."""
+    if size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MAPPED_SHARE:
+        return
+    advise = ctypes.CDLL(None).madvise  # which lets other threads go on
+    given = (ctypes.c_void_p(address), ctypes.c_size_t(size), MADV_POPULATE_READ)
+    threading.Thread(target=advise, args=given, name="vector-mapping", daemon=True).start()
 
 
 def probe(lists: Any, vectors: Matrix, limit: int, probes: int, effort: int) -> tuple[Places, Cosines]:
