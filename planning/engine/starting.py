@@ -36,7 +36,7 @@ def create(
         user=user,
         version=plan.version,
         inputs=given,
-        budget=dict(budget) if budget is not None else plan.budget,
+        budget=(dict(budget) or None) if budget is not None else plan.budget,
         unattended=unattended,
         language=language[:10],
         trigger_type=trigger_type,

@@ -30,9 +30,9 @@ class BudgetForm(forms.Form):
                 widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
             )
 
-    def budget(self) -> dict[str, int] | None:
+    def budget(self) -> dict[str, int]:
         """The bounds that were set."""
-        return {name: value for name, value in self.cleaned_data.items() if value} or None
+        return {name: value for name, value in self.cleaned_data.items() if value}
 
 
 class PlanForm(forms.Form):

@@ -30,14 +30,15 @@ def start_plan(
     """Run a plan: its row and the task that begins it are stored in the caller's transaction.
 
     The run keeps the steps as they are when it begins. `inputs` stand over the plan's own values, `budget`
-    (steps, seconds, tokens, sandbox_seconds) in place of the plan's; texts are in `language`. `unattended`:
-    nobody is there to be asked. Raises Conflict (a plan without steps), Invalid (inputs missing, budget).
+    (steps, seconds, tokens, sandbox_seconds) in place of the plan's, {} for none; texts are in `language`.
+    `unattended`: nobody is there to be asked. Raises Conflict (a plan without steps), Invalid (inputs missing,
+    budget).
     """
     execution = engine.create(
         plan=plan,
         user=by,
         inputs=inputs,
-        budget=check_budget(budget),
+        budget=None if budget is None else check_budget(budget) or {},
         unattended=unattended,
         trigger=trigger,
         language=language,

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from agi_site.lib.problems import NotFound, Problem
+from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem
 from agi_site.lib.web import page
 from tools.models import Tool
 
@@ -175,7 +175,9 @@ def order(request: HttpRequest, pk: UUID) -> HttpResponse:
     ids = [int(word) for word in words if len(word) <= ID_DIGITS]
     try:
         services.reorder(plan=plan, by=request.user, ids=ids)
-    except Problem as problem:
+    except Invalid:
+        message = _("The steps were changed meanwhile. They are shown as they are now; move it again.")
+        problem = Conflict(message, code="steps_changed")
         return back(request, "planning:steps", plan.pk, problem=problem)
     return _done(request, plan)
 

@@ -289,6 +289,25 @@ def test_an_order_of_numbers_without_end_is_refused(alice: Any, plan: Plan, clie
     assert plan.steps.count() == 3
 
 
+def test_an_order_of_steps_that_have_changed_meanwhile_says_so(
+    alice: Any, plan: Plan, client_of: Any
+) -> None:
+    ids = list(plan.steps.order_by("order_index").values_list("pk", flat=True))
+    address = reverse("planning:step_order", args=[plan.pk])
+    refused = client_of(alice).post(address, {"steps": ids[:2]}, **HTMX)
+    assert refused.status_code == 409
+    assert "changed meanwhile" in refused.content.decode()
+
+
+def test_a_budget_that_is_emptied_sets_no_bound(alice: Any, plan: Plan, client_of: Any) -> None:
+    Plan.objects.filter(pk=plan.pk).update(budget={"steps": 1})
+    empty = {"input-city": "Seoul", "input-days": "5", "budget-steps": ""}
+    client_of(alice).post(reverse("planning:start", args=[plan.pk]), empty)
+    assert PlanExecution.objects.get().budget is None
+    services.start_plan(plan=Plan.objects.get(), by=alice, inputs={"city": "Seoul"})
+    assert PlanExecution.objects.order_by("pk").last().budget == {"steps": 1}
+
+
 # --- Schedules ----------------------------------------------------------------------------------------------
 def test_a_schedule_is_made_held_and_forgotten(alice: Any, plan: Plan, client_of: Any) -> None:
     client = client_of(alice)

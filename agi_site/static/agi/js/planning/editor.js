@@ -59,6 +59,12 @@ function stop() {
   dragged = undefined;
 }
 
+// What is refused was asked of steps that have changed meanwhile: they are drawn as they are now.
+document.body.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.requestConfig?.verb !== "post" || !editor.contains(event.detail.target)) return;
+  htmx.ajax("GET", location.pathname, { target: "#editor", swap: "innerHTML" });
+});
+
 // Whoever moves a step by keyboard stays on the button that they pressed.
 let pressed = "";
 document.body.addEventListener("htmx:beforeRequest", (event) => (pressed = event.detail.elt?.id ?? ""));

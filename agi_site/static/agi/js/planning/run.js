@@ -6,6 +6,7 @@ import { Live } from "../chat/live.js";
 
 const SETTLE_MS = 250;
 const CONDENSED_MS = 1500;
+const LEFT_MS = 5000;
 const { states: words, progress } = JSON.parse(document.getElementById("step-words").textContent);
 const language = document.documentElement.lang;
 const panel = document.getElementById("step-panel");
@@ -155,6 +156,11 @@ panel.addEventListener("close", () => {
 for (const scroll of document.querySelectorAll(".graph-scroll")) {
   scroll.scrollLeft = (scroll.scrollWidth - scroll.clientWidth) / 2;
 }
+
+// How long it will still take changes without anything happening; the server knows.
+setInterval(() => {
+  if (live && !document.hidden && run()?.querySelector("[data-left]")) later(reload);
+}, LEFT_MS);
 
 link();
 follow();
