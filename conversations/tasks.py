@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from knowledge.services import Mark, Traces
 from system.queue import TaskRun, enqueue, on_event, periodic, task_type
 
 from . import forgetting, purge, settle, turn, waiting
@@ -64,10 +66,12 @@ def purge_conversation(task: TaskRun, *, conversation_id: str) -> None:
     purge.purge(conversation_id=conversation_id)
 
 
-@on_event("memories.forgotten", time_limit=300)
-def take_out_memories(task: TaskRun, *, user_id: int, ids: list[str]) -> dict[str, Any]:
-    """Memories were forgotten: what tools have said of them goes, too."""
-    return {"changed": forgetting.take_out(user_id=user_id, ids=ids)}
+@on_event("memories.forgotten", time_limit=1800)
+def take_out_memories(
+    task: TaskRun, *, user_id: int, ids: list[str], marks: Sequence[Mark] = ()
+) -> dict[str, Any]:
+    """Memories were forgotten: what tools were given and have said of them goes, too."""
+    return {"changed": forgetting.take_out_all(user_id=user_id, traces=Traces(ids, marks))}
 
 
 @periodic("conversations.settle_abandoned", every=15)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.models import Session
-from agi_site.lib import engines
+from agi_site.lib import engines, fulltext
 from system import queue
 from system.queue import Stopped, TaskRun, TimeLimitReached
 
@@ -12,7 +12,7 @@ from . import access, indexing, options, portable, vector_sets
 from .importing import storing, work
 from .importing.fetching import NotNow
 from .importing.reasons import Unreadable
-from .models import KnowledgeDocument
+from .models import KnowledgeDocument, MemorySearch
 from .services import documents
 from .services.context import remove_expired_contexts
 from .services.memory import (
@@ -58,6 +58,12 @@ def merge() -> None:
     """Make one memory of those that say the same."""
     if options.merges():
         merge_memories()
+
+
+@queue.on_event("memories.forgotten", time_limit=300)
+def drop_forgotten_terms(task: TaskRun, **_told: Any) -> None:
+    """Memories were forgotten: their words leave the index, too."""
+    fulltext.drop_deleted_terms(MemorySearch)
 
 
 @queue.periodic("knowledge.remove_refusals", every=3600)

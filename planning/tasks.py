@@ -1,8 +1,10 @@
 """Work done outside of requests: driving runs, their clocks, and what ends elsewhere and goes on here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from agi_site.lib.problems import Conflict
+from knowledge.services import Mark, Traces
 from system import queue
 from system.queue import TaskRun
 
@@ -46,10 +48,12 @@ def go_on_after_approval(_task: TaskRun, target_type: str, target_id: str, **_mo
         engine.settle(int(target_id))
 
 
-@queue.on_event("memories.forgotten", time_limit=300)
-def take_out_memories(_task: TaskRun, *, user_id: int, ids: list[str]) -> dict[str, Any]:
-    """Memories were forgotten: what searches have found of them goes out of the records of runs, too."""
-    return {"changed": services.take_out_memories(user_id=user_id, ids=ids)}
+@queue.on_event("memories.forgotten", time_limit=1800)
+def take_out_memories(
+    _task: TaskRun, *, user_id: int, ids: list[str], marks: Sequence[Mark] = ()
+) -> dict[str, Any]:
+    """Memories were forgotten: the records of runs lose what they have of them, too."""
+    return {"changed": services.take_out_memories(user_id=user_id, traces=Traces(ids, marks))}
 
 
 @queue.on_event("tool_execution.stop_requested")

@@ -1,7 +1,9 @@
 """Work done outside of requests: runs that a worker makes, and what goes by the clock."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from knowledge.services import Mark, Traces
 from system import queue
 from system.queue import TaskRun
 
@@ -19,10 +21,12 @@ def run(task: TaskRun, *, execution_id: str) -> dict[str, Any] | None:
     return None if execution is None else {"status": str(execution.status)}
 
 
-@queue.on_event("memories.forgotten", time_limit=300)
-def take_out_memories(task: TaskRun, *, user_id: int, ids: list[str]) -> dict[str, Any]:
-    """Memories were forgotten: what searches have found of them goes out of the records of runs, too."""
-    return {"changed": services.take_out_memories(user_id=user_id, ids=ids)}
+@queue.on_event("memories.forgotten", time_limit=1800)
+def take_out_memories(
+    task: TaskRun, *, user_id: int, ids: list[str], marks: Sequence[Mark] = ()
+) -> dict[str, Any]:
+    """Memories were forgotten: the records of runs lose what they have of them, too."""
+    return {"changed": services.take_out_memories(user_id=user_id, traces=Traces(ids, marks))}
 
 
 @queue.periodic("tools.close_abandoned", every=60)

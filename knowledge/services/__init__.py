@@ -30,12 +30,15 @@ from .memory import (
     unrelate_memories,
 )
 from .own import forget_everything, memory_of, set_memory
+from .traces import Mark, Traces
 
 __all__ = [
     "ContextPart",
     "Learnt",
+    "Mark",
     "Passage",
     "Proposals",
+    "Traces",
     "add_all",
     "add_file",
     "add_knowledge",

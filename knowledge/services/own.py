@@ -1,5 +1,7 @@
 """What a person decides about being remembered: on or off, and forgetting everything."""
 
+from collections.abc import Mapping
+from itertools import batched
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +14,7 @@ from agi_site.lib.problems import Invalid
 from system import queue
 
 from ..models import Context, Memory, MemoryImport, MemoryQuestion, MemoryRefusal, MemorySetting
+from .traces import marks_of
 
 
 def memory_of(*, user: Any) -> MemorySetting:
@@ -61,7 +64,7 @@ def forget_everything(*, user: Any, typed: str) -> dict[str, int]:
     list(MemoryImport.objects.select_for_update().for_user(user).order_by("pk").values_list("pk"))
     # A turn that is about to write what its session carries writes it before.
     list(Session.objects.select_for_update().filter(user=user.pk).order_by("pk").values_list("pk"))
-    ids = list(Memory.objects.for_user(user).values_list("pk", flat=True))
+    said = dict(Memory.objects.for_user(user).values_list("pk", "content"))
     gone = {}
     for model in (MemoryQuestion, MemoryRefusal, MemoryImport, Memory, Context):
         rows = model.objects.for_user(user)
@@ -69,12 +72,16 @@ def forget_everything(*, user: Any, typed: str) -> dict[str, int]:
         rows.delete()
     row.forgotten_at = timezone.now()
     row.save(update_fields=["forgotten_at", "updated_at"])
-    announce_forgotten(user_id=user.pk, ids=ids)
+    announce_forgotten(user_id=user.pk, said=said)
     transaction.on_commit(lambda: vectors.touch(Memory))
     return gone
 
 
-def announce_forgotten(*, user_id: int, ids: list[str]) -> None:
-    """Tell the apps that keep copies of what memories said (results of tools) which are forgotten."""
-    for at in range(0, len(ids), 500):
-        queue.announce("memories.forgotten", {"user_id": user_id, "ids": ids[at : at + 500]})
+def announce_forgotten(*, user_id: int, said: Mapping[str, str]) -> None:
+    """Tell the apps that keep copies of what memories said (results of tools, prompts) which are forgotten.
+
+    `said`: their texts by id; of a text only its marks go out, "" for a memory that goes on in another.
+    """
+    for some in batched(said.items(), 500):
+        told = {"ids": [pk for pk, _text in some], "marks": marks_of(text for _pk, text in some)}
+        queue.announce("memories.forgotten", {"user_id": user_id} | told)

@@ -1,30 +1,69 @@
 """Taking out of the records of runs what was forgotten, and what people who are gone leave behind."""
 
-from collections.abc import Collection
+import json
+from typing import Any
 
+from django.core.files.storage import default_storage
 from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from knowledge.services import without_memories_in
+from knowledge.services import Traces
 
 from .. import results
-from ..models import ToolExecution, ToolExecutionStatus
+from ..models import Approval, ToolExecution, ToolExecutionStatus
 from . import ending
 
 BATCH = 200
 
 
-def take_out_memories(*, user_id: int, ids: Collection[str]) -> int:
-    """Take the memories out of what searches have found for one person; returns how many runs changed."""
-    runs = ToolExecution.objects.filter(user=user_id, tool__name="memory_search", result__isnull=False)
-    changed = 0
-    for run in runs.only("pk", "result").order_by("pk").iterator(chunk_size=200):
-        result, found = without_memories_in(run.result, ids)
-        if found:
-            ToolExecution.objects.filter(pk=run.pk).update(result=result)
-            changed += 1
+def take_out_memories(*, user_id: int, traces: Traces) -> int:
+    """Take copies of memories out of one person's runs and the questions about them: how many changed.
+
+    Out of what was given to a tool, too: the model, or a plan, may have put a memory there.
+    """
+    asked = Q(created_at__gte=traces.since) | Q(completed_at__gte=traces.since) | Q(completed_at=None)
+    runs = ToolExecution.objects.filter(asked, user=user_id).order_by("pk")
+    changed = sum(_take_out_of(run, traces) for run in runs.iterator(chunk_size=BATCH))
+    questions = Approval.objects.filter(user=user_id, created_at__gte=traces.since).order_by("pk")
+    columns = ("arguments", "edited_arguments")
+    for pk, *held in questions.values_list("pk", *columns).iterator(chunk_size=BATCH):
+        found = dict(zip(columns, (traces.out_of(value) for value in held), strict=True))
+        if values := {name: value for name, (value, gone) in found.items() if gone}:
+            changed += Approval.objects.filter(pk=pk).update(**values)
     return changed
+
+
+def _take_out_of(run: ToolExecution, traces: Traces) -> bool:
+    values: dict[str, Any] = {}
+    for name in ("parameters", "result"):
+        value, gone = traces.out_of(getattr(run, name))
+        if gone:
+            values[name] = value
+    error, gone = traces.out_of(run.error_message)
+    if gone:
+        values["error_message"] = error
+    if run.result_file:
+        values |= _whole_without(run, traces)
+    if values:
+        ToolExecution.objects.filter(pk=run.pk).update(**values)
+    if values.get("result_file", run.result_file) != run.result_file:
+        results.discard(run.result_file)
+    return bool(values)
+
+
+def _whole_without(run: ToolExecution, traces: Traces) -> dict[str, Any]:
+    """The columns of a large result whose file holds copies; {} where it holds none, or is gone."""
+    try:
+        with default_storage.open(run.result_file) as file:
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return {}
+    kept, gone = traces.out_of_text(text)
+    if not gone:
+        return {}
+    whole = json.loads(kept) if run.result_file.endswith(".json") else kept
+    return results.stored(whole, name=run.pk).columns()
 
 
 def forget_the_gone() -> int:

@@ -6,7 +6,7 @@ database only looks terms up; which rows come first is decided in Python, too, s
 
 from .highlights import highlights
 from .ranking import MOST_CANDIDATES, Match, forget_statistics, match
-from .table import AddFullText, GramsField, SearchRow, Terms
+from .table import AddFullText, GramsField, SearchRow, Terms, drop_deleted_terms
 from .terms import terms
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Match",
     "SearchRow",
     "Terms",
+    "drop_deleted_terms",
     "forget_statistics",
     "highlights",
     "match",

@@ -79,7 +79,7 @@ def _forget(rows: Sequence[Memory]) -> None:
         return
     for row in rows:
         forget_refusals_like(row)
-    announce_forgotten(user_id=rows[0].user_id, ids=keys)
+    announce_forgotten(user_id=rows[0].user_id, said={row.pk: row.content for row in rows})
     access.forget(keys)
     Memory.objects.filter(pk__in=keys).delete()
     transaction.on_commit(lambda: vectors.touch(Memory))

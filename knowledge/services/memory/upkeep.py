@@ -171,7 +171,7 @@ def _merge(kept: _Said, gone: _Said) -> int:
     _move_relations(goes, stays)
     MemoryRefusal.objects.filter(memory=goes).update(memory=stays)
     access.forget([goes.pk])
-    announce_forgotten(user_id=goes.user_id, ids=[goes.pk])
+    announce_forgotten(user_id=goes.user_id, said={goes.pk: ""})
     goes.delete()
     transaction.on_commit(lambda: vectors.touch(Memory))
     return 1
