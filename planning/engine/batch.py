@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tools.services import End, Opened, close_many
@@ -74,6 +75,7 @@ class Batch:
         while self.steps:
             step = self.steps.popleft()
             if not step.ahead or self.arrived[step.id] >= step.remaining:
+                step.started_at = timezone.now()  # not when it was claimed, or read ahead of others' ends
                 return step
             if isinstance(step.opened, Opened):
                 self.calls.append(not_started(step.opened))

@@ -31,8 +31,8 @@ def start_plan(
 
     The run keeps the steps as they are when it begins. `inputs` stand over the plan's own values, `budget`
     (steps, seconds, tokens, sandbox_seconds) in place of the plan's, {} for none; texts are in `language`.
-    `unattended`: nobody is there to be asked. Raises Conflict (a plan without steps), Invalid (inputs missing,
-    budget).
+    `unattended`: nobody is there to be asked. Raises Conflict (a plan without steps) or Invalid (inputs
+    missing, budget).
     """
     execution = engine.create(
         plan=plan,

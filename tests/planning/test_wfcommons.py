@@ -36,10 +36,10 @@ SMALL = instance(
 
 
 def in_order(execution):
-    """Whether each step ended before those that wait for it ended, and began after those it waits for."""
+    """Whether each step began after all that it waits for had ended."""
     rows = {row.key: row for row in PlanStepExecution.objects.filter(execution=execution)}
     return all(
-        rows[key].completed_at <= row.completed_at
+        rows[key].completed_at <= row.started_at <= row.completed_at
         for row in rows.values()
         for key in row.spec.get("depends_on", [])
     )
