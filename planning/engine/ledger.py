@@ -108,7 +108,8 @@ def _fault_of_program(result: Any) -> tuple[str, str] | None:
         return None
     if result["cause"] != "exit":
         message = _("The program was ended: %(why)s.")
-        return message % {"why": result.get("detail") or result["cause"]}, str(result["cause"])
+        why = str(result.get("detail") or result["cause"]).rstrip(".")
+        return message % {"why": why}, str(result["cause"])
     if result["exit_code"] == 0:
         return None
     text = _("The program ended with exit code %(code)s.") % {"code": result["exit_code"]}

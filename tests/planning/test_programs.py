@@ -16,10 +16,17 @@ def program(make_tool):
     ends = [(0, "exit")]
 
     def run(call, **_given):
-        code, cause = ends.pop(0) if len(ends) > 1 else ends[0]
+        code, cause, *more = ends.pop(0) if len(ends) > 1 else ends[0]
         said = "Traceback …\nValueError: no rows" if code else ""
         place = {"sandbox": "s", "execution": call.execution_id}
-        return {"stdout": "", "stderr": said, "exit_code": code, "cause": cause, "detail": "", **place}
+        return {
+            "stdout": "",
+            "stderr": said,
+            "exit_code": code,
+            "cause": cause,
+            "detail": "".join(more),
+            **place,
+        }
 
     make_tool("program", run, parameters=[])
     return ends
@@ -36,9 +43,9 @@ def test_a_program_that_fails_stops_what_waits_for_it_and_says_why(run, program)
 
 
 def test_a_program_out_of_time_is_tried_again_as_the_step_says(run, again, program):
-    program[:] = [(130, "timeout"), (0, "exit")]
+    program[:] = [(130, "timeout", "It was out of time."), (0, "exit")]
     execution = run(step("p", tool="program", max_retries=1, retry_seconds=5), step("b", "p"))
-    assert row_of(execution, "p").error_message == "The program was ended: timeout."
+    assert row_of(execution, "p").error_message == "The program was ended: It was out of time."
     pass_time(6)
     assert again(execution).status == "completed"
     assert row_of(execution, "p").attempt == 2
