@@ -152,6 +152,11 @@ def test_without_the_tool_for_plans_none_is_made() -> None:
             "write_file",
             {"path": "a.md", "content": "Hi there"},
         ),
+        (
+            "Write a file notes.txt with the text: buy milk",
+            "write_file",
+            {"path": "notes.txt", "content": "buy milk"},
+        ),
         ("메모.txt에 안녕하세요라고 저장해 줘", "write_file", {"path": "메모.txt", "content": "안녕하세요"}),
         ("Show me the contents of data/r.csv", "read_file", {"path": "data/r.csv"}),
         ("hello.txt 파일을 읽어 줘", "read_file", {"path": "hello.txt"}),

@@ -10,7 +10,7 @@ _NAME = r"[`\"“]?(?P<path>(?<![\w@/.])(?:[\w가-힣-]+/)*[\w가-힣-]+\.[A-Za-
 _WRITE = [
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
-        rf"\b(?:create|write|make)\s(?:me\s)?(?:a|the)?\s?(?:new\s)?(?:text\s)?file\s(?:called\s|named\s)?{_NAME}\s(?:with|containing|that says)\s(?:the\s(?:text|content|words?)\s)?(?P<content>.+)",
+        rf"\b(?:create|write|make)\s(?:me\s)?(?:a|the)?\s?(?:new\s)?(?:text\s)?file\s(?:called\s|named\s)?{_NAME}\s(?:with|containing|that says)\s(?:the\s(?:text|content|words?):?\s)?(?P<content>.+)",
         rf"\b(?:write|save|store|put)\s(?P<content>.+?)\s(?:in|to|into|as)\s(?:a\s|the\s)?(?:new\s)?(?:text\s)?(?:file\s)?(?:called\s|named\s)?{_NAME}",
         rf"{_NAME}\s?(?:(?:이?라는)\s)?(?:파일)?(?:에|로|으로)\s(?P<content>.+?)(?:을|를|이라고|라고)?\s?(?:저장|써|쓰|적어|적고|기록|넣어)",
         rf"(?P<content>.+?)(?:을|를|이라고|라고)\s{_NAME}\s?(?:(?:이?라는)\s)?(?:파일)?(?:에|로|으로)\s?(?:저장|써|쓰|적어|적고|기록|넣어)",
@@ -25,7 +25,7 @@ _READ = [
     )
 ]
 _QUOTED = re.compile(r"^[`\"“‘'](?P<inner>.*)[`\"”’']$", re.DOTALL)
-_LEAD_IN = re.compile(r"^(?:please\s|the\s(?:text|words?|content|line)\s|텍스트\s|내용\s)", re.IGNORECASE)
+_LEAD_IN = re.compile(r"^(?:please\s|the\s(?:text|words?|content|line):?\s|(?:텍스트|내용):?\s)", re.IGNORECASE)
 
 
 def file_call(text: str, offered: Any) -> tuple[str, dict[str, str]] | None:
