@@ -80,7 +80,7 @@ def forget_everything(*, user: Any, typed: str) -> dict[str, int]:
 def announce_forgotten(*, user_id: int, said: Mapping[str, str]) -> None:
     """Tell the apps that keep copies of what memories said (results of tools, prompts) which are forgotten.
 
-    `said`: their texts by id; of a text only its marks go out, "" for a memory that goes on in another.
+    `said`: their texts by id; of a text only its marks go out, "" for one that another memory says, too.
     """
     for some in batched(said.items(), 500):
         told = {"ids": [pk for pk, _text in some], "marks": marks_of(text for _pk, text in some)}

@@ -14,6 +14,7 @@ from agi_site.lib.engines.base import ToolCall
 from agi_site.lib.engines.fake import FakeChat, Script
 from conversations.models import Message
 from knowledge import services as knowledge
+from knowledge.services.memory import upkeep
 from knowledge.services.traces import Traces, marks_of
 from planning import services as planning
 from planning.models import PlanExecution, PlanStepExecution
@@ -21,7 +22,7 @@ from planning.services import StepDraft
 from tests.planning.conftest import make_tool
 from tools.models import ToolExecution
 from tools.registry import Parameter, ToolFailure
-from tools.services import sync_registry
+from tools.services import run_tool, sync_registry
 
 __all__ = ["make_tool"]
 
@@ -174,11 +175,19 @@ def test_everything_forgotten_is_in_no_table(
     assert tables_that_tell() == []
 
 
+def test_what_went_into_another_memory_leaves_its_own_words_in_no_table(
+    alice: Any, memories: list[Any], run_tasks: Callable[..., None]
+) -> None:
+    run_tool(user=alice, name="keep", arguments={"value": memories[0].content})
+    goes, stays = ((row.pk, row.type, row.content) for row in memories)
+    assert upkeep._merge(stays, goes) == 1
+    run_tasks()
+    assert tables_that_tell() == []
+
+
 def test_what_another_person_has_stays(
     alice: Any, bob: Any, memories: list[Any], run_tasks: Callable[..., None]
 ) -> None:
-    from tools.services import run_tool
-
     theirs = run_tool(user=bob, name="keep", arguments={"value": SECRET})
     knowledge.forget_memory(memory=memories[0], by=alice)
     run_tasks()

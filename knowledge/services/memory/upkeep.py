@@ -171,7 +171,8 @@ def _merge(kept: _Said, gone: _Said) -> int:
     _move_relations(goes, stays)
     MemoryRefusal.objects.filter(memory=goes).update(memory=stays)
     access.forget([goes.pk])
-    announce_forgotten(user_id=goes.user_id, said={goes.pk: ""})
+    own_words = goes.content if goes.content != stays.content else ""
+    announce_forgotten(user_id=goes.user_id, said={goes.pk: own_words})
     goes.delete()
     transaction.on_commit(lambda: vectors.touch(Memory))
     return 1
