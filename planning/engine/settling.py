@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 from tools.models import ToolExecution, ToolExecutionStatus
 
 from ..models import PlanExecution, PlanStepExecution, StepKind, StepState
-from . import endings, moves, waking
+from . import budget, endings, moves, waking
 from .database import holding
 from .kinds import answer_of, child_of
 from .ledger import outcome_of
@@ -23,7 +23,7 @@ def settle(step_id: int) -> bool:
     if execution_id is None:
         return False
     run = Run.load(execution_id)
-    with translation.override(run.language), holding(execution_id):
+    with translation.override(run.language), holding(execution_id) as execution:
         row = PlanStepExecution.objects.filter(pk=step_id, status=StepState.WAITING)
         found = row.values_list("started_at", *COLUMNS).first()
         if found is None:
@@ -36,6 +36,8 @@ def settle(step_id: int) -> bool:
         outcome.input = outcome.input or row.values_list("input", flat=True).get()
         ends = [(step, again_later(run, step, outcome))]
         moves.apply(execution_id, ends, token="", held=StepState.WAITING)
+        if execution.budget:  # what a sub-plan or an approved program used is not there for others any more
+            budget.spend(execution, ends=ends)
         tell_steps(run.execution, ends)
         waking.wake(execution_id)
     teller = Teller(execution_id, int(run.execution.steps_total))

@@ -243,6 +243,21 @@ def test_a_budget_of_tokens_caps_answers_and_ends_before_it_is_exceeded(run, set
     assert execution.spent["tokens"] <= limit
 
 
+def test_what_a_sub_plan_has_used_is_not_there_for_others(run, alice):
+    from agi_site.lib import engines
+
+    long = "words " * 300
+    asks = {"kind": "prompt", "arguments": {"prompt": long}}
+    inner = services.create_plan(owner=alice, title="inner", steps=[step("p", **asks)])
+    limit = int(engines.chat().count_tokens(long) * 2.4)
+    execution = run(
+        step("sub", kind="plan", sub_plan_id=inner.pk), step("after", "sub", **asks), budget={"tokens": limit}
+    )
+    assert (execution.status, execution.error_code) == ("failed", "budget"), states(execution)
+    assert states(execution)["sub"] == "completed"
+    assert execution.spent["tokens"] <= limit
+
+
 def test_bad_budgets_are_refused(alice):
     plan = services.create_plan(owner=alice, title="p", steps=[step("a")])
     with pytest.raises(Invalid):
