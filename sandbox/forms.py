@@ -1,5 +1,6 @@
 """What people fill in about sandboxes; the rules themselves stand in the services and in `policy`."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from .policy.limits import CEILING, FLOOR, LIVE, MB, NAMES, OPTIONAL, Limits
 from .word_lines import read_rules, read_variables, write_rules
 from .words import LIMITS
 
+PORT = re.compile("[0-9]{1,5}")
 HOUR = 3600
 DAY = 24 * HOUR
 EXPIRIES = [
@@ -106,7 +108,7 @@ class CreateForm(forms.Form):
     def clean_published(self) -> list[int]:
         """The ports as numbers."""
         words = self.cleaned_data["published"].replace(",", " ").split()
-        if not all(word.isdigit() and 0 < int(word) < 65536 for word in words):
+        if not all(PORT.fullmatch(word) and 0 < int(word) < 65536 for word in words):
             raise forms.ValidationError(_("Ports are numbers from 1 to 65535."))
         return [int(word) for word in words]
 

@@ -91,7 +91,7 @@ def _hosts() -> list[str]:
 
 def _after(scope: Scope) -> int:
     given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("after", ["0"])[0]
-    return int(given) if given.isdigit() and len(given) < 19 else 0
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
 
 
 async def _opened(execution: SandboxExecution, after: int) -> gateway.Terminal:

@@ -233,6 +233,8 @@ def _host(name: str) -> str:
 
 def _network(text: str, *, single: bool) -> Network:
     try:
+        if "%" in text:  # an IPv6 scope may hold any text, and this becomes a line of a program
+            raise ValueError
         network = ipaddress.ip_network(text, strict=not single)
     except ValueError:
         raise ValueError(_("This is not an address or a range of addresses.")) from None

@@ -1,6 +1,7 @@
 """The files of a sandbox: a folder at a time, moved in and out, and a text at a time in an editor."""
 
 import posixpath
+import re
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -22,6 +23,7 @@ from ..sending import send
 from .common import form_page, head_of, sandbox_of, sandbox_page
 
 PAGE = 500
+OFFSET = re.compile("[0-9]{1,9}")
 LONGEST_TEXT = 1 << 20
 MOST_UPLOADS = 100  # Django takes no more files at once
 
@@ -31,7 +33,7 @@ def file_list(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What is in the folder `?path=`: as the sandbox sees it, or as it was when it last ran."""
     sandbox = sandbox_of(request, pk)
     path = _path(request.GET.get("path", ""))
-    offset = int(request.GET["offset"]) if request.GET.get("offset", "").isdigit() else 0
+    offset = int(request.GET["offset"]) if OFFSET.fullmatch(request.GET.get("offset", "")) else 0
     listing, trouble, remembered = None, "", []
     try:
         listing = files.list_files(sandbox=sandbox, by=request.user, path=path, offset=offset, limit=PAGE)

@@ -72,6 +72,11 @@ def test_what_is_not_possible_is_said_on_the_form(
     response = client_of(alice).post(reverse("sandbox:create", args=[recipe.pk]), given)
     assert response.status_code == 400
     assert set(response.context["form"].errors) == {"published"}
+    for ports in ("²", "9" * 5000, "0"):  # what Unicode or its length makes a number is no port
+        again = client_of(alice).post(
+            reverse("sandbox:create", args=[recipe.pk]), given | {"published": ports}
+        )
+        assert set(again.context["form"].errors) == {"published"}
     given["published"] = ""
     response = client_of(alice).post(reverse("sandbox:create", args=[recipe.pk]), given)
     assert set(response.context["form"].errors) == {"memory_limit"}

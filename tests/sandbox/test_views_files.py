@@ -31,6 +31,14 @@ def test_files_are_uploaded_and_listed(box: Sandbox, workspace: Any, alice: Any,
     assert "<form" not in part
 
 
+@pytest.mark.parametrize("offset", ["²", "9" * 5000, "-1", "x"])
+def test_a_place_in_the_list_that_is_none_is_its_beginning(
+    offset: str, box: Sandbox, workspace: Any, alice: Any, client_of: Any
+) -> None:
+    (workspace.root / "a.txt").touch()
+    assert "a.txt" in client_of(alice).get(at("files", box), {"offset": offset}).content.decode()
+
+
 def test_a_folder_is_made_and_entered(box: Sandbox, workspace: Any, alice: Any, client_of: Any) -> None:
     client = client_of(alice)
     response = client.post(at("file_new", box), {"path": "", "name": "src", "kind": "folder"})

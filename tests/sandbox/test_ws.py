@@ -206,6 +206,21 @@ def test_a_session_that_was_revoked_loses_its_terminal(
 
 
 # --- Both ways -------------------------------------------------------------------------
+@pytest.mark.parametrize("after", ["%C2%B2", "-1", "9" * 19, "x"])
+def test_a_place_that_is_none_is_the_beginning(
+    after: str, terminal: SandboxExecution, alice: Any, socket_of: Any, opened: list[Any]
+) -> None:
+    socket = socket_of(terminal, alice, query=f"after={after}")
+
+    async def talk() -> None:
+        await connected(socket)
+        while not opened:
+            await asyncio.sleep(0.01)
+        assert opened[0][1] == 0
+
+    run(talk)
+
+
 def test_bytes_and_sizes_go_both_ways(
     terminal: SandboxExecution, alice: Any, socket_of: Any, opened: list[Any]
 ) -> None:
