@@ -46,6 +46,20 @@ NETWORKS = [
 ]
 
 
+def _range(name: str) -> dict[str, int]:
+    """What a field takes of a limit, in its unit: what the service takes too."""
+    size = UNITS[name][0]
+    return {
+        "min_value": max(1, -(-getattr(FLOOR, name) // size)),
+        "max_value": getattr(CEILING, name) // size,
+    }
+
+
+def _in_unit(value: int, size: int) -> int:
+    """A limit in its unit, and never 0, which no field takes: the form of the other limits would be stuck."""
+    return max(1, value // size)
+
+
 # --- Sandboxes --------------------------------------------------------------
 class NameForm(forms.Form):
     """A name alone."""
@@ -82,11 +96,17 @@ class CreateForm(forms.Form):
     """A sandbox of a template, with what differs from the template."""
 
     name = forms.CharField(label=_("Name"), max_length=100, required=False)
-    cpu_limit = forms.IntegerField(label=_("Processor"), help_text=UNITS["cpu_limit"][1])
-    memory_limit = forms.IntegerField(
-        label=pgettext_lazy("computer", "Memory"), help_text=UNITS["memory_limit"][1]
+    cpu_limit = forms.IntegerField(
+        label=_("Processor"), help_text=UNITS["cpu_limit"][1], **_range("cpu_limit")
     )
-    disk_limit = forms.IntegerField(label=_("Files"), help_text=UNITS["disk_limit"][1])
+    memory_limit = forms.IntegerField(
+        label=pgettext_lazy("computer", "Memory"),
+        help_text=UNITS["memory_limit"][1],
+        **_range("memory_limit"),
+    )
+    disk_limit = forms.IntegerField(
+        label=_("Files"), help_text=UNITS["disk_limit"][1], **_range("disk_limit")
+    )
     expires_in = forms.ChoiceField(
         label=_("Expires"), choices=[("", _("As the template has it")), *EXPIRIES[1:]], required=False
     )
@@ -232,17 +252,14 @@ class LimitsForm(forms.Form):
             size, unit = UNITS[name]
             value = self.now[name]
             notes = [str(unit)] if unit else []
-            if name in OPTIONAL:
-                notes.append(gettext("empty is no limit"))
             if name not in LIVE:
                 notes.append(gettext("changes by a restart"))
             self.fields[name] = forms.IntegerField(
                 label=LIMITS[name],
-                required=name not in OPTIONAL,
-                min_value=max(1, -(-getattr(FLOOR, name) // size)),
-                max_value=getattr(CEILING, name) // size,
-                initial=None if value is None else value // size,
+                required=value is not None,
+                initial=None if value is None else _in_unit(value, size),
                 help_text=", ".join(notes),
+                **_range(name),
             )
 
     def wishes(self) -> dict[str, int | None]:

@@ -12,7 +12,7 @@ from agi_site.lib.api.fields import OwnKeyField
 from agi_site.lib.api.json_fields import JSONObjectField
 
 from ..models import Protocol, SandboxTemplate
-from ..policy.limits import CEILING, FLOOR, NAMES, OPTIONAL
+from ..policy.limits import CEILING, FLOOR, NAMES
 
 LONGEST_CODE = 200_000
 LONGEST_INPUT = 1_000_000
@@ -39,7 +39,6 @@ class LimitsSerializer(StrictSerializer):
         return {
             name: serializers.IntegerField(
                 required=False,
-                allow_null=name in OPTIONAL,
                 min_value=getattr(FLOOR, name),
                 max_value=getattr(CEILING, name),
             )
@@ -131,7 +130,7 @@ class CreateSandboxSerializer(StrictSerializer):
 
 
 class RenameSerializer(StrictSerializer):
-    """What of a sandbox may be written directly; the rest changes by verbs."""
+    """What of a sandbox or a snapshot may be written directly; the rest changes by verbs."""
 
     name = serializers.CharField(max_length=100, allow_blank=True, required=False)
 

@@ -15,7 +15,7 @@ from ..models import SandboxSnapshot
 from ..sending import send
 from .bodies import asked
 from .files import BYTES
-from .given import StrictSerializer
+from .given import RenameSerializer, StrictSerializer
 from .rows import SandboxSerializer
 
 
@@ -72,11 +72,12 @@ class SandboxSnapshotViewSet(OwnedListReadDestroyViewSet):
     def perform_destroy(self, instance: SandboxSnapshot) -> None:
         snapshots.delete_snapshot(snapshot=instance, by=self.request.user)
 
-    @extend_schema(request=SnapshotNameSerializer, responses=SandboxSnapshotSerializer)
+    @extend_schema(request=RenameSerializer, responses=SandboxSnapshotSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Give it another name."""
-        row, given = self.get_object(), asked(SnapshotNameSerializer, request)
-        row = snapshots.rename_snapshot(snapshot=row, by=request.user, name=given["name"])
+        row, given = self.get_object(), asked(RenameSerializer, request)
+        if "name" in given:
+            row = snapshots.rename_snapshot(snapshot=row, by=request.user, name=given["name"])
         return Response(self.get_serializer(row).data)
 
     @extend_schema(responses=BYTES)

@@ -55,11 +55,20 @@ def fitting(hosts: Sequence[SandboxHost], spec: InstanceSpec) -> list[SandboxHos
         )
     found = [host for host in found if has_runtime(host, spec.runtime)]
     if not found:
-        raise Conflict(
-            _("No Docker host has the runtime “%(runtime)s”.") % {"runtime": spec.runtime},
-            code="runtime_missing",
-        )
+        raise _no_runtime(spec.runtime)
     return found
+
+
+def check_runtime(host: SandboxHost, runtime: str) -> None:
+    """Raise Conflict unless the host has the runtime: a sandbox keeps its host, and would not start there."""
+    if not has_runtime(host, runtime):
+        raise _no_runtime(runtime)
+
+
+def _no_runtime(runtime: str) -> Conflict:
+    return Conflict(
+        _("No Docker host has the runtime “%(runtime)s”.") % {"runtime": runtime}, code="runtime_missing"
+    )
 
 
 def choose(hosts: Sequence[SandboxHost], spec: InstanceSpec) -> SandboxHost:

@@ -172,6 +172,8 @@ def change_policy(*, sandbox: Sandbox, by: Any, security: Mapping[str, Any]) -> 
     names = sorted(name for name in after if after[name] != before[name])
     if not names:
         return sandbox
+    if "runtime" in names and sandbox.host is not None:
+        placement.check_runtime(sandbox.host, after["runtime"])
     with transaction.atomic():
         _begin_change(sandbox)
         for name in set(names) - {"runtime"}:
@@ -372,7 +374,7 @@ def _config(template: SandboxTemplate, defaults: Defaults, policies: Mapping[str
 
 
 def _checked_name(name: str) -> str:
-    name = name.replace("\0", "").strip()
+    name = " ".join(name.replace("\0", "").split())
     if len(name) > LONGEST_NAME:
         raise Invalid(
             errors={"name": [_("A name has at most %(most)d characters.") % {"most": LONGEST_NAME}]}

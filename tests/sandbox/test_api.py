@@ -65,7 +65,7 @@ def test_a_sandbox_is_made_of_a_template_by_its_id_or_its_name(
         {
             "template": "A recipe",
             "name": "mine",
-            "limits": {"cpu_limit": 50, "timeout": None},
+            "limits": {"cpu_limit": 50, "timeout": 60},
             "security": {"network_policy": {"default": "allow"}, "runtime": "runsc"},
             "env": {"KEY": "value"},
             "ports": [{"container_port": 80, "published": True}],
@@ -76,7 +76,7 @@ def test_a_sandbox_is_made_of_a_template_by_its_id_or_its_name(
         "owner": alice,
         "template": a_template,
         "name": "mine",
-        "limits": {"cpu_limit": 50, "timeout": None},
+        "limits": {"cpu_limit": 50, "timeout": 60},
         "security": {"network_policy": {"default": "allow"}, "runtime": "runsc"},
         "env": {"KEY": "value"},
         "ports": [{"container_port": 80, "protocol": "tcp", "description": "", "published": True}],
@@ -446,6 +446,8 @@ def test_a_snapshot_is_renamed_and_deleted_by_its_services(
     assert api_of(bob).get(f"{address}download/").status_code == 404
     assert api_of(alice).patch(address, {"name": "new"}).status_code == 200
     assert renamed.last == {"snapshot": row, "by": alice, "name": "new"}
+    assert api_of(alice).patch(address, {}).status_code == 200
+    assert len(renamed.calls) == 1  # what is not said is no name taken away
     assert api_of(alice).delete(address).status_code == 204
     assert deleted.calls == [{"snapshot": row, "by": alice}]
 

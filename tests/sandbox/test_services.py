@@ -261,6 +261,14 @@ def test_a_change_that_cannot_be_made_leaves_everything_as_it_was(alice, mine, r
     assert sandbox.resource.memory_limit == 512 * 1024**2
 
 
+def test_a_runtime_that_the_host_has_not_is_refused_and_nothing_stops(alice, mine, fresh):
+    mine.host.info = {**(mine.host.info or {}), "runtimes": {"runc": {}}}
+    mine.host.save(update_fields=["info"])
+    with pytest.raises(Conflict, match="runtime"):
+        services.change_policy(sandbox=mine, by=alice, security={"runtime": "unknown"})
+    assert (fresh(mine).status, fresh(mine).verb) == ("running", None)
+
+
 def test_names_of_hosts_are_resolved_again_and_rules_renewed(
     alice, mine, host, run_tasks, fresh, paper, monkeypatch
 ):
@@ -294,6 +302,7 @@ def test_extended_renamed_and_given_another_environment(alice, mine, fresh):
     assert services.extend_sandbox(sandbox=mine, by=alice, seconds=60) is not None
     assert services.extend_sandbox(sandbox=mine, by=alice, seconds=None) is None
     assert services.rename_sandbox(sandbox=mine, by=alice, name="other").name == "other"
+    assert services.rename_sandbox(sandbox=mine, by=alice, name=" two\n lines").name == "two lines"
     services.change_environment(sandbox=fresh(mine), by=alice, env={"KEY": "hush"})
     assert fresh(mine).security.env_variables == {"KEY": "hush"}
     said = SandboxEvent.objects.filter(kind="changed").get()

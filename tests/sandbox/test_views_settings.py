@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from agi_site.lib.problems import Conflict
-from sandbox.models import Sandbox, SandboxPort, SandboxSnapshot
+from sandbox.models import Sandbox, SandboxPort, SandboxResource, SandboxSnapshot
 from sandbox.policy.network import read_network_policy
 from sandbox.word_lines import read_rules, read_variables, write_rules
 
@@ -85,8 +85,33 @@ def test_only_limits_that_changed_are_asked_for(mine: Sandbox, alice: Any, clien
     given = {name: "" if form[name].initial is None else form[name].initial for name in form.fields}
     client.post(address, given | {"form": "limits"})
     assert asked.calls == []
-    client.post(address, given | {"form": "limits", "memory_limit": "1024", "idle_timeout": ""})
-    assert asked.last["limits"] == {"memory_limit": 1024**3, "idle_timeout": None}
+    client.post(address, given | {"form": "limits", "memory_limit": "1024", "idle_timeout": "60"})
+    assert asked.last["limits"] == {"memory_limit": 1024**3, "idle_timeout": 3600}
+
+
+def test_the_form_promises_no_end_that_the_service_refuses(
+    mine: Sandbox, alice: Any, client_of: Any, asks: Any
+) -> None:
+    asked = asks("services.change_limits")
+    client, address = client_of(alice), reverse("sandbox:security", args=[mine.pk])
+    page = client.get(address)
+    assert "no limit" not in page.content.decode()
+    form = page.context["forms"]["limits"]
+    given = {name: form[name].initial for name in form.fields} | {"form": "limits", "timeout": ""}
+    assert client.post(address, given).status_code == 400
+    assert asked.calls == []
+
+
+def test_a_limit_finer_than_its_unit_does_not_stand_in_the_way_of_others(
+    mine: Sandbox, alice: Any, client_of: Any, asks: Any
+) -> None:
+    SandboxResource.objects.filter(sandbox=mine).update(timeout=30)
+    asked = asks("services.change_limits")
+    client, address = client_of(alice), reverse("sandbox:security", args=[mine.pk])
+    form = client.get(address).context["forms"]["limits"]
+    given = {name: form[name].initial for name in form.fields}
+    client.post(address, given | {"form": "limits", "pids_limit": "99"})
+    assert asked.last["limits"] == {"pids_limit": 99}
 
 
 def test_variables_keep_their_values_by_name_and_never_come_back(
