@@ -1,5 +1,6 @@
 """The files of a sandbox: a folder at a time, moved in and out, and a text at a time in an editor."""
 
+import hashlib
 import posixpath
 import re
 from typing import Any
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from agi_site.lib.problems import Invalid, Problem
+from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem
 from agi_site.lib.web import add_problem, flash, page
 
 from .. import files
@@ -25,6 +26,7 @@ from .common import form_page, head_of, sandbox_of, sandbox_page
 PAGE = 500
 OFFSET = re.compile("[0-9]{1,9}")
 LONGEST_TEXT = 1 << 20
+ANY = "*"  # whatever is in the file may be written over
 MOST_UPLOADS = 100  # Django takes no more files at once
 
 
@@ -159,29 +161,35 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @form_page
 def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """A text in an editor."""
+    """A text in an editor. What was written to the file since it was opened is not written over unasked."""
     sandbox = sandbox_of(request, pk)
     path = _path(request.GET.get("path", ""))
-    is_new, trouble, text = "new" in request.GET, "", ""
-    if request.method != "POST" and not is_new:
+    is_new, trouble, text, seen = "new" in request.GET, "", "", request.POST.get("seen", ANY)
+    if request.method != "POST":
         try:
-            content = files.read_file(sandbox=sandbox, by=request.user, path=path, limit=LONGEST_TEXT)
+            content = _content(sandbox, request.user, path)
         except Problem as problem:
             return _back(request, sandbox, posixpath.dirname(path), problem)
-        if content.text is None or not content.complete:
-            trouble = _("This is not a text that the editor can hold. Download it instead.")
-        text = content.text or ""
+        if content is None and not is_new:
+            missing = NotFound(_("There is no such file or folder."))
+            return _back(request, sandbox, posixpath.dirname(path), missing)
+        if content is not None:  # a new file of a name that is taken is the file that is there
+            is_new, text = False, content.text or ""
+            if content.text is None or not content.complete:
+                trouble = _("This is not a text that the editor can hold. Download it instead.")
+        seen = _mark(content)
     form = TextForm(request.POST or None, initial={"text": text})
     if request.method == "POST" and form.is_valid():
         try:
-            files.write_file(sandbox=sandbox, by=request.user, path=path, content=form.cleaned_data["text"])
+            written = _save(sandbox, request.user, path, form.cleaned_data["text"], seen)
         except Problem as problem:
             if request.htmx:
                 raise
             add_problem(form, problem)
+            seen = ANY
         else:
             if request.htmx:
-                return HttpResponse(status=204)
+                return HttpResponse(written, content_type="text/plain")
             messages.success(request, _("Saved."))
             return HttpResponseRedirect(_address("sandbox:file_edit", sandbox, path))
     return page(
@@ -193,10 +201,40 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         name=posixpath.basename(path),
         trouble=trouble,
         is_new=is_new,
+        seen=seen,
         crumbs=_crumbs(posixpath.dirname(path)),
         status=400 if form.errors else 200,
         **head_of(sandbox),
     )
+
+
+def _content(sandbox: Sandbox, by: Any, path: str) -> files.Content | None:
+    """What is in a file, or None where there is none; raises the other Problems."""
+    try:
+        return files.read_file(sandbox=sandbox, by=by, path=path, limit=LONGEST_TEXT)
+    except Problem as problem:
+        if problem.status != NotFound.status:
+            raise
+        return None
+
+
+def _save(sandbox: Sandbox, by: Any, path: str, text: str, seen: str) -> str:
+    """Write a text over what was `seen` and return its mark; raises Conflict if something else is there."""
+    if seen != ANY and seen != _mark(_content(sandbox, by, path)):
+        raise Conflict(
+            _(
+                "This file was changed since it was opened. Save again to write over it, "
+                "or open it anew to see the change."
+            ),
+            code="file_changed",
+        )
+    files.write_file(sandbox=sandbox, by=by, path=path, content=text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mark(content: files.Content | None) -> str:
+    """By what the editor knows again what it was opened with; "" is no file."""
+    return "" if content is None else hashlib.sha256(content.data).hexdigest()
 
 
 def _path(given: str) -> str:

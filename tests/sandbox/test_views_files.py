@@ -56,8 +56,36 @@ def test_a_text_is_edited_with_the_line_ends_of_the_sandbox(
     client = client_of(alice)
     assert "print(1)" in client.get(at("file_edit", box, "a.py")).content.decode()
     response = client.post(at("file_edit", box, "a.py"), {"text": "print(2)\r\nprint(3)\r\n"}, **HTMX)
-    assert response.status_code == 204
+    assert response.status_code == 200
     assert (workspace.root / "a.py").read_bytes() == b"print(2)\nprint(3)\n"
+
+
+def test_what_a_program_wrote_meanwhile_is_not_written_over_unasked(
+    box: Sandbox, workspace: Any, alice: Any, client_of: Any
+) -> None:
+    file, client, address = workspace.root / "a.txt", client_of(alice), at("file_edit", box, "a.txt")
+    file.write_text("one")
+    seen = client.get(address).context["seen"]
+    seen = client.post(address, {"text": "two", "seen": seen}, **HTMX).content.decode()
+    assert client.post(address, {"text": "three", "seen": seen}, **HTMX).status_code == 200
+    file.write_text("of a program")
+    assert client.post(address, {"text": "four", "seen": seen}, **HTMX).status_code == 409
+    refused = client.post(address, {"text": "four", "seen": seen})
+    assert "changed since it was opened" in refused.content.decode()
+    assert file.read_text() == "of a program"
+    assert client.post(address, {"text": "four", "seen": refused.context["seen"]}).status_code == 302
+    assert file.read_text() == "four"
+
+
+def test_a_new_file_of_a_name_that_is_taken_is_the_file_that_is_there(
+    box: Sandbox, workspace: Any, alice: Any, client_of: Any
+) -> None:
+    client, address = client_of(alice), at("file_edit", box, "a.txt") + "&new"
+    empty = client.get(address).context["seen"]
+    (workspace.root / "a.txt").write_text("kept")
+    assert client.post(address, {"text": "lost", "seen": empty}, **HTMX).status_code == 409
+    assert "kept" in client.get(address).content.decode()
+    assert (workspace.root / "a.txt").read_text() == "kept"
 
 
 def test_what_is_no_text_is_not_opened_in_the_editor(

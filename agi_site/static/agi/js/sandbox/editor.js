@@ -69,10 +69,12 @@ function watch(editor) {
     const sent = area.value;
     const { postForm } = await import("../chat/fetching.js");
     try {
-      await postForm(editor);
+      editor.elements.seen.value = await postForm(editor);
       saved = sent;
       state.textContent = isSaved() ? editor.dataset.saved : editor.dataset.unsaved;
     } catch (error) {
+      // it says that the file was changed meanwhile; who saves again writes over it
+      if (error.status === 409) editor.elements.seen.value = "*";
       const { toast } = await import("../toasts.js");
       toast(error.message, "error");
     }
