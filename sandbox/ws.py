@@ -149,7 +149,7 @@ def _size(text: str) -> tuple[int, int] | None:
     try:
         given = json.loads(text)
         cols, rows = int(given["cols"]), int(given["rows"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     return (cols, rows) if 1 <= cols <= MOST_COLUMNS and 1 <= rows <= MOST_COLUMNS else None
 

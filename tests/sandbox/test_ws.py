@@ -214,8 +214,9 @@ def test_a_place_that_is_none_is_the_beginning(
 
     async def talk() -> None:
         await connected(socket)
-        while not opened:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            while not opened:
+                await asyncio.sleep(0.01)
         assert opened[0][1] == 0
 
     run(talk)
@@ -240,6 +241,8 @@ def test_bytes_and_sizes_go_both_ways(
             "[]",
             '{"cols": 0, "rows": 5}',
             '{"cols": 1e9, "rows": 5}',
+            '{"cols": Infinity, "rows": 5}',
+            "[" * 100_000,
             '{"cols": "x"}',
         ):
             await socket.send_input({"type": "websocket.receive", "text": nonsense})
