@@ -8,6 +8,9 @@ from system.services.settings import declare, get_setting
 TEXT_WEIGHT = 0.65
 # Where the best row holds less than this share of the query's words, their say falls with the square.
 FULL_SAY_AT = 0.2
+# So much of what all rows have in common is left out of a query's vector; of so few rows half of that.
+MIDDLE_SHARE = 0.35
+FEW_FOR_A_MIDDLE = 50
 # Hits below this score are hardly better than any other row.
 LEAST_SCORE = 0.15
 

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import translation
 from rest_framework.test import APIClient
 
+from agi_site.lib import vectors
 from tests import database, parts
 
 # Marks of tests that bring their own database, process or browser: the second run (MariaDB) leaves them out.
@@ -95,8 +96,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 # --- Around every test -----------------------------------------------------
 @pytest.fixture(autouse=True)
 def _clean_state() -> Iterator[None]:
-    """No test sees another's cache (rate limits live there) or language."""
+    """No test sees another's cache (rate limits live there), vectors or language."""
     cache.clear()
+    vectors.forget()
     yield
     translation.deactivate()
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from django.db.models import QuerySet
 
 from agi_site.lib import engines, fulltext, vectors
@@ -83,11 +84,23 @@ def by_meaning(
         try:
             asked = _asked(engine, query, vector)
             index = vector_sets.index_of(model, engine.name, len(asked))
+            asked = off_the_middle(asked, index.middle(owner=owner, among=among))
             comparison = index.compare(asked, owner=owner, among=among, background=unrelated(engine))
             return comparison.best(POOL) | comparison.of(match.key for match in text)
         except (EngineError, vectors.Unavailable) as error:
             logger.warning("search goes on without vectors of %s: %s", engine.name, error)
     return {}
+
+
+def off_the_middle(asked: Vector, middle: vectors.Middle) -> Vector:
+    """A query without a share of what the rows it is compared with have in common.
+
+    A row near their middle is near to every query, and would stand before the one that answers. Of few rows
+    the middle is mostly themselves, so less of it is left out.
+    """
+    share = options.MIDDLE_SHARE * middle.rows / (middle.rows + options.FEW_FOR_A_MIDDLE)
+    left: Vector = asked - np.float32(share) * middle.vector
+    return left
 
 
 def _asked(engine: EmbeddingEngine, query: str, vector: Vector | None) -> Vector:

@@ -14,7 +14,7 @@ from agi_site.lib.engines.base import EngineError
 from knowledge import services, vector_sets
 from knowledge.models import Knowledge, Memory
 from knowledge.search import search_knowledge, search_memory
-from knowledge.search.fusion import fuse
+from knowledge.search.fusion import fuse, off_the_middle
 
 from .learning import learn_from
 
@@ -43,6 +43,17 @@ def test_the_vector_follows_by_a_task(alice: Any, run_tasks: Any) -> None:
     assert row.embedding_model == "fake/64"
     [hit] = search_knowledge(user=alice, query="machine")
     assert hit.parts["vector"] > 0
+
+
+def test_a_row_in_the_middle_of_all_does_not_stand_before_the_one_that_answers() -> None:
+    def unit(*values: float) -> vectors.Vector:
+        return np.array(values, np.float32) / np.float32(np.linalg.norm(values))
+
+    others = [unit(1, 0, np.cos(at), np.sin(at)) for at in range(60)]
+    middling, answer, query = unit(1, 0, 0, 0), unit(0.6, 0.5, 0, 0), unit(0.9, 0.3, 0, 0)
+    assert middling @ query > answer @ query
+    left = off_the_middle(query, vectors.Middle.among(np.stack([*others, middling, answer])))
+    assert answer @ left > middling @ left
 
 
 def test_a_given_vector_spares_the_embedding(

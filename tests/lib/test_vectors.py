@@ -134,6 +134,11 @@ def test_only_the_rows_of_one_owner_are_compared(alice: Any, bob: Any) -> None:
     assert index.compare(_vector(1), owner=alice.pk).of([bobs]) == {}
 
 
+def test_the_middle_of_no_rows_is_nothing(index: vectors.VectorIndex) -> None:
+    middle = index.middle()
+    assert (middle.rows, middle.vector.tolist()) == (0, [0.0] * DIMENSION)
+
+
 def test_certain_rows_can_be_compared(index: vectors.VectorIndex) -> None:
     first, second = _add("first", 1), _add("second", 0, 1)
     comparison = index.compare(_vector(1), among=[first.pk, "unknown"])

@@ -107,6 +107,15 @@ def test_a_row_that_is_gone_is_dropped_when_a_search_meets_it(built: Any) -> Non
     assert index.compare(matrix[5]).of([gone]) == {}
 
 
+def test_the_middle_is_that_of_the_rows_compared(built: Any) -> None:
+    index, matrix, rows = built
+    whole, some = index.middle(), index.middle(among=[row.pk for row in rows[100:160]])
+    # the five that were written meanwhile count twice until the next build
+    assert (whole.rows, some.rows) == (ROWS + 5, 60)
+    assert whole.vector == pytest.approx(matrix.mean(axis=0), abs=5e-3)
+    assert some.vector == pytest.approx(matrix[100:160].mean(axis=0), abs=1e-6)
+
+
 def test_certain_rows_are_compared_exactly(built: Any) -> None:
     index, matrix, rows = built
     some = [row.pk for row in rows[100:160]]

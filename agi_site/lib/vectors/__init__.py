@@ -20,6 +20,7 @@ from .comparison import Comparison
 from .files import folder_of
 from .index import VectorIndex
 from .packing import Matrix, Vector, pack, unpack
+from .parts import Middle
 from .registry import drop, forget, index_of, most_bytes, touch
 from .rows import Rows
 from .store import Unavailable
@@ -27,6 +28,7 @@ from .store import Unavailable
 __all__ = [
     "Comparison",
     "Matrix",
+    "Middle",
     "Rows",
     "Unavailable",
     "Vector",

@@ -11,7 +11,7 @@ from django.db import models
 from . import files, store
 from .comparison import Comparison, View
 from .packing import Matrix, Vector
-from .parts import Built
+from .parts import Built, Middle
 from .recent import Recent
 from .rows import Rows
 
@@ -87,6 +87,14 @@ class VectorIndex:
         if vector.shape != (self.dimension,):
             raise ValueError(f"a vector of {self.dimension} numbers is needed, not of shape {vector.shape}")
         return Comparison(self.view(), vector, owner=owner, among=among, background=background)
+
+    def middle(self, *, owner: int | None = None, among: Sequence[str] | None = None) -> Middle:
+        """The average of the vectors that `compare` would compare with, and of how many."""
+        view, chosen = self.view(), None if among is None else frozenset(among)
+        middles = [view.recent.middle(owner, chosen)]
+        if view.built is not None:
+            middles.append(view.built.middle(owner, chosen))
+        return Middle.together(middles)
 
     def view(self) -> View:
         """The vectors, looked after if it is time."""

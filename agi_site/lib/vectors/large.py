@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .packing import Matrix, Places, Vector
-from .parts import Cosines, Exact, Part, Usual
+from .parts import Cosines, Exact, Middle, Part, Usual
 
 KEY = np.dtype("S36")
 MOST_PROBED = 4_096
@@ -67,12 +67,20 @@ class Large:
 
     def compare(self, vector: Vector, owner: int | None, among: frozenset[str] | None) -> Part:
         """See Built."""
+        places = self._chosen(owner, among)
+        return Probed(self, vector) if places is None else Exact(self, places, vector)
+
+    def middle(self, owner: int | None, among: frozenset[str] | None) -> Middle:
+        """See Built."""
+        places = self._chosen(owner, among)
+        return Middle(len(self), self.average) if places is None else Middle.among(self.vectors[places])
+
+    def _chosen(self, owner: int | None, among: frozenset[str] | None) -> Places | None:
+        """The places of certain rows in order; None means all."""
         if among is not None:
             places = np.array(sorted(self.places_of(among).values()), np.int64)
-            return Exact(self, places if owner is None else places[self.owners[places] == owner], vector)
-        if owner is not None:
-            return Exact(self, self.visible(np.flatnonzero(self.owners == owner)), vector)
-        return Probed(self, vector)
+            return places if owner is None else places[self.owners[places] == owner]
+        return None if owner is None else self.visible(np.flatnonzero(self.owners == owner))
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """See Built."""

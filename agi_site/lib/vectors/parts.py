@@ -40,6 +40,27 @@ class Usual:
         return cls(0, 0.0, 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """Of how many rows, and the average of their vectors, shape (d,)."""
+
+    rows: int
+    vector: Vector
+
+    @classmethod
+    def among(cls, vectors: Matrix) -> Self:
+        """Of these rows, shape (n, d)."""
+        width = vectors.shape[1]
+        return cls(len(vectors), vectors.mean(axis=0) if len(vectors) else np.zeros(width, np.float32))
+
+    @classmethod
+    def together(cls, several: Sequence[Self]) -> Self:
+        """Of all rows of several."""
+        rows = sum(middle.rows for middle in several)
+        total = np.sum([middle.rows * middle.vector for middle in several], axis=0)
+        return cls(rows, np.asarray(total / max(rows, 1), np.float32))
+
+
 class Part(Protocol):
     """A vector compared with the rows of one place."""
 
@@ -64,6 +85,9 @@ class Built(Protocol):
 
     def compare(self, vector: Vector, owner: int | None, among: frozenset[str] | None) -> Part:
         """A vector with all rows, or with exactly those of `owner` and with the keys `among`."""
+
+    def middle(self, owner: int | None, among: frozenset[str] | None) -> Middle:
+        """The average of the rows that `compare` would compare with; of all, rows left out still count."""
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """Those of these rows that are here."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from .packing import LITTLE_ENDIAN, Matrix, Places, Vector
-from .parts import Exact
+from .parts import Exact, Middle
 from .rows import Row
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recent:
     """Row i of `vectors`, shape (n, d), belongs to `keys[i]` and `owners[i]`. Never changed, but replaced."""
 
@@ -57,11 +58,23 @@ class Recent:
 
     def compare(self, vector: Vector, owner: int | None, among: frozenset[str] | None) -> Exact:
         """A vector with all rows, or with those of `owner` and with the keys `among`."""
+        return Exact(self, self._chosen(owner, among), vector)
+
+    def middle(self, owner: int | None, among: frozenset[str] | None) -> Middle:
+        """The average of those rows."""
+        places = self._chosen(owner, among)
+        return self._middle if places is None else Middle.among(self.vectors[places])
+
+    @cached_property
+    def _middle(self) -> Middle:
+        return Middle.among(self.vectors)
+
+    def _chosen(self, owner: int | None, among: frozenset[str] | None) -> Places | None:
+        """The places of those rows in order; None means all."""
         if among is None:
-            places = None if owner is None else np.flatnonzero(self.owners == owner)
-            return Exact(self, places, vector)
+            return None if owner is None else np.flatnonzero(self.owners == owner)
         places = np.array(sorted(self.places_of(among).values()), np.int64)
-        return Exact(self, places if owner is None else places[self.owners[places] == owner], vector)
+        return places if owner is None else places[self.owners[places] == owner]
 
     def keys_at(self, places: Places) -> list[str]:
         """See Held."""

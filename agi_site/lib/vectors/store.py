@@ -21,7 +21,7 @@ import numpy as np
 from django.conf import settings
 
 from .packing import LITTLE_ENDIAN, Matrix, Vector
-from .parts import Part, Usual
+from .parts import Middle, Part, Usual
 from .rows import Rows
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,12 @@ class Stored:
     def compare(self, vector: Vector, owner: int | None, among: frozenset[str] | None) -> Part:
         """See Built."""
         return Asked(self, vector, owner, None if among is None else among - self.hidden)
+
+    def middle(self, owner: int | None, among: frozenset[str] | None) -> Middle:
+        """See Built; from a sample, and among certain rows from one of all."""
+        sample = self.sample(owner)
+        whole = len(sample) == SAMPLE and among is None
+        return replace(Middle.among(sample), rows=self.count) if whole else Middle.among(sample)
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """See Built; rows that are not there, too: to leave those out does no harm."""
