@@ -248,7 +248,12 @@ def test_a_rule_that_makes_no_sense_is_named(
 
 def test_a_rule_of_tool_and_category_is_refused(operator: Any, make_tool: Any, api_of: Any) -> None:
     body = {"tool": make_tool(lambda call: "x").pk, "category": "web", "effect": "deny"}
-    assert api_of(operator).post("/api/v1/tool-policies/", body).status_code == 400
+    refused = api_of(operator).post("/api/v1/tool-policies/", body)
+    told = ["Name a tool or a category, not both."]
+    assert (refused.status_code, refused.json()["errors"]) == (400, {"tool": told, "category": told})
+    rule = ToolPolicy.objects.create(tool_id=body["tool"], effect="deny")
+    changed = api_of(operator).patch(f"/api/v1/tool-policies/{rule.pk}/", {"category": "web"})
+    assert (changed.status_code, changed.json()["errors"]["category"]) == (400, told)
 
 
 def test_members_neither_see_nor_write_the_policy(
