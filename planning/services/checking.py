@@ -14,7 +14,7 @@ from ..graph.order import find_ring
 from ..models import OnFailure, Plan, StepKind
 from .checking_arguments import argument_faults, tools_named
 from .drafts import StepDraft
-from .mentions import mentions_of
+from .mentions import mentions_of, never_closed
 
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
 MAX_STEPS = 10_000
@@ -134,6 +134,10 @@ def _with_dependencies(step: StepDraft, keys: set[str], faults: Faults) -> StepD
             faults.add(step.key, name, message % {"keys": ", ".join(unknown)[:300]})
         if step.key in found.steps:
             faults.add(step.key, name, _("%(key)s refers to its own output.") % {"key": label(step)})
+    for name, value in (step.arguments or {}).items():
+        if opened := never_closed(value):
+            message = _("This reference is never closed with two braces: %(text)s")
+            faults.add(step.key, f"arguments.{name[:50]}", message % {"text": opened.strip()[:100]})
     named = mentions_of(arguments=step.arguments, condition=step.condition, for_each=step.for_each).steps
     return replace(step, depends_on=list(dict.fromkeys([*step.depends_on, *named])))
 

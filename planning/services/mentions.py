@@ -13,6 +13,8 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 REFERENCE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# Other double braces may stay open, as they mean something in many languages.
+_OPENED = re.compile(r"\{\{\s*(?:steps|inputs|item|index)\b.*", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -44,15 +46,28 @@ def mentions_of(*, arguments: Any = None, condition: str = "", for_each: str = "
 
 def expressions_in(value: Any) -> Iterator[str]:
     """The expressions between double braces, anywhere in a JSON value."""
+    for text in _texts_in(value):
+        yield from REFERENCE.findall(text)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
     waiting = [value]  # no recursion: what people give may be nested deeper than Python goes
     while waiting:
         one = waiting.pop()
         if isinstance(one, str):
-            yield from REFERENCE.findall(one)
+            yield one
         elif isinstance(one, dict):
             waiting += reversed(one.values())
         elif isinstance(one, list | tuple):
             waiting += reversed(one)
+
+
+def never_closed(value: Any) -> str:
+    """The first reference anywhere in a JSON value whose braces are never closed; "" if there is none."""
+    for text in _texts_in(value):
+        if found := _OPENED.search(text.rpartition("}}")[2]):
+            return found[0]
+    return ""
 
 
 def has_reference(value: Any) -> bool:

@@ -86,6 +86,12 @@ def test_a_ring_is_refused_and_its_keys_are_named(alice: Any) -> None:
             "steps.a.arguments",
             "JMESPath",
         ),
+        (
+            StepDraft("a", kind="prompt", arguments={"prompt": "{{ inputs.a }} and {{ steps.b.output"}),
+            "steps.a.arguments.prompt",
+            "never closed",
+        ),
+        (none("a", arguments={"deep": [{"x": "{{item.name }"}]}), "steps.a.arguments.deep", "{{item.name }"),
         (none("a", arguments={"x": json.loads("[" * 5000 + "]" * 5000)}), "steps.a.arguments", "Nested"),
         (StepDraft("a", kind="plan"), "steps.a.sub_plan", "plan"),
         (StepDraft("a", kind="party"), "steps.a.kind", "tool"),
@@ -100,6 +106,14 @@ def test_what_is_wrong_with_a_step_is_told_at_its_field(
 ) -> None:
     faults = faults_of(alice, step)
     assert word in faults[place][0]
+
+
+def test_double_braces_that_are_no_reference_may_stay_open(alice: Any) -> None:
+    given = {"prompt": "{{ inputs.a }}: what does {{ mean, and what {% raw %}?"}
+    plan = services.create_plan(
+        owner=alice, title="t", steps=[StepDraft("a", kind="prompt", arguments=given)]
+    )
+    assert plan.steps.get().arguments == given
 
 
 def test_two_steps_of_one_key_are_refused(alice: Any) -> None:
