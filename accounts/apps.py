@@ -16,6 +16,7 @@ class AccountsConfig(AppConfig):
         from . import cookies
         from .webhooks import services as webhooks
 
+        told.declare("webhook", [webhooks.TEST_EVENT.removeprefix("webhook.")])
         told.listen(hears=webhooks.is_heard, takes=webhooks.emit)
         targets.register("webhook", lambda: self.get_model("Webhook"))
 

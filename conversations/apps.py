@@ -19,7 +19,9 @@ class ConversationsConfig(AppConfig):
 
         example_of("message")(example_of_answer)
         from knowledge.portable import register_section
+        from system.services import webhooks
 
         from .receipts import references_of
 
         register_section("receipts", references_of)
+        webhooks.declare("message", ["completed"])

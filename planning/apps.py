@@ -12,7 +12,9 @@ class PlanningConfig(AppConfig):
 
     def ready(self) -> None:
         from . import agent_tools  # noqa: F401 - importing it registers its tools
+        from .engine import telling
 
+        telling.declare_events()
         targets.register("plan", lambda: self.get_model("Plan"))
         targets.register("plan_step", lambda: self.get_model("PlanStep"))
         targets.register("plan_execution", lambda: self.get_model("PlanExecution"))

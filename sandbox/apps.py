@@ -11,5 +11,10 @@ class SandboxConfig(AppConfig):
     verbose_name = _("Sandbox")
 
     def ready(self) -> None:
+        from system.services import webhooks
+
+        from .words import EVENTS
+
+        webhooks.declare("sandbox", EVENTS)
         targets.register("sandbox", lambda: self.get_model("Sandbox"))
         targets.register("sandbox_execution", lambda: self.get_model("SandboxExecution"))

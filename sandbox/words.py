@@ -74,6 +74,7 @@ EVENTS = {
     "extended": gettext_lazy("Expiry changed"),
     "expired": gettext_lazy("Expired"),
     "changed": gettext_lazy("Changed"),
+    "applied": gettext_lazy("Change took effect"),
     "port_opened": gettext_lazy("Port opened"),
     "port_closed": gettext_lazy("Port closed"),
     "cloned": gettext_lazy("Cloned"),

@@ -12,11 +12,14 @@ class ToolsConfig(AppConfig):
 
     def ready(self) -> None:
         from agi_site.lib import targets
+        from system.services import webhooks
 
         from . import builtin, examples, scripts  # noqa: F401 - importing them registers what they hold
-        from .models import Approval, Tool, ToolExecution, ToolSource
+        from .models import Approval, ApprovalStatus, Tool, ToolExecution, ToolExecutionStatus, ToolSource
         from .sources import implementations  # noqa: F401
 
+        webhooks.declare("tool_execution", ToolExecutionStatus.values)
+        webhooks.declare("approval", ApprovalStatus.values)
         targets.register("tool", lambda: Tool)
         targets.register("tool_execution", lambda: ToolExecution)
         targets.register("approval", lambda: Approval)

@@ -20,6 +20,7 @@ from agi_site.lib.plain_json import repaired
 from agi_site.lib.problems import Conflict, Invalid, Problem
 from system import queue
 from system.services import audit
+from system.services.webhooks import declared
 
 from .models import PATTERN, DeliveryStatus, Webhook, WebhookDelivery, fits
 
@@ -62,11 +63,12 @@ def create_webhook(
 @transaction.atomic
 def change_webhook(*, webhook: Webhook, by: Any, **values: Any) -> Webhook:
     """Change `url`, `events`, `description` or `enabled`; switching it on again forgets its failures."""
+    kept = list(webhook.events)
     for name, value in values.items():
         setattr(webhook, name, list(value) if name == "events" else value)
     if values.get("enabled"):
         webhook.failures, webhook.disabled_reason = 0, ""
-    _save(webhook)
+    _save(webhook, kept=kept)
     audit(component="webhooks", message=f"webhook to {_host(webhook.url)} was changed", by=by)
     return webhook
 
@@ -283,7 +285,8 @@ def _forget(user_id: int) -> None:
     transaction.on_commit(lambda: _silent.pop(user_id, None), robust=True)
 
 
-def _save(webhook: Webhook) -> None:
+def _save(webhook: Webhook, *, kept: Sequence[str] = ()) -> None:
+    """Check and store; events that it has `kept` are taken even where nothing emits them any more."""
     faults: dict[str, list[Any]] = {}
     try:
         outbound.checked_url(webhook.url)
@@ -292,6 +295,8 @@ def _save(webhook: Webhook) -> None:
     events = webhook.events
     if not events or len(events) > MOST_EVENTS or not all(_is_pattern(one) for one in events):
         faults["events"] = [_("Choose events: names like plan_execution.completed, plan_execution.* or *.")]
+    elif strangers := [fault for one in events if one not in kept and (fault := _stranger(one))]:
+        faults["events"] = strangers[:5]
     if faults:
         raise Invalid(errors=faults)
     webhook.full_clean(exclude=["user", "secret"], validate_constraints=False)
@@ -301,6 +306,17 @@ def _save(webhook: Webhook) -> None:
 
 def _is_pattern(value: Any) -> bool:
     return isinstance(value, str) and PATTERN.fullmatch(value) is not None
+
+
+def _stranger(name: str) -> str:
+    """What is wrong with the name of an event that never happens; "" for others, families and *."""
+    known = declared()
+    what, _dot, kind = name.partition(".")
+    if kind in ("", "*") or kind in known.get(what, ()):
+        return ""
+    there_are = [f"{what}.{one}" for one in known.get(what, ())] or [f"{one}.*" for one in sorted(known)]
+    message = _("There is no event “%(name)s”. Known: %(known)s.")
+    return message % {"name": name, "known": ", ".join(there_are)}
 
 
 def _key() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from agi_site.lib import events
 from system.services import webhooks
 
-from ..models import PlanExecution, PlanStepExecution, StepState
+from ..models import PlanExecution, PlanExecutionStatus, PlanStepExecution, StepState
 from ..reasons import text_of
 from .moves import ENDED, Ends, Step
 
@@ -16,6 +16,15 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 0.2
 MOST_STEPS = 500
+
+
+def declare_events() -> None:
+    """Say which events people's own programs can ask for."""
+    runs = [status for status in PlanExecutionStatus if status != PlanExecutionStatus.PENDING]
+    webhooks.declare("plan_execution", [*runs, "paused", "resumed"])
+    # A step that is to begin later, or is given back, is told when it begins.
+    steps = [state for state in StepState if state not in (StepState.PENDING, StepState.READY)]
+    webhooks.declare("plan_step_execution", steps)
 
 
 def channel_of(execution_id: str) -> str:

@@ -3,13 +3,14 @@
 The listener registers itself, because it stands above this floor.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 type Ear = Callable[[int, str], bool]
 type Sink = Callable[[int, str, dict[str, Any]], None]
 
 _listeners: list[tuple[Ear, Sink]] = []
+_declared: dict[str, tuple[str, ...]] = {}
 
 
 def listen(*, hears: Ear, takes: Sink) -> None:
@@ -19,6 +20,16 @@ def listen(*, hears: Ear, takes: Sink) -> None:
     """
     if (hears, takes) not in _listeners:
         _listeners.append((hears, takes))
+
+
+def declare(what: str, kinds: Iterable[str]) -> None:
+    """Say, when an app is ready, which events `<what>.<kind>` it emits: nobody can ask for others."""
+    _declared[what] = tuple(str(kind) for kind in kinds)
+
+
+def declared() -> dict[str, tuple[str, ...]]:
+    """The kinds of events there are, by what they happen to."""
+    return dict(_declared)
 
 
 def is_heard(*, user_id: int | None, event: str) -> bool:

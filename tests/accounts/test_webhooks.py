@@ -1,5 +1,6 @@
 """Webhooks: told to a real server that checks signatures, tried again, switched off when nobody is there."""
 
+import ast
 import base64
 import hashlib
 import hmac
@@ -8,17 +9,19 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
+import sandbox
 from accounts.webhooks import services
 from accounts.webhooks.models import Webhook, WebhookDelivery
 from agi_site.lib.problems import Conflict, Invalid
 from system.models import Log, TaskQueue
-from system.services.webhooks import emit
+from system.services.webhooks import declared, emit
 
 
 class Receiver(ThreadingHTTPServer):
@@ -251,12 +254,53 @@ def test_a_delivery_can_be_sent_again_once_it_has_ended(
         ({"events": []}, "events"),
         ({"events": ["no such thing!"]}, "events"),
         ({"events": ["*.completed"]}, "events"),
+        ({"events": ["plan_execution.*", "plan_execution.complete"]}, "events"),
     ],
 )
 def test_bad_input_is_named(alice: Any, values: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         services.create_webhook(**{"owner": alice, "url": "https://x.test/", "events": ["*"], **values})
     assert list(refused.value.errors) == [field]
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("message.done", "There is no event “message.done”. Known: message.completed."),
+        ("plan.completed", "plan_execution.*, plan_step_execution.*, sandbox.*"),
+    ],
+)
+def test_an_event_that_never_happens_is_refused_and_the_known_ones_are_named(
+    name: str, known: str, alice: Any, api_of: Any
+) -> None:
+    body = {"url": "https://x.test/", "events": [name]}
+    refused = api_of(alice).post("/api/v1/webhooks/", body)
+    assert refused.status_code == 400
+    assert known in refused.json()["errors"]["events"][0]
+
+
+def test_an_event_that_is_no_more_stands_in_no_change_s_way(alice: Any) -> None:
+    hook = services.create_webhook(owner=alice, url="https://x.test/", events=["sandbox.*"])
+    Webhook.objects.filter(pk=hook.pk).update(events=["sandbox.melted"])
+    hook.refresh_from_db()
+    services.change_webhook(webhook=hook, by=alice, enabled=False)
+    with pytest.raises(Invalid, match="correct"):
+        services.change_webhook(webhook=hook, by=alice, events=["sandbox.melted", "sandbox.frozen"])
+
+
+def test_what_is_told_of_sandboxes_can_be_asked_for() -> None:
+    """Every kind of event that the sandboxes' code names, where it notes one or ends a verb."""
+    calls = {"note": 1, "note_and_tell": 1, "_settle": 2, "_running": 2, "finish": 1}
+    told = set()
+    for path in Path(sandbox.__path__[0]).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            place = calls.get(getattr(node.func, "attr", getattr(node.func, "id", "")))
+            kinds = [node.args[place]] if place is not None and len(node.args) > place else []
+            told |= {kind.value for kind in kinds if isinstance(kind, ast.Constant)}
+    assert {"started", "applied", "deleted", "marked", "restored"} <= told
+    assert told <= set(declared()["sandbox"])
 
 
 def test_deliveries_of_long_ago_are_forgotten(hook: Webhook, alice: Any) -> None:
