@@ -123,9 +123,13 @@ class DockerHost(Ground):
         else:
             self._verb(instance_id, "stop", lambda state: not state["Running"], t=2)
 
-    def remove(self, instance_id: str, *, keep_disk: bool = False) -> None:
-        """Remove container, disk and volume of an instance; nothing is left. Running is no hindrance."""
-        self.client.remove_container(self._name(instance_id))
+    def remove(self, instance_id: str, *, keep_disk: bool = False, container_id: str = "") -> None:
+        """Remove container, disk and volume of an instance; nothing is left. Running is no hindrance.
+
+        `container_id` is that of a container found by its labels, which may have been given another name.
+        """
+        for name in filter(None, (container_id, self._name(instance_id))):
+            self.client.remove_container(name)
         if keep_disk:
             return
         if self._remove_volume(self._name(instance_id)):
@@ -178,6 +182,9 @@ class DockerHost(Ground):
         kept = {self._name(instance_id) for instance_id in known}
         listed = self.client.call("GET", "/containers/json", all="1", filters=self._filters())
         kept |= {name.lstrip("/") for container in listed for name in container["Names"]}
+        # labels say whose a container is, whatever it has been called since
+        labelled = (container["Labels"].get("agi.instance") for container in listed)
+        kept |= {self._name(instance_id) for instance_id in labelled if instance_id}
         volumes = (
             self.client.call("GET", "/volumes", filters=self._filters(kind="workspace"))["Volumes"] or ()
         )

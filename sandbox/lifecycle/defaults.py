@@ -21,6 +21,7 @@ from . import specs
 
 SECURITY_FIELDS = ("network_policy", "syscall_policy", "mount_policy", "runtime")
 MOST_WARM = 64
+LONGEST_LIFE = 366 * 24 * 3600  # seconds
 MOST_VARIABLES, LONGEST_VALUE = 100, 32_768
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
@@ -54,8 +55,11 @@ def defaults_of(template: SandboxTemplate) -> Defaults:
     if workspace not in (DISK, MEMORY):
         raise Invalid(errors={"config": [_("The workspace is “disk” or “memory”.")]})
     expires_in = config.get("expires_in")
-    if expires_in is not None and (not isinstance(expires_in, int) or expires_in < 1):
+    if expires_in is not None and not (type(expires_in) is int and 1 <= expires_in <= LONGEST_LIFE):
         raise Invalid(errors={"config": [_("“expires_in” is a number of seconds.")]})
+    languages = config.get("languages") or []
+    if not isinstance(languages, list) or not all(isinstance(name, str) for name in languages):
+        raise Invalid(errors={"config": [_("“languages” is a list of names.")]})
     pool_min, pool_max = _pool(config.get("pool"))
     return Defaults(
         limits=read_limits(template.resource_config),

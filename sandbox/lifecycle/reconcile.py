@@ -97,7 +97,7 @@ def _remove_orphan(engine: DockerHost, item: Found) -> int:
     if SandboxInstance.objects.filter(pk=item.instance_id).standing().exists():
         return 0
     logger.warning("the container of instance %s belongs to nobody and is removed", item.instance_id)
-    engine.remove(item.instance_id)
+    engine.remove(item.instance_id, container_id=item.container_id)
     return 1
 
 

@@ -18,6 +18,7 @@ from system.services import audit
 from .. import states
 from ..engine.spec import MEMORY, InstanceSpec
 from ..lifecycle import ending, placement, pool, specs, trail
+from ..lifecycle.defaults import LONGEST_LIFE
 from ..models import (
     HostStatus,
     InstanceStatus,
@@ -37,7 +38,6 @@ from .templates import Defaults, check_image, checked_env, checked_security, def
 
 WORKSPACE = "/workspace"
 LONGEST_NAME = 100
-LONGEST_LIFE = 366 * 24 * 3600
 # People wait for these; a refill can wait for them.
 PRIORITY = {"create": 20, "start": 20, "resume": 20, "delete": 10}
 ASKED = ("start", "pause", "resume", "stop", "restart", "delete")

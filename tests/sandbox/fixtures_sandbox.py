@@ -94,7 +94,7 @@ class PaperEngine:
             if self.containers[instance_id]["spec"].workspace == "memory":
                 self.containers[instance_id]["files"] = {}
 
-    def remove(self, instance_id: str, *, keep_disk: bool = False) -> None:
+    def remove(self, instance_id: str, *, keep_disk: bool = False, container_id: str = "") -> None:
         self._called("remove", instance_id)
         self.containers.pop(instance_id, None)
         if not keep_disk:

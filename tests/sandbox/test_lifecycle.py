@@ -113,6 +113,8 @@ def test_a_container_removed_by_hand_is_said_and_made_anew_around_its_disk(real)
 def test_what_belongs_to_nobody_is_removed(real):
     real.engine.create("0198-nobody", InstanceSpec(image="agi-sandbox-shell:latest", limits=small()))
     real.engine.start("0198-nobody")
+    # its labels say whose it is, whatever it is called
+    real.engine.client.api.rename(real.engine._name("0198-nobody"), f"{real.engine.site}-renamed")
     assert reconcile.reconcile(real.host).orphans == 0
     reconcile.ORPHAN_AFTER, before = reconcile.timedelta(0), reconcile.ORPHAN_AFTER
     try:

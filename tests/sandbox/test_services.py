@@ -421,8 +421,16 @@ def test_operators_add_templates_of_allowed_images_only(alice, operator, recipe)
     template = services.add_template(by=operator, values=values)
     services.change_template(template=template, by=operator, values={"resource_config": {"cpu_limit": 50}})
     assert services.defaults_of(template).limits.cpu_limit == 50
-    with pytest.raises(Invalid):
-        services.change_template(template=template, by=operator, values={"config": {"pool": {"min": -1}}})
+    # nothing that no sandbox could be made of
+    for config in (
+        {"pool": {"min": -1}},
+        {"expires_in": True},
+        {"expires_in": 10**12},
+        {"languages": 5},
+        {"languages": [5]},
+    ):
+        with pytest.raises(Invalid):
+            services.change_template(template=template, by=operator, values={"config": config})
 
 
 def test_a_drained_host_gets_nothing_new_and_gives_up_its_warm_ones(
