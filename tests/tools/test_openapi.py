@@ -388,6 +388,9 @@ def test_the_page_of_a_program_offers_the_templates_of_its_sandbox(operator: Any
         SandboxTemplate.objects.create(name=name, image_name="i", is_active=active)
     client = client_of(operator)
     given = {"name": "words", "command": '{"argv": ["node", "x.js"]}', "template": "Node", "enabled": "on"}
+    empty = client.get("/tools/sources/new/mcp_stdio/").context["form"]
+    assert [empty[name].value() for name in ("command", "secrets", "template")] == ["", "", None]
+    assert [name for name, field in empty.fields.items() if field.required] == ["name", "command"]
     refused = client.post("/tools/sources/new/mcp_stdio/", given | {"template": "Retired"})
     assert (refused.status_code, list(refused.context["form"].errors)) == (400, ["template"])
     assert client.post("/tools/sources/new/mcp_stdio/", given).status_code == 302

@@ -30,6 +30,10 @@ class JSONText(forms.JSONField):
         except RecursionError as error:
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
 
+    def prepare_value(self, value: Any) -> Any:
+        """Nothing is an empty box, not the word null."""
+        return "" if value is None else super().prepare_value(value)
+
     def bound_data(self, data: Any, initial: Any) -> Any:
         """What is nested too deeply is shown as it was typed, like everything that is no JSON."""
         try:
@@ -98,7 +102,10 @@ class SourceForm(forms.Form):
         for name in list(self.fields):
             if name not in kept or (name == "name" and source is not None):
                 del self.fields[name]
+        if kind == SourceKind.MCP_HTTP:
+            self.fields["url"].required = True
         if kind == SourceKind.MCP_STDIO:
+            self.fields["command"].required = True
             # one that was switched off meanwhile is still shown as what is chosen
             names = dict.fromkeys([*services.recipes(), *filter(None, [self.initial.get("template")])])
             self.fields["template"].choices = [
