@@ -100,6 +100,9 @@ class Batch:
                 if opening is not None and not held:
                     return Moved(Standing("", None), left=True)
         self._follow(moved)
+        late = not moved.standing.running and not self.run.budget
+        if late and any(outcome.used for _step, outcome in moved.ends):
+            transact(lambda: budget.count_anew(self.run.id))
         return moved
 
     def _move(self, claim: int, opening: Step | None, give_back: bool) -> Moved:

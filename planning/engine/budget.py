@@ -1,7 +1,8 @@
 """What a run may use, and stops before it uses more: steps, seconds, tokens, seconds of sandboxes.
 
 A step that uses tokens or sandboxes sets aside what it may use before it begins (`usage.reserved` of its
-row); what it used takes that place when it ends. All of it is written while the run is held alone.
+row); what it used takes that place when it ends, and stays when it is tried again. All of it is written while
+the run is held alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from ..models import PlanExecution, PlanStepExecution, StepKind, StepState
+from .database import holding
 from .moves import Ends, Step
 from .run import Run
 
@@ -35,13 +37,13 @@ def steps_left(execution: PlanExecution) -> int | None:
 
 def seconds_left(run: Run) -> float | None:
     """How long the run may still go on; None without a limit."""
-    return None if run.ends_at is None else (run.ends_at - timezone.now()).total_seconds()
+    ends_at = run.execution.ends_at
+    return None if ends_at is None else (ends_at - timezone.now()).total_seconds()
 
 
 def time_is_over(execution: PlanExecution) -> bool:
     """Whether the run has used its seconds: then no further step may begin."""
-    seconds = (execution.budget or {}).get("seconds")
-    return bool(seconds) and (timezone.now() - execution.started_at).total_seconds() >= seconds
+    return execution.ends_at is not None and execution.ends_at <= timezone.now()
 
 
 def spend(execution: PlanExecution, *, begun: int = 0, ends: Ends = ()) -> None:
@@ -51,7 +53,7 @@ def spend(execution: PlanExecution, *, begun: int = 0, ends: Ends = ()) -> None:
         spent["steps"] = int(spent.get("steps", 0)) + begun
     for _step, outcome in ends:
         for name in KINDS:
-            if used := (outcome.usage or {}).get(name):
+            if used := (outcome.used or {}).get(name):
                 spent[name] = spent.get(name, 0) + used
     if spent != (execution.spent or {}):
         execution.spent = spent
@@ -109,6 +111,16 @@ def wanted_by(run: Run, step: Step) -> dict[str, float]:
         if known.implementation.exec_env != "host":
             return {"sandbox_seconds": float(step.spec.get("timeout_seconds") or known.seconds)}
     return {}
+
+
+def count_anew(execution_id: str) -> None:
+    """Count what the steps of a run that has ended have used: some still ran then."""
+    with holding(execution_id) as execution:
+        if execution.completed_at is None:
+            return
+        used = PlanStepExecution.objects.filter(execution=execution_id, usage__isnull=False)
+        spent = {**(execution.spent or {}), **total(used.values_list("usage", flat=True))}
+        PlanExecution.objects.filter(pk=execution_id).update(spent=spent)
 
 
 def total(usages: Iterable[Mapping[str, Any] | None]) -> dict[str, float]:

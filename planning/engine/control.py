@@ -1,7 +1,5 @@
 """What people do to a run: pause, resume, cancel, retry, skip. Each holds the run alone, and is one move."""
 
-from datetime import timedelta
-
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -180,10 +178,14 @@ def _continuing(rows: QuerySet[PlanStepExecution]) -> QuerySet[PlanStepExecution
 def _go_on(execution: PlanExecution) -> None:
     """The run runs again, with everything ready that may be."""
     revive(execution.pk)
+    now, spent = timezone.now(), dict(execution.spent or {})
+    if execution.completed_at is not None:  # while it had ended it used no time
+        spent["idle"] = round(spent.get("idle", 0) + (now - execution.completed_at).total_seconds(), 3)
     PlanExecution.objects.move(
         pk=execution.pk,
         to=PlanExecutionStatus.RUNNING,
         completed_at=None,
+        spent=spent,
         error_code="",
         error_details=None,
         why=None,
@@ -191,12 +193,11 @@ def _go_on(execution: PlanExecution) -> None:
         paused_at=None,
     )
     execution.status, execution.completed_at, execution.paused_at = PlanExecutionStatus.RUNNING, None, None
+    execution.spent = spent
     tell_run(execution)
     Plan.objects.filter(pk=execution.plan_id).update(status=PlanStatus.RUNNING, completed_at=None)
-    if seconds := (execution.budget or {}).get("seconds"):
-        now = timezone.now()
-        PlanExecution.objects.filter(pk=execution.pk).update(started_at=now)
-        waking.wake_at(execution.pk, now + timedelta(seconds=seconds))
+    if execution.ends_at is not None:
+        waking.wake_at(execution.pk, execution.ends_at)
     waking.wake(execution.pk)
 
 

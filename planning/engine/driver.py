@@ -249,11 +249,11 @@ class Driver:
         why = self._watch(step, future, stop, seconds)
         if why:
             error, code = _given_up(why, seconds)
-            usage = future.result().usage if future.done() and future.exception() is None else None
+            used = future.result().used if future.done() and future.exception() is None else None
             if not future.done():
                 self.helper.leave()
                 self.helper = Helper()
-            return Outcome(StepState.FAILED, error=error, code=code, usage=usage, again=code == "timeout")
+            return Outcome(StepState.FAILED, error=error, code=code, used=used, again=code == "timeout")
         try:
             return future.result()
         except Exception as error:

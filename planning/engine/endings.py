@@ -113,7 +113,7 @@ def _close(
     spent = dict(execution.spent or {})
     used = PlanStepExecution.objects.filter(execution=execution.pk, usage__isnull=False)
     spent |= budget.total(used.values_list("usage", flat=True))
-    spent["seconds"] = round((now - execution.started_at).total_seconds(), 3)
+    spent["seconds"] = round(execution.seconds_until(now), 3)
     PlanExecution.objects.move(
         pk=execution.pk, to=status, completed_at=now, spent=spent, paused_at=None, **values
     )

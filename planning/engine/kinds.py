@@ -16,7 +16,7 @@ from ..models import PlanExecution, PlanExecutionStatus, PlanStepExecution, Step
 from ..reasons import because
 from ..services.checking_arguments import LONGEST_WAIT, end_of_wait
 from . import waking
-from .moves import CONDITION, Outcome, Step, Work, left_out
+from .moves import CONDITION, USED, Outcome, Step, Work, left_out
 from .references import BadReference, evaluated, holds, is_about_items, keys_in, resolved
 from .run import Run
 
@@ -222,10 +222,10 @@ def child_of(step_id: int) -> Outcome | None:
     if child is None or child.status in (PlanExecutionStatus.PENDING, PlanExecutionStatus.RUNNING):
         return None
     spent = child.spent or {}
-    usage = {name: spent[name] for name in ("tokens", "sandbox_seconds", "steps") if spent.get(name)}
+    used = {name: spent[name] for name in USED if spent.get(name)}
     if child.status == PlanExecutionStatus.COMPLETED:
         output = (child.result or {}).get("outputs")
-        return Outcome(StepState.COMPLETED, output=output, usage=usage)
+        return Outcome(StepState.COMPLETED, output=output, used=used)
     text = child.error_text or _("The sub-plan was canceled.")
     code = "canceled" if child.status == PlanExecutionStatus.CANCELED else (child.error_code or "failed")
-    return Outcome(StepState.FAILED, error=text, code=code, usage=usage, again=True)
+    return Outcome(StepState.FAILED, error=text, code=code, used=used, again=True)

@@ -80,7 +80,8 @@ def outcome_of(step: Step, row: ToolExecution) -> Outcome:
     common: dict[str, Any] = {
         "input": row.parameters,
         "tool_execution_id": row.pk,
-        "usage": _usage(step, row),
+        "usage": {name: value for name, value in (step.usage or {}).items() if name != "reserved"} or None,
+        "used": _used(row),
     }
     if row.status == ToolExecutionStatus.COMPLETED:
         common["output"] = row.result
@@ -126,11 +127,10 @@ def _look_again(step: Step, execution_id: str) -> None:
         waking.settle_later(step.id)
 
 
-def _usage(step: Step, row: ToolExecution) -> dict[str, Any] | None:
-    kept = {name: value for name, value in (step.usage or {}).items() if name != "reserved"}
-    if row.ran_in == "sandbox" and row.duration is not None:
-        kept["sandbox_seconds"] = round(row.duration, 3)
-    return kept or None
+def _used(row: ToolExecution) -> dict[str, float] | None:
+    if row.ran_in != "sandbox" or row.duration is None:
+        return None
+    return {"sandbox_seconds": round(row.duration, 3)}
 
 
 def end_of(opened: Opened, *, error: str, code: str) -> End:

@@ -50,6 +50,10 @@ COLUMNS = (
 )
 
 
+# What a step uses: its row has the sum of all its attempts.
+USED = ("tokens", "sandbox_seconds", "steps")
+
+
 class Displaced(Exception):
     """Somebody else has moved steps that this driver held; what it did with them must not count."""
 
@@ -102,7 +106,8 @@ class Work:
 class Outcome:
     """Where a step goes from `running`, and what is written with it.
 
-    `act` runs in the same transaction: whatever the step started that is made of rows.
+    `act` runs in the same transaction: whatever the step started that is made of rows. `used` is what this
+    attempt used (of USED), which the row adds to that of those before; the rest of `usage` stands as it is.
     """
 
     status: StepState
@@ -112,6 +117,7 @@ class Outcome:
     code: str = ""
     why: dict[str, Any] | None = None
     usage: dict[str, Any] | None = None
+    used: Mapping[str, float] | None = None
     tool_execution_id: str | None = None
     available_at: datetime | None = None
     remaining: int = 0
@@ -218,7 +224,7 @@ def _columns(step: Step, outcome: Outcome, token: str) -> dict[str, Any]:
         "claimed_by": "" if outcome.status in (StepState.READY, StepState.PENDING) else token,
         "input": outcome.input,
         "output": outcome.output,
-        "usage": outcome.usage,
+        "usage": _usage(step, outcome),
         "error_message": outcome.error,
         "why": outcome.why,
         "error_code": outcome.code,
@@ -226,6 +232,14 @@ def _columns(step: Step, outcome: Outcome, token: str) -> dict[str, Any]:
         "started_at": None if outcome.status == StepState.READY else step.started_at,
         "completed_at": outcome.completed_at if ended else None,
     }
+
+
+def _usage(step: Step, outcome: Outcome) -> dict[str, Any] | None:
+    if not outcome.used and not step.usage:
+        return outcome.usage
+    before, used = step.usage or {}, outcome.used or {}
+    sums = {name: before.get(name, 0) + used.get(name, 0) for name in USED if name in before or name in used}
+    return {**(outcome.usage or {}), **sums} or None
 
 
 def release(counts: Counter[int]) -> None:

@@ -65,13 +65,13 @@ def ask(
     except EngineError as error:
         used = {"tokens": asked + engine.count_tokens("".join(said))}
         return Outcome(
-            StepState.FAILED, error=error.message, code=error.kind, usage=used, again=error.retryable
+            StepState.FAILED, error=error.message, code=error.kind, used=used, again=error.retryable
         )
     text = repaired("".join(said))[:MOST_CHARACTERS]
     used = {"tokens": _used(engine, done, asked, text)}
     if stop.is_set() or (done is not None and done.finish_reason == "stopped"):
-        return Outcome(StepState.FAILED, error=_("The step was stopped."), code="canceled", usage=used)
-    return Outcome(StepState.COMPLETED, output=text, usage=used)
+        return Outcome(StepState.FAILED, error=_("The step was stopped."), code="canceled", used=used)
+    return Outcome(StepState.COMPLETED, output=text, used=used)
 
 
 def _used(engine: Any, done: Done | None, asked: int, text: str) -> int:

@@ -17,7 +17,7 @@ from tools.services import settle_lost
 
 from ..models import PlanExecution, PlanExecutionStatus, PlanStepExecution, StepKind, StepState
 from ..reasons import because
-from . import moves
+from . import budget, moves
 from .kinds import TARGET, failed
 from .ledger import outcome_of
 from .moves import COLUMNS, Outcome, Step
@@ -54,6 +54,8 @@ def recover(run: Run, execution: PlanExecution, *, own: str) -> list[tuple[Step,
         outcome = again_later(run, step, outcome) if live else outcome
         moves.apply(run.id, [(step, outcome)], token=token)
         ends.append((step, outcome))
+    if execution.budget:
+        budget.spend(execution, ends=ends)
     tell_steps(execution, ends)
     return ends
 

@@ -40,5 +40,6 @@ def again_later(run: Run, step: Step, outcome: Outcome) -> Outcome:
         code=outcome.code,
         input=outcome.input,
         usage=outcome.usage,
+        used=outcome.used,
         tool_execution_id=outcome.tool_execution_id,
     )

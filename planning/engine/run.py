@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from tools.models import ToolExecution
@@ -44,12 +43,6 @@ class Run:
     def budget(self) -> dict[str, Any]:
         """What the run may use at most; empty for a run without a budget."""
         return self.execution.budget or {}
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """When its seconds are over."""
-        seconds = self.budget.get("seconds")
-        return self.execution.started_at + timedelta(seconds=seconds) if seconds else None
 
     def remember(self, step: Step, status: str, output: Any) -> None:
         """Keep an output that following steps may refer to."""

@@ -64,7 +64,7 @@ def look_at_clocks(execution_id: str) -> int:
         if execution.status != "running":
             return 0
         run = Run.load(execution_id)
-        if run.ends_at is not None and run.ends_at <= timezone.now():
+        if budget.time_is_over(execution):
             execution.user = run.execution.user
             with translation.override(run.language):
                 endings.out_of_budget(execution, "seconds")

@@ -1,5 +1,6 @@
 """Runs of plans and of their steps (the seed's section 5.4.3, and a table of ours)."""
 
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -102,6 +103,26 @@ class PlanExecution(OwnedModel):
 
     def __str__(self) -> str:
         return str(self.status)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the seconds of its budget are over; None without such a limit."""
+        seconds = (self.budget or {}).get("seconds")
+        return self.started_at + timedelta(seconds=seconds + self._idle) if seconds else None
+
+    def seconds_until(self, now: datetime) -> float:
+        """How long it has run by then: the time between an end and being taken up again does not count."""
+        seconds: float = (now - self.started_at).total_seconds()
+        return max(0.0, seconds - self._idle)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it has run; None while it has not ended."""
+        return None if self.completed_at is None else self.seconds_until(self.completed_at)
+
+    @property
+    def _idle(self) -> float:
+        return float((self.spent or {}).get("idle", 0))
 
     @property
     def error_text(self) -> str:

@@ -31,7 +31,6 @@ def run_list(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = paged(request, rows, order=["-pk"], size=25)
     for row in found.rows:
         row.state = words.state_of_run(row)
-        row.seconds = (row.completed_at - row.started_at).total_seconds() if row.completed_at else None
     return plan_page(request, plan, "runs", "planning/runs.html", partial="rows", page=found)
 
 
@@ -182,7 +181,6 @@ def diff(request: HttpRequest, pk: UUID) -> HttpResponse:
     steps = diffs.compare(*found)
     for row in found:
         row.state = words.state_of_run(row)
-        row.seconds = (row.completed_at - row.started_at).total_seconds() if row.completed_at else None
     changed = [step for step in steps if step.change != "same"]
     return plan_page(
         request, plan, "runs", "planning/diff.html",

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from agi_site.lib.engines.base import EngineError
+from agi_site.lib.engines.fake import Script
 from agi_site.lib.problems import Conflict, Invalid
 from planning import engine, services
 from planning.models import Plan, PlanExecution, PlanStepExecution
@@ -256,6 +258,70 @@ def test_what_a_sub_plan_has_used_is_not_there_for_others(run, alice):
     assert (execution.status, execution.error_code) == ("failed", "budget"), states(execution)
     assert states(execution)["sub"] == "completed"
     assert execution.spent["tokens"] <= limit
+
+
+@pytest.mark.parametrize("budget", [None, {"tokens": 10_000}])
+def test_what_earlier_attempts_used_counts(run, again, alice, budget):
+    from agi_site.lib import engines
+
+    engine = engines.chat()
+    broken = Script(["one ", "two "], error=EngineError("unavailable", "not now", retryable=True))
+    engine.script(broken, broken, Script(["three"]))
+    asked, half = engine.count_tokens("Count!"), engine.count_tokens("one two ")
+    counts = {"kind": "prompt", "arguments": {"prompt": "Count!"}, "max_retries": 1, "retry_seconds": 5}
+    execution = run(step("p", **counts), budget=budget)
+    pass_time(6)
+    assert again(execution).status == "failed"
+    assert execution.spent["tokens"] == 2 * (asked + half)
+    services.retry_plan(execution=execution, by=alice)
+    assert again(execution).status == "completed"
+    assert execution.spent["tokens"] == 3 * asked + 2 * half + engine.count_tokens("three")
+    assert row_of(execution, "p").usage["tokens"] == execution.spent["tokens"]
+
+
+@pytest.mark.parametrize(("then", "comes_to"), [(100, "completed"), (300, "failed")])
+def test_seconds_before_a_retry_count_and_those_between_do_not(
+    then, comes_to, run, again, alice, make_tool, tools
+):
+    seconds = [400, then]
+    make_tool("slow", lambda call, **_given: age(seconds.pop(0)), parameters=[])
+    tools.failures = 1
+    steps = [step("a", tool="slow"), step("bad", "a", tool="shaky", arguments={"value": "x"})]
+    steps += [step("c", "bad", tool="slow"), step("d", "c", tool="slow", condition="`false`")]
+    execution = run(*steps, budget={"seconds": 600})
+    assert (execution.status, execution.error_code) == ("failed", "failed")
+    assert 400 <= execution.spent["seconds"] < 420
+    age(3600)
+    ended = execution.completed_at - timedelta(seconds=3600)
+    PlanExecution.objects.filter(pk=execution.pk).update(completed_at=ended)
+    services.retry_plan(execution=execution, by=alice)
+    assert again(execution).status == comes_to
+    assert 400 + then <= execution.spent["seconds"] < 420 + then
+    assert execution.seconds == pytest.approx(execution.spent["seconds"], abs=0.01)
+    assert execution.error_code == ("budget" if comes_to == "failed" else "")
+
+
+def test_what_a_step_used_that_ran_when_its_run_ended_counts(alice, again, run, monkeypatch):
+    from agi_site.lib import engines
+
+    engine = engines.chat()
+    execution = services.start_plan(
+        plan=services.create_plan(
+            owner=alice, title="p", steps=[step("p", kind="prompt", arguments={"prompt": "Count!"})]
+        ),
+        by=alice,
+    )
+    count, canceled = engine.count_tokens, []
+
+    def cancel_meanwhile(text):
+        if not canceled:
+            canceled.append(services.cancel_plan(execution=execution, by=alice))
+        return count(text)
+
+    monkeypatch.setattr(engine, "count_tokens", cancel_meanwhile)
+    assert again(execution).status == "canceled"
+    assert canceled
+    assert execution.spent["tokens"] > 0
 
 
 def test_bad_budgets_are_refused(alice):
