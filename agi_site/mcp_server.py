@@ -22,7 +22,7 @@ from django.utils.translation import override
 from accounts.services import authenticate_token
 from agi_site.lib.api.throttles import PersonThrottle
 from agi_site.lib.problems import Problem
-from tools import services
+from tools import results, services
 from tools.models import ToolExecution, ToolExecutionStatus
 
 PATH = "/mcp"
@@ -211,7 +211,7 @@ def _ended(execution: ToolExecution, stop: threading.Event) -> ToolExecution:
 
 def _told(execution: ToolExecution) -> tuple[str, dict[str, Any] | None, bool]:
     if execution.status == ToolExecutionStatus.COMPLETED:
-        result = execution.result
+        result = results.shortened(results.outline(execution.result), results.HEAD_CHARACTERS)
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
         return text, result if isinstance(result, dict) else None, False
     if execution.ended:

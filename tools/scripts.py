@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from agi_site.lib import plain_json
 from agi_site.lib.problems import Conflict, Invalid
 from sandbox import services as sandboxes
-from sandbox.models import SandboxExecution
 from system.services import audit
 
 from .builtin.code import run_in_sandbox, seconds_left
@@ -139,9 +138,8 @@ def _run(script: str, interpreter: str, call: ToolContext, **arguments: Any) -> 
         said = (found["stderr"] or found["stdout"] or found["detail"])[-1500:]
         message = _("The script ended with %(code)s. %(said)s")
         raise ToolFailure(message % {"code": found["exit_code"], "said": said})
-    whole = SandboxExecution.objects.values_list("stdout", flat=True).get(pk=found["execution"])
     try:
-        return found | {"output": json.loads(whole or "")}
+        return found | {"output": json.loads(found["stdout"])}
     except ValueError:
         return found
 

@@ -52,8 +52,10 @@ def _fault(value: Any, max_text: int) -> str:
                 return fault
         elif fault := _fault_in_number(current):
             return fault
-        if values + len(open_values) > MAX_VALUES or text > max_text:
-            return _("Too much data.")
+        if values + len(open_values) > MAX_VALUES:
+            return _("Too many values: at most %(most)s.") % {"most": MAX_VALUES}
+        if text > max_text:
+            return _("Too much text: at most %(most)s characters.") % {"most": max_text}
     return ""
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from agi_site.lib.engines.base import ChatMessage, Passage, ToolCall
 from agi_site.lib.problems import Problem
+from tools import results
 from tools.models import ToolExecution, ToolExecutionStatus
 from tools.services import run_tool
 
@@ -176,8 +177,8 @@ def _note(state: State, entry: Entry, execution: ToolExecution) -> None:
     entry |= {"execution_id": execution.pk, "ran_in": execution.ran_in}
     match execution.status:
         case ToolExecutionStatus.COMPLETED:
-            found = _with_numbers(state, execution.result, tool=entry["name"])
-            _finish(state, entry, _as_text(found), "completed")
+            found = _with_numbers(state, results.outline(execution.result), tool=entry["name"])
+            _finish(state, entry, _as_text(results.shortened(found, RESULT_FOR_MODEL)), "completed")
         case ToolExecutionStatus.FAILED:
             _finish(state, entry, execution.error_message or str(execution.status), "failed")
         case _:
@@ -252,5 +253,4 @@ def _note_found(state: State, passage: Passage, parts: Any, tool: str) -> None:
 
 
 def _as_text(result: Any) -> str:
-    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-    return text if len(text) <= RESULT_FOR_MODEL else text[:RESULT_FOR_MODEL] + " …"
+    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)

@@ -19,7 +19,7 @@ from .ledger import not_started, open_calls, outcome_of
 from .moves import Ends, Outcome, Step, Work
 from .references import keys_in
 from .retries import again_later, later
-from .run import Run
+from .run import Run, Unread
 from .telling import tell_begun, tell_steps
 
 # A lane that has no driver is woken no more often.
@@ -208,8 +208,11 @@ class Batch:
         for number, step in enumerate(claimed):
             if step.kind != StepKind.TOOL or not keys.isdisjoint(keys_in(step.spec)):
                 continue
-            work = prepare(self.run, step)
-            if isinstance(work, Work) and (number == 0 or work.repeatable):
+            try:
+                work = prepare(self.run, step, reading=False)
+            except Unread:
+                continue
+            if isinstance(work, Work) and not work.alone and (number == 0 or work.repeatable):
                 step.work = work
                 found.append(step)
         return found

@@ -226,7 +226,7 @@ class Driver:
         self._spent += time.monotonic() - began
         self._worked += 1
         self.batch.end(step, outcome, call)
-        if not work.repeatable:
+        if not work.repeatable or work.alone:
             self._flush()
 
     def _watched_call(

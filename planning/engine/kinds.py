@@ -1,8 +1,10 @@
 """What each kind of step does. `prepare` says what is to be done, or what became of it already."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -21,6 +23,7 @@ from .references import BadReference, evaluated, holds, is_about_items, keys_in,
 from .run import Run
 
 MAX_ITEMS = 5000
+MOST_ITEMS_BYTES = 16 * 1024**2
 TARGET = "plan_step_execution"
 
 
@@ -29,13 +32,16 @@ def failed(error: object, code: str, *, again: bool = False) -> Outcome:
     return Outcome(StepState.FAILED, error=str(error), code=code, again=again)
 
 
-def prepare(run: Run, step: Step) -> Work | Outcome:
-    """What the step has to do, with its references replaced; or where it goes at once."""
+def prepare(run: Run, step: Step, *, reading: bool = True) -> Work | Outcome:
+    """What the step has to do, with its references replaced; or where it goes at once.
+
+    Without `reading`, in the middle of a transaction, raises Unread where that takes files.
+    """
     spec = step.spec
     if step.kind == StepKind.NONE and not spec.get("condition") and not spec.get("for_each"):
         return Outcome(StepState.COMPLETED)
     try:
-        scope = run.scope(step, keys_in(spec))
+        scope = run.scope(step, keys_in(spec), reading=reading)
         if _is_off(step, scope):
             return left_out(CONDITION, because("condition"))
         if spec.get("for_each") and step.parent_id is None:
@@ -45,7 +51,7 @@ def prepare(run: Run, step: Step) -> Work | Outcome:
         if not isinstance(arguments, dict):
             return failed(_("A JSON object is expected."), "invalid")
     except BadReference as error:
-        return failed(error, "bad_reference")
+        return failed(error, error.code)
     except Problem as problem:
         return failed(text_of(problem), problem.code)
     return _for_kind(run, step, arguments)
@@ -99,6 +105,10 @@ def _spread(run: Run, step: Step, scope: dict[str, Any]) -> Outcome:
         return failed(message % {"count": len(items), "most": MAX_ITEMS}, "too_many_items")
     if not items:
         return Outcome(StepState.COMPLETED, output=[])
+    if (size := len(json.dumps(items))) > MOST_ITEMS_BYTES:
+        message = _("The list has %(size)s; a step goes through at most %(most)s.")
+        told = {"size": filesizeformat(size), "most": filesizeformat(MOST_ITEMS_BYTES)}
+        return failed(message % told, "too_many_items")
     kept = {name: value for name, value in step.spec.items() if name not in ("for_each", "depends_on")}
     rows = [
         PlanStepExecution(

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Problem, TooMany
 from tools.models import ToolExecution, ToolExecutionStatus
+from tools.results import outline
 from tools.services import Call, End, Opened, close_many, open_many, settle_lost
 from tools.services.attempts import Outcome as CallOutcome
 from tools.services.attempts import keep
@@ -84,7 +85,7 @@ def outcome_of(step: Step, row: ToolExecution) -> Outcome:
         "used": _used(row),
     }
     if row.status == ToolExecutionStatus.COMPLETED:
-        common["output"] = row.result
+        common["output"] = _kept(row.result)
         if fault := _fault_of_program(row.result):
             text, code = fault
             return Outcome(StepState.FAILED, error=text, code=code, again=True, **common)
@@ -100,11 +101,19 @@ def outcome_of(step: Step, row: ToolExecution) -> Outcome:
     return Outcome(StepState.WAITING, act=lambda: _look_again(step, row.pk), **common)
 
 
+def _kept(result: Any) -> Any:
+    """A result as the step keeps it: of a large one the head, and where the whole is."""
+    if outline(result) is result:
+        return result
+    return {name: value for name, value in result.items() if name != "excerpt"}
+
+
 def _fault_of_program(result: Any) -> tuple[str, str] | None:
     """Text and code where a program in a sandbox came to no good end.
 
     To whoever called the tool that is a result like any other; what waits for a step may not build on it.
     """
+    result = outline(result)
     if not isinstance(result, dict) or not {"exit_code", "cause", "stderr"} <= result.keys():
         return None
     if result["cause"] != "exit":

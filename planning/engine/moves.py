@@ -16,6 +16,7 @@ from django.utils import timezone
 from ..models import OnFailure, PlanStep, PlanStepExecution, PlanStepStatus, StepState
 from ..reasons import because, text_of
 from .bulk import CHUNK, update_each
+from .whole import is_large
 
 ENDED = frozenset({StepState.COMPLETED, StepState.FAILED, StepState.SKIPPED})
 OPEN = (StepState.PENDING, StepState.READY, StepState.RUNNING, StepState.WAITING)
@@ -100,6 +101,11 @@ class Work:
 
     arguments: dict[str, Any]
     repeatable: bool
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is written apart from others, as its arguments are large."""
+        return is_large(self.arguments)
 
 
 @dataclass(slots=True)

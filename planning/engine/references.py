@@ -24,6 +24,8 @@ type Scope = Mapping[str, Any]
 class BadReference(Exception):
     """An expression cannot be evaluated; the text says which, for people."""
 
+    code = "bad_reference"
+
 
 def keys_in(spec: Mapping[str, Any]) -> set[str]:
     """The keys of the steps whose outputs a step refers to."""

@@ -9,9 +9,14 @@ from tools.models import ToolExecution
 from tools.services.lookup import Lookup
 
 from ..models import PlanExecution, PlanStepExecution, StepState
+from . import whole
 from .moves import Step
 
 KEPT_OUTPUTS = 1000
+
+
+class Unread(Exception):
+    """What a step refers to is in files, and this is no time to read them."""
 
 
 @dataclass
@@ -22,6 +27,8 @@ class Run:
     lookup: Lookup = field(default_factory=Lookup)
     conversation_id: str | None = None
     _outputs: "OrderedDict[str, dict[str, Any]]" = field(default_factory=OrderedDict)
+    # The large outputs that the last step referred to: those after it, such as items, often do, too.
+    _wholes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, execution_id: str) -> "Run":
@@ -55,8 +62,8 @@ class Run:
         """What was remembered may not have been written."""
         self._outputs.clear()
 
-    def scope(self, step: Step, keys: Iterable[str]) -> dict[str, Any]:
-        """What a step's expressions see."""
+    def scope(self, step: Step, keys: Iterable[str], *, reading: bool = True) -> dict[str, Any]:
+        """What a step's expressions see; raises Unread where that takes files, and no `reading` is to be."""
         wanted = {key: self._outputs.get(key) for key in keys}
         missing = [key for key, found in wanted.items() if found is None]
         if missing:
@@ -64,8 +71,14 @@ class Run:
                 execution=self.id, key__in=missing, parent=None
             ).values_list("key", "status", "output")
             wanted |= {key: {"output": output, "status": status} for key, status, output in rows}
+        steps = {key: found for key, found in wanted.items() if found is not None}
+        if large := whole.named_in(steps):
+            if not reading:
+                raise Unread
+            self._wholes = whole.load(large, user=self.execution.user, known=self._wholes)
+            steps = whole.filled(steps, self._wholes)
         return {
-            "steps": {key: found for key, found in wanted.items() if found is not None},
+            "steps": steps,
             "inputs": self.execution.inputs or {},
             "item": step.spec.get("item"),
             "index": step.item_index,

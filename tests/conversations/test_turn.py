@@ -1,5 +1,6 @@
 """The turn's story: what each step leaves behind."""
 
+import json
 import sys
 from collections.abc import Callable
 from itertools import groupby
@@ -208,6 +209,32 @@ def test_tools_run_until_the_engine_answers_and_leave_rows(
     order = [name for name, _again in groupby(names(conversation)) if name.startswith(wanted)]
     assert order == ["message.delta", "tool.started", "tool.finished", "message.delta", "message.done"]
     assert streamed(conversation, answer) == answer.content
+
+
+@pytest.mark.parametrize("lines", [2_000, 20_000])
+def test_of_a_long_output_the_engine_and_the_card_get_the_beginning_and_the_end(
+    lines: int, chat: FakeChat, ask: Callable[..., Message]
+) -> None:
+    from tools import registry
+    from tools.services import sync_registry
+
+    said = "\n".join(f"line {number}" for number in range(lines))
+    registry.tool("long", category="test", description="says much", parameters=[])(
+        lambda call: {"stdout": said, "exit_code": 0, "sandbox": "s1"}
+    )
+    try:
+        sync_registry()
+        chat.script(Script(calls=[ToolCall("c1", "long", {})]), Script(tokens=["Done."]))
+        [entry] = ask("Count!").tools
+    finally:
+        registry.unregister("long")
+    for text in (entry["result"], chat.requests[1].messages[-1].content):
+        assert len(text) <= 6000
+        told = json.loads(text)
+        assert (told["exit_code"], told["sandbox"]) == (0, "s1")
+        assert told["stdout"].startswith("line 0\n")
+        assert told["stdout"].endswith(f"line {lines - 1}")
+        assert "characters left out" in told["stdout"]
 
 
 def test_a_tool_that_does_not_exist_is_told_to_the_engine(

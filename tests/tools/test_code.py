@@ -7,7 +7,7 @@ import pytest
 
 from conversations.models import Conversation
 from sandbox.models import Sandbox, SandboxImage, SandboxTemplate
-from tools import services
+from tools import results, services
 from tools.models import ToolExecution
 
 pytestmark = [pytest.mark.docker_engine, pytest.mark.slow]
@@ -59,11 +59,16 @@ def test_what_goes_wrong_is_told_and_not_raised(run: Any) -> None:
     assert run("read_file", path="../etc/passwd").status == "failed"
 
 
-def test_a_long_output_is_shown_by_its_beginning_and_its_end(run: Any) -> None:
-    said = run("shell", command="seq 100000").result["stdout"]
-    assert said.startswith("1\n2\n")
-    assert said.rstrip().endswith("100000")
-    assert len(said) < 3000
+def test_a_long_output_is_whole_in_the_result_and_its_beginning_and_end_in_the_row(run: Any) -> None:
+    assert run("shell", command="seq 5000").result["stdout"] == "".join(f"{n}\n" for n in range(1, 5001))
+    row = run("shell", command="seq 100000; exit 3")
+    assert results.read(row.result_file)["stdout"] == "".join(f"{n}\n" for n in range(1, 100_001))
+    shown = results.outline(row.result)
+    assert shown["exit_code"] == 3
+    assert shown["stdout"].startswith("1\n2\n")
+    assert shown["stdout"].rstrip().endswith("100000")
+    assert "characters left out" in shown["stdout"]
+    assert len(shown["stdout"]) < 6000
 
 
 def test_without_a_conversation_a_person_has_one_sandbox_for_tools(run: Any, alice: Any) -> None:

@@ -1,5 +1,7 @@
 """Running tools: arguments checked, every run in the ledger, no failure that escapes it."""
 
+import json
+import re
 import threading
 import time
 from datetime import timedelta
@@ -192,6 +194,25 @@ def test_a_large_result_keeps_its_head(alice: Any, make_tool: Any) -> None:
     assert result["size"] > results.MAX_BYTES
     assert result["head"].startswith('{"lines": ["기억"')
     assert len(result["head"]) == results.HEAD_CHARACTERS
+    assert results.outline(result)["lines"].endswith('"기억"]')
+
+
+@pytest.mark.parametrize(
+    "result",
+    ["x" * 7000, {"a": "x" * 7000, "code": 0}, {"rows": [1] * 9000}, {str(n): "y" * 90 for n in range(900)}],
+)
+def test_a_shortened_result_says_how_much_is_left_out(result: Any) -> None:
+    kept = results.shortened(result)
+    said = kept if isinstance(kept, str) else json.dumps(kept, ensure_ascii=False)
+    assert len(said) <= results.EXCERPT_CHARACTERS
+    whole, text = result, kept
+    if isinstance(kept, dict):
+        name = next(name for name, value in kept.items() if value != result[name])
+        whole, text = result[name], kept[name]
+    whole = whole if isinstance(whole, str) else json.dumps(whole, ensure_ascii=False)
+    begin, note, end = re.split(r"\n… (\d+) characters left out …\n", text)
+    assert (whole.startswith(begin), whole.endswith(end)) == (True, True)
+    assert len(begin) + int(note) + len(end) == len(whole)
 
 
 @pytest.mark.parametrize("text", ["a\ud800b", "a\0b", "🙂 기억"])

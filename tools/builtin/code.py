@@ -13,8 +13,6 @@ from sandbox import services as sandboxes
 from sandbox.models import ExecutionStatus, Sandbox, SandboxExecution
 from tools.registry import Parameter, ToolContext, ToolFailure, tool
 
-# Of a long output its reader needs the beginning and the end; the whole of it stays with the execution.
-SHOWN_FIRST, SHOWN_LAST = 1500, 1000
 LONGEST_READ = 8000
 TIMEOUT_SECONDS = 120
 LONGEST_CODE = 100_000
@@ -139,8 +137,8 @@ def run_in_sandbox(call: ToolContext, start: Callable[[Sandbox], SandboxExecutio
             call.progress((execution.stdout or "")[shown:])
             shown = len(execution.stdout or "")
     return {
-        "stdout": _excerpt(execution.stdout),
-        "stderr": _excerpt(execution.stderr),
+        "stdout": execution.stdout or "",
+        "stderr": execution.stderr or "",
         "exit_code": execution.exit_code,
         "cause": execution.cause,
         "detail": execution.detail or (execution.get_cause_display() if execution.cause != "exit" else ""),
@@ -152,15 +150,6 @@ def run_in_sandbox(call: ToolContext, start: Callable[[Sandbox], SandboxExecutio
 def seconds_left(call: ToolContext) -> int:
     """What is left of the tool's time, for the execution; a second is kept for telling of its end."""
     return max(1, int(min(call.remaining(), TIMEOUT_SECONDS)) - 1)
-
-
-def _excerpt(text: str | None) -> str:
-    found = text or ""
-    left_out = len(found) - SHOWN_FIRST - SHOWN_LAST
-    if left_out <= 0:
-        return found
-    note = _("%(count)d characters left out") % {"count": left_out}
-    return f"{found[:SHOWN_FIRST]}\n… {note} …\n{found[-SHOWN_LAST:]}"
 
 
 @contextmanager
