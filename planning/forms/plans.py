@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..services.authoring import TITLE_LENGTH
+from ..services.checking import MOST_BUDGET
 from ..services.proposals import LONGEST_GOAL
 from ..words import BUDGET_WORDS
 from .values import read_value, write_value
@@ -22,17 +23,25 @@ class BudgetForm(forms.Form):
     def __init__(self, *args: Any, budget: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, prefix="budget", **kwargs)
         for name, word in BUDGET_WORDS.items():
-            self.fields[name] = forms.IntegerField(
+            # Programs may set parts of a second; whoever changes the rest in a page is to keep them.
+            self.fields[name] = forms.FloatField(
                 label=word,
                 required=False,
-                min_value=1,
+                min_value=1 if name in ("steps", "tokens") else 0.1,
+                max_value=MOST_BUDGET,
                 initial=(budget or {}).get(name),
-                widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+                widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
             )
 
-    def budget(self) -> dict[str, int]:
+    @property
+    def is_open(self) -> bool:
+        """Whether its fields are to be seen at once."""
+        return bool(self.errors) or any(field.initial for field in self.fields.values())
+
+    def budget(self) -> dict[str, float]:
         """The bounds that were set."""
-        return {name: value for name, value in self.cleaned_data.items() if value}
+        found = {name: value for name, value in self.cleaned_data.items() if value}
+        return {name: int(value) if value == int(value) else value for name, value in found.items()}
 
 
 class PlanForm(forms.Form):

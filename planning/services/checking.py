@@ -217,6 +217,7 @@ def check_object(value: Mapping[str, Any] | None, *, field: str) -> dict[str, An
 
 
 BUDGET = ("steps", "seconds", "tokens", "sandbox_seconds")
+MOST_BUDGET = 10**12
 
 
 def check_budget(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -227,7 +228,7 @@ def check_budget(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
             message = _("A budget has no “%(name)s”. It knows: %(known)s.")
             known = ", ".join(BUDGET)
             raise Invalid(errors={"budget": [message % {"name": name[:50], "known": known}]})
-        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount <= 10**12:
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount <= MOST_BUDGET:
             message = _("“%(name)s” must be a number above zero.")
             raise Invalid(errors={"budget": [message % {"name": name}]})
     return budget or None

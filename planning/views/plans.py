@@ -16,7 +16,7 @@ from agi_site.lib.problems import Problem
 from agi_site.lib.web import add_problem, page, paged
 
 from .. import runs_view, services, words
-from ..forms import PlanForm
+from ..forms import BudgetForm, PlanForm
 from ..forms.plans import input_lines
 from ..models import Plan, PlanExecution, PlanStatus
 from ..services.proposals import plan_channel
@@ -107,9 +107,10 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     plan = plan_of(request, pk)
     initial = {"title": plan.title, "description": plan.description, "inputs": input_lines(plan.inputs)}
     form = PlanForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    budget = BudgetForm(request.POST or None, budget=plan.budget)
+    if request.method == "POST" and form.is_valid() and budget.is_valid():
         try:
-            services.update_plan(plan=plan, by=request.user, **form.cleaned_data)
+            services.update_plan(plan=plan, by=request.user, **form.cleaned_data, budget=budget.budget())
         except Problem as problem:
             add_problem(form, problem)
         else:
@@ -117,8 +118,9 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("planning:detail", plan.pk)
     return page(
         request, "planning/form.html",
-        form=form, title=_("Edit the plan"), verb=_("Save"), crumb=plan.title,
-        back_url=reverse("planning:detail", args=[plan.pk]), status=400 if form.errors else 200,
+        form=form, budget=budget, title=_("Edit the plan"), verb=_("Save"), crumb=plan.title,
+        back_url=reverse("planning:detail", args=[plan.pk]),
+        status=400 if form.errors or budget.errors else 200,
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponse:
     return plan_page(
         request, plan, "detail", "planning/start.html",
         form=form, budget=budget, dry=services.dry_run(plan=plan), names=names,
-        starting=True, open_budget=bool(plan.budget or budget.errors),
+        starting=True,
         status=400 if form.errors or budget.errors else 200,
     )  # fmt: skip
 

@@ -308,6 +308,28 @@ def test_a_budget_that_is_emptied_sets_no_bound(alice: Any, plan: Plan, client_o
     assert PlanExecution.objects.order_by("pk").last().budget == {"steps": 1}
 
 
+def test_a_plan_s_own_budget_is_edited_with_its_other_properties(
+    alice: Any, bob: Any, plan: Plan, client_of: Any
+) -> None:
+    Plan.objects.filter(pk=plan.pk).update(budget={"seconds": 90.5})
+    client, address = client_of(alice), reverse("planning:edit", args=[plan.pk])
+    page = client.get(address).content.decode()
+    assert all(f'name="budget-{name}"' in page for name in ("steps", "seconds", "tokens", "sandbox_seconds"))
+    assert 'value="90.5"' in page
+    given = {"title": "Trip", "budget-steps": "20", "budget-seconds": "90.5", "budget-tokens": ""}
+    assert client.post(address, given).status_code == 302
+    plan.refresh_from_db()
+    assert (plan.title, plan.budget) == ("Trip", {"steps": 20, "seconds": 90.5})
+    assert 'value="20"' in client.get(reverse("planning:start", args=[plan.pk])).content.decode()
+    for wrong in ("0", "-1", "1e13", "many", "nan"):
+        refused = client.post(address, given | {"budget-tokens": wrong})
+        assert (refused.status_code, "<details open>" in refused.content.decode()) == (400, True), wrong
+    assert client.post(address, {"title": "Trip"}).status_code == 302
+    plan.refresh_from_db()
+    assert plan.budget is None
+    assert client_of(bob).post(address, given).status_code == 404
+
+
 # --- Schedules ----------------------------------------------------------------------------------------------
 def test_a_schedule_is_made_held_and_forgotten(alice: Any, plan: Plan, client_of: Any) -> None:
     client = client_of(alice)
