@@ -50,10 +50,7 @@ def load(executions: set[str], *, user: Any, known: Mapping[str, Any]) -> dict[s
         message = _("This step refers to outputs of %(size)s in all. At most %(most)s are taken.")
         raise TooLarge(message % {"size": filesizeformat(size), "most": filesizeformat(MOST_BYTES)})
     try:
-        return {
-            row.pk: known[row.pk] if row.pk in known else _read(row)
-            for row in rows
-        }  # fmt: skip
+        return {row.pk: known[row.pk] if row.pk in known else _read(row) for row in rows}
     except OSError as gone:
         raise BadReference(_("The file of an output that this step refers to is gone.")) from gone
 
