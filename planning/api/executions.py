@@ -14,7 +14,7 @@ from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet
 
 from .. import diffs, services
 from ..models import PlanExecution, PlanStepExecution
-from .given import InputsSerializer, ReasonSerializer, StepDiffSerializer, given
+from .given import BudgetSerializer, InputsSerializer, ReasonSerializer, StepDiffSerializer, given
 from .rows import PlanExecutionSerializer, PlanStepExecutionSerializer
 
 VERB = extend_schema(request=None, responses=PlanExecutionSerializer)
@@ -52,11 +52,12 @@ class PlanExecutionViewSet(OwnedReadOnlyViewSet):
         """End it; running tools are stopped."""
         return self._answer(services.cancel_plan(execution=self.get_object(), by=request.user))
 
-    @VERB
+    @extend_schema(request=BudgetSerializer, responses=PlanExecutionSerializer)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
         """Take a failed or canceled run up where it stopped; what is completed stays."""
-        return self._answer(services.retry_plan(execution=self.get_object(), by=request.user))
+        execution, values = self.get_object(), given(BudgetSerializer, request)
+        return self._answer(services.retry_plan(execution=execution, by=request.user, **values))
 
     @extend_schema(request=InputsSerializer, responses={202: PlanExecutionSerializer})
     @action(detail=True, methods=["post"], url_path="run-again")

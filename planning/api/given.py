@@ -79,6 +79,14 @@ class StartSerializer(serializers.Serializer[Any]):
     )
 
 
+class BudgetSerializer(serializers.Serializer[Any]):
+    """A budget alone."""
+
+    budget = JSONObjectField(
+        required=False, allow_null=True, help_text="Takes the place of the run's; left out, that stays."
+    )
+
+
 class InputsSerializer(serializers.Serializer[Any]):
     """Inputs alone."""
 

@@ -1,5 +1,7 @@
 """What people do to a run: pause, resume, cancel, retry, skip. Each holds the run alone, and is one move."""
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -64,16 +66,20 @@ def cancel(execution_id: str) -> PlanExecution:
     return execution
 
 
-def retry(execution_id: str) -> PlanExecution:
+def retry(execution_id: str, *, budget: dict[str, Any] | None = None) -> PlanExecution:
     """Take up a failed or canceled run where it stopped; what was completed stays, and its outputs.
 
-    Raises Conflict where nothing is to be taken up, or something is still being stopped.
+    `budget` takes the place of the run's; what it has used counts against that, too. Raises Conflict where
+    nothing is to be taken up, or something is still being stopped.
     """
 
     def work() -> PlanExecution:
         with holding(execution_id) as execution:
             _check_still(execution)
             _reset_failed(execution.pk)
+            if budget is not None:
+                execution.budget = budget
+                PlanExecution.objects.filter(pk=execution.pk).update(budget=budget)
             _go_on(execution)
         return execution
 

@@ -77,12 +77,17 @@ def cancel_plan(*, execution: PlanExecution, by: Any) -> PlanExecution:
     return _done(lambda: engine.cancel(execution.pk), f"run {execution.pk} was canceled", by=by)
 
 
-def retry_plan(*, execution: PlanExecution, by: Any) -> PlanExecution:
+def retry_plan(
+    *, execution: PlanExecution, by: Any, budget: Mapping[str, Any] | None = None
+) -> PlanExecution:
     """Take up a failed or canceled run where it stopped; completed steps and their outputs stay.
 
-    Raises Conflict for a run that has not ended so.
+    `budget` takes the place of the run's, for one that has used up its own. Raises Conflict for a run that
+    has not ended so, Invalid for a budget that is none.
     """
-    return _done(lambda: engine.retry(execution.pk), f"run {execution.pk} was taken up again", by=by)
+    given = None if budget is None else check_budget(budget) or {}
+    message = f"run {execution.pk} was taken up again"
+    return _done(lambda: engine.retry(execution.pk, budget=given), message, by=by)
 
 
 def skip_step(*, step: PlanStepExecution, by: Any, reason: str) -> PlanExecution:

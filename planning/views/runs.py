@@ -14,6 +14,7 @@ from agi_site.lib.problems import NotFound, Problem
 from agi_site.lib.web import add_problem, page, paged
 
 from .. import diffs, runs_view, services, words
+from ..engine import moves
 from ..forms import BudgetForm, InputsForm, SkipForm
 from ..models import PlanExecution, PlanStepExecution, StepState
 from ..services import runs
@@ -73,12 +74,21 @@ def _earlier(request: HttpRequest) -> dict[str, Any]:
 @require_safe
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One run, live; `?state=` keeps the list to steps in that state."""
-    execution = execution_of(request, pk)
+    return _shown(request, execution_of(request, pk))
+
+
+def _shown(request: HttpRequest, execution: PlanExecution, budget: BudgetForm | None = None) -> HttpResponse:
+    """A run's page; one that has used up its budget goes on with another."""
     view = runs_view.of_run(execution, state=request.GET.get("state", ""), cursor=request.GET.get("cursor"))
+    verbs = list(view.verbs)
+    if "retry" in verbs and execution.error_code == moves.BUDGET:
+        budget = budget or BudgetForm(budget=execution.budget)
+        verbs.remove("retry")
     return page(
         request, "planning/execution.html", "run",
-        view=view, plan=execution.plan, buttons=buttons_of(view.verbs), script_words=words.script_words(),
-        outputs=_outputs(execution),
+        view=view, plan=execution.plan, script_words=words.script_words(), outputs=_outputs(execution),
+        buttons=buttons_of(verbs), budget=budget,
+        status=400 if budget is not None and budget.errors else 200,
     )  # fmt: skip
 
 
@@ -103,8 +113,14 @@ def verb(request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
         return redirect(f"{reverse('planning:start', args=[execution.plan_id])}?again={execution.pk}")
     if name not in verbs:
         raise NotFound
+    values: dict[str, Any] = {}
+    if name == "retry" and any(field.startswith("budget-") for field in request.POST):
+        budget = BudgetForm(request.POST)
+        if not budget.is_valid():
+            return _shown(request, execution, budget)
+        values["budget"] = budget.budget()
     try:
-        verbs[name](execution=execution, by=request.user)
+        verbs[name](execution=execution, by=request.user, **values)
     except Problem as problem:
         return back(request, "planning:execution", execution.pk, problem=problem)
     return redirect("planning:execution", execution.pk)

@@ -199,6 +199,18 @@ def test_a_budget_of_steps_ends_the_run_before_it_is_exceeded(run, tools):
     assert execution.spent["steps"] == 4
 
 
+def test_a_run_that_has_used_up_its_budget_goes_on_with_a_larger_one(run, again, alice, tools):
+    steps = [step(f"s{number}", tool="echo", arguments={"value": str(number)}) for number in range(6)]
+    execution = run(*steps, budget={"steps": 4})
+    services.retry_plan(execution=execution, by=alice)
+    assert again(execution).error_code == "budget"
+    services.retry_plan(execution=execution, by=alice, budget={"steps": 6})
+    assert again(execution).status == "completed"
+    assert (execution.budget, execution.spent["steps"], len(tools.calls)) == ({"steps": 6}, 6, 6)
+    with pytest.raises(Invalid):
+        services.retry_plan(execution=execution, by=alice, budget={"money": 1})
+
+
 def test_a_budget_of_steps_that_suffices_is_no_hindrance(run, tools):
     execution = run(step("a"), step("b", "a"), step("c", "b"), budget={"steps": 3, "seconds": 600})
     assert execution.status == "completed"

@@ -62,6 +62,27 @@ def execution(alice: Any, plan: Plan, run_tasks: Any) -> PlanExecution:
     return found
 
 
+def test_a_run_that_has_used_up_its_budget_goes_on_with_a_larger_one_by_its_page(
+    alice: Any, client_of: Any, run_tasks: Any
+) -> None:
+    steps = [services.StepDraft(key, key, "tool", "calculator", SUM) for key in "ab"]
+    found = services.start_plan(
+        plan=services.create_plan(owner=alice, title="p", steps=steps), by=alice, budget={"steps": 1}
+    )
+    run_tasks()
+    client, address = client_of(alice), reverse("planning:execution_verb", args=[found.pk, "retry"])
+    page = client.get(reverse("planning:execution", args=[found.pk]))
+    assert page.context["budget"]["steps"].value() == 1
+    assert "retry" not in [button["verb"] for button in page.context["buttons"]]
+    refused = client.post(address, {"budget-steps": "-1"})
+    assert (refused.status_code, list(refused.context["budget"].errors)) == (400, ["steps"])
+    assert client.post(address, {"budget-steps": "2"}).status_code == 302
+    run_tasks()
+    found.refresh_from_db()
+    assert (found.status, found.budget) == ("completed", {"steps": 2})
+    assert client.get(reverse("planning:execution", args=[found.pk])).context["budget"] is None
+
+
 # --- Lists and new plans -----------------------------------------------------------------------------------
 def test_plans_are_listed_searched_and_kept_by_state(alice: Any, plan: Plan, client_of: Any) -> None:
     client = client_of(alice)
