@@ -25,7 +25,9 @@ _READ = [
     )
 ]
 _QUOTED = re.compile(r"^[`\"“‘'](?P<inner>.*)[`\"”’']$", re.DOTALL)
-_LEAD_IN = re.compile(r"^(?:please\s|the\s(?:text|words?|content|line):?\s|(?:텍스트|내용):?\s)", re.IGNORECASE)
+_LEAD_IN = re.compile(
+    r"^(?:please\s|the\s(?:text|words?|content|line):?\s|(?:텍스트|내용):?\s)", re.IGNORECASE
+)
 
 
 def file_call(text: str, offered: Any) -> tuple[str, dict[str, str]] | None:
