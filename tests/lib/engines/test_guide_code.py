@@ -24,6 +24,10 @@ BOTH = ("python", "shell")
         ("`uname -a` 명령을 실행해 줘", "shell", "uname -a"),
         ("compute 2**100 with Python", "python", "print(2**100)"),
         ("파이썬으로 2의 10제곱 계산해줘", "python", "print(2 ** 10)"),
+        ("Run in Python: print(1+1)", "python", "print(1+1)"),
+        ("Please execute this shell command: ls -la /workspace", "shell", "ls -la /workspace"),
+        ("파이썬으로 실행해 줘: print(7)", "python", "print(7)"),
+        ("셸 명령을 실행해줘: uname -a", "shell", "uname -a"),
         ("Run\n````python\ns = '''\n```\n'''\n````", "python", "s = '''\n```\n'''"),
     ],
 )
@@ -40,6 +44,8 @@ def test_code_that_is_to_be_run_is_found(text: str, tool: str, code: str) -> Non
         "Run\n```java\nclass A {}\n```",
         "Run\n```python\n\n```",
         "파이썬이 뭐야?",
+        "How do I run Python code?",
+        "Our policy on python: use version 3.13",
     ],
 )
 def test_code_that_is_only_talked_about_is_left_alone(text: str) -> None:

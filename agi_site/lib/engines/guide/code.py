@@ -25,6 +25,13 @@ _RUN = re.compile(
 )
 _SHELL = re.compile(r"\b(?:shell|bash|terminal|command)\b|셸|쉘|터미널|명령", re.IGNORECASE)
 _PYTHON = re.compile(r"\bpython\b|파이썬", re.IGNORECASE)
+_SPOKEN = [
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        r"\b(?:run|execute|evaluate)\s(?:this\s|the\s|following\s|in\s|with\s|as\s|some\s|a\s)*(?P<language>python|shell|bash|terminal)(?:\s(?:code|command|script|line))?\s?:\s*(?P<code>\S.*)",
+        r"(?P<language>파이썬|셸|쉘|터미널|배시)(?:으로|로|에서)?\s?(?:코드|명령)?(?:를|을)?\s?(?:실행|돌려)\S*(?:\s줘\S*|\s주세요)?\s?:\s*(?P<code>\S.*)",
+    )
+]
 # Python could read `ls -la /tmp` as a subtraction and a division.
 _LIKE_A_COMMAND = re.compile(r"(?:\$ )?[a-z][\w.+-]*\s+(?:--?\w|[/~.])")
 LONGEST_SHOWN = 4000
@@ -35,7 +42,7 @@ def code_of(text: str, offered: Collection[str], *, meant: bool) -> tuple[str, s
 
     `meant` says that the request as a whole was understood as one to run code.
     """
-    found = _written(text, meant=meant) or _asked_in_words(text)
+    found = _written(text, meant=meant) or _spoken(text) or _asked_in_words(text)
     return found if found and found[0] in offered else None
 
 
@@ -51,6 +58,15 @@ def _written(text: str, *, meant: bool) -> tuple[str, str] | None:
         return (tool, code) if tool and code.strip() else None
     if inline := _INLINE.search(text):
         return _guess(inline[1], around), inline[1]
+    return None
+
+
+def _spoken(text: str) -> tuple[str, str] | None:
+    """Code after a colon, in a language that is named: "Run in Python: print(1)"."""
+    for shape in _SPOKEN:
+        if match := shape.search(text):
+            tool = "python" if _PYTHON.fullmatch(match["language"]) else "shell"
+            return tool, match["code"].strip().strip("`")
     return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agi_site.lib.engines.base import ChatMessage, ToolCall
-from agi_site.lib.engines.guide import code, plans
+from agi_site.lib.engines.guide import code, plans, works
 from agi_site.lib.engines.guide.phrases import DAYS, say
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
@@ -54,6 +54,14 @@ def _plan(call: ToolCall, value: Any, language: str) -> str:
 def _written(call: ToolCall, value: Any, language: str) -> str | None:
     found = isinstance(value, dict) and "path" in value
     return say(language, "file_written", path=value["path"]) if found else None
+
+
+def _kept(call: ToolCall, value: Any, language: str) -> str | None:
+    return works.kept(value, language)
+
+
+def _facts(call: ToolCall, value: Any, language: str) -> str | None:
+    return works.facts(value, language)
 
 
 def _text_of(call: ToolCall, value: Any, language: str) -> str | None:
@@ -143,6 +151,7 @@ def cited_numbers(text: str) -> tuple[int, ...]:
 
 _TELLERS: dict[str, Callable[[ToolCall, Any, str], str | None]] = {
     "calculator": _sum,
+    "create_creative_work": _kept,
     "create_plan": _plan,
     "current_time": _time,
     "knowledge_search": _search,
@@ -152,4 +161,5 @@ _TELLERS: dict[str, Callable[[ToolCall, Any, str], str | None]] = {
     "web_fetch": _text_of,
     "write_file": _written,
     **dict.fromkeys(code.TOOLS, _code),
+    **dict.fromkeys(works.TOOLS, _facts),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agi_site.lib.engines.analysis.entities import QUOTED
 from agi_site.lib.engines.base import Analysis, ToolCall, ToolSpec
@@ -14,6 +14,7 @@ from agi_site.lib.engines.guide.code import TOOLS as CODE_TOOLS
 from agi_site.lib.engines.guide.code import code_of
 from agi_site.lib.engines.guide.files import file_call
 from agi_site.lib.engines.guide.words import content_words
+from agi_site.lib.engines.guide.works import CREATIVE, media_of, work_of
 from agi_site.lib.engines.guide.zones import without_zones, zone_of
 
 _TIME = re.compile(
@@ -65,8 +66,8 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
     runners = offered.keys() & set(CODE_TOOLS)
     if runners and (code := code_of(text, runners, meant=intent == "run_code" and sure >= 0.5)):
         return _call(code[0], **{"code" if code[0] == "python" else "command": code[1]})
-    if file := file_call(text, offered):
-        return _call(file[0], **file[1])
+    if found := _work_or_file(text, offered):
+        return _call(found[0], **found[1])
     if "memory_search" in offered and (match := _IN_MEMORY.search(text)):
         return _call("memory_search", query=_bare_query(match["what"] or match["sought"] or match["which"]))
     if "web_fetch" in offered and (match := _FETCH.search(text)):
@@ -84,6 +85,14 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
     ):
         return _call("knowledge_search", query=query)
     return None
+
+
+def _work_or_file(text: str, offered: Collection[str]) -> tuple[str, dict[str, str]] | None:
+    """A work to be kept, or a file to be written, read or looked at."""
+    if work := work_of(text, offered):
+        return CREATIVE, work
+    file, media = file_call(text, offered), media_of(text, offered)
+    return file if file and (file[0] == "write_file" or not media) else media
 
 
 def _sum(text: str, intent: str, sure: float) -> str | None:
