@@ -47,6 +47,8 @@ function follow() {
 function moved(data) {
   const root = run();
   if ("condensed" in root.dataset || data.more) later(reload, CONDENSED_MS);
+  // Drawn before the run had begun: how long it takes could not be told yet.
+  if (root.dataset.status === "pending") later(reload);
   let unknown = false;
   for (const [id, key, state, seconds] of data.steps) {
     const line = root.querySelector(`.step-line[data-step="${id}"]`);
