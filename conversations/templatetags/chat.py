@@ -106,13 +106,13 @@ def tool_plan(text: str | None) -> str:
 
 @register.simple_tag
 def recalled_words(recalled: Recalled) -> str:
-    """How many memories and passages an answer used, in one line."""
+    """How many memories and passages an answer had before it, in one line; its receipt tells which it used."""
     counted = []
     if number := recalled.memories:
         counted.append(ngettext("%(n)s memory", "%(n)s memories", number) % {"n": number})
     if number := recalled.passages:
         counted.append(ngettext("%(n)s passage", "%(n)s passages", number) % {"n": number})
-    return _("Used %(what)s") % {"what": " · ".join(counted)}
+    return _("Looked at %(what)s") % {"what": " · ".join(counted)}
 
 
 @register.filter

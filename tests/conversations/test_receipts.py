@@ -107,7 +107,7 @@ def test_a_page_of_fifty_answers_asks_once_for_all_receipts(
 
     assert asked(3) == asked(47) == 4
     page = client_of(alice).get(reverse("conversations:chat", args=[conversation.pk])).content.decode()
-    assert "Used 1 memory" in page
+    assert "Looked at 1 memory" in page
     assert SECRET[:40] in page  # the chip of the source says what the memory says now
 
 

@@ -76,9 +76,15 @@ def test_what_only_speaks_of_works_is_left_alone(text: str) -> None:
         ("create_creative_work", {"id": "a", "title": "봄비"}, "ko", "“봄비”을(를) 작품으로 보관했습니다."),
         (
             "image_info",
-            {"name": "cat.png", "width": 640, "exif": {}, "frames": [{"mode": "RGB"}]},
+            {"name": "cat.png", "size_bytes": 6800, "width": 640, "exif": {}, "has_place": False},
             "en",
-            "This is known of cat.png:\n\n- width: 640\n- exif: –\n- frames: mode RGB",
+            "This is known of cat.png:\n\n- size: 6,800 B\n- width: 640",
+        ),
+        (
+            "video_info",
+            {"name": "a.mp4", "video": [{"codec": "h264", "frames": None, "width": 640}], "has_place": True},
+            "ko",
+            "a.mp4의 정보입니다:\n\n- 영상: 코덱 h264, 너비 640\n- 찍은 곳이 들어 있음",
         ),
     ],
 )

@@ -125,6 +125,40 @@ _TEXTS: dict[str, dict[str, str]] = {
         "empty": "메시지를 적어 주시면 찾아보겠습니다.",
     },
 }
+# What is known of a picture, a recording or a video, by the names of `media/probe.py`.
+FACTS: dict[str, dict[str, str]] = {
+    "en": {
+        "size_bytes": "size",
+        "exif": "camera notes",
+        "has_place": "says where it was taken",
+        "mode": "colours",
+    },
+    "ko": {
+        "size_bytes": "크기",
+        "format": "형식",
+        "width": "너비",
+        "height": "높이",
+        "mode": "색",
+        "frames": "프레임 수",
+        "transparent": "투명한 부분이 있음",
+        "resolution": "해상도(dpi)",
+        "exif": "촬영 정보",
+        "has_place": "찍은 곳이 들어 있음",
+        "seconds": "길이(초)",
+        "bit_rate": "비트레이트",
+        "audio": "소리",
+        "video": "영상",
+        "subtitles": "자막 수",
+        "tags": "태그",
+        "codec": "코덱",
+        "sample_rate": "표본율",
+        "channels": "채널",
+        "layout": "채널 배치",
+        "language": "언어",
+        "frames_per_second": "초당 프레임",
+        "pixel_format": "픽셀 형식",
+    },
+}
 DAYS = {
     "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     "ko": [f"{day}요일" for day in "월화수목금토일"],

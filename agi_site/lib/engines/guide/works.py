@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from agi_site.lib.engines.guide.phrases import say
+from agi_site.lib.engines.guide.phrases import FACTS, say
 
 CREATIVE = "create_creative_work"
 _KEEP = [
@@ -75,20 +75,28 @@ def kept(value: Any, language: str) -> str | None:
 
 
 def facts(value: Any, language: str) -> str | None:
-    """What is known of a file, a line each."""
+    """What is known of a file, a line each; what it has not is left out."""
     if not isinstance(value, Mapping) or "name" not in value:
         return None
-    lines = [
-        f"- {name}: {_short(fact)}"
-        for name, fact in value.items()
-        if name != "name" and fact not in (None, "")
-    ]
-    return "\n".join([say(language, "facts", name=value["name"]), "", *lines])
+    return "\n".join([say(language, "facts", name=value["name"]), "", *_lines(value, language)])
 
 
-def _short(fact: Any) -> str:
+def _lines(value: Mapping[str, Any], language: str) -> list[str]:
+    words = FACTS[language if language in FACTS else "en"]
+    lines = []
+    for name, fact in value.items():
+        if name == "name" or fact in (None, "", [], {}, False):
+            continue
+        word = words.get(name, name.replace("_", " "))
+        told = f"{fact:,} B" if name == "size_bytes" else _short(fact, words)
+        lines.append(f"- {word}" if fact is True else f"- {word}: {told}")
+    return lines
+
+
+def _short(fact: Any, words: Mapping[str, str]) -> str:
     if isinstance(fact, Mapping):
-        return ", ".join(f"{name} {_short(value)}" for name, value in fact.items()) or "–"
+        told = {name: value for name, value in fact.items() if value not in (None, "", [], {})}
+        return ", ".join(f"{words.get(name, name)} {_short(value, words)}" for name, value in told.items())
     if isinstance(fact, list):
-        return "; ".join(map(_short, fact)) or "–"
+        return "; ".join(_short(one, words) for one in fact)
     return str(fact)[:300]
