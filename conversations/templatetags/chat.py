@@ -106,7 +106,7 @@ def tool_plan(text: str | None) -> str:
 
 @register.simple_tag
 def recalled_words(recalled: Recalled) -> str:
-    """How many memories and passages an answer had before it, in one line; its receipt tells which it used."""
+    """How many memories and passages an answer had before it, in a line; its receipt tells which it used."""
     counted = []
     if number := recalled.memories:
         counted.append(ngettext("%(n)s memory", "%(n)s memories", number) % {"n": number})
