@@ -1,6 +1,6 @@
 """What every table needs in the admin: no COUNT(*) over big tables, no stray queries, history read-only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
 from .problems import Problem
@@ -41,6 +42,24 @@ def tell_problems(request: HttpRequest, view: Callable[..., HttpResponse], *args
         messages.error(request, " ".join(faults) or str(problem.message))
         again = request.get_full_path() if request.method == "POST" else reverse("admin:index")
         return HttpResponseRedirect(again)
+
+
+def for_each(request: HttpRequest, rows: Iterable[Any], verb: Callable[[Any], object]) -> None:
+    """Do `verb` to each row for itself; says how many were done, and what stood in the way of the others."""
+    done, refused = 0, []
+    for row in rows:
+        try:
+            with transaction.atomic():
+                verb(row)
+            done += 1
+        except Problem as problem:
+            faults = [str(fault) for some in problem.errors.values() for fault in some]
+            refused.append(f"{row}: {' '.join(faults) or problem.message}")
+    if done:
+        text = ngettext("%(count)d row was changed.", "%(count)d rows were changed.", done)
+        messages.success(request, text % {"count": done})
+    for fault in refused[:5]:
+        messages.warning(request, fault)
 
 
 class TableAdmin(ModelAdmin):

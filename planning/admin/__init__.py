@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db import transaction
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.decorators import display
 
-from agi_site.lib.admin import HistoryAdmin, link_to
-from agi_site.lib.problems import Problem
+from agi_site.lib.admin import HistoryAdmin, for_each, link_to
 
 from .. import services
 from ..models import Plan, PlanExecution, PlanSchedule, PlanStep, PlanStepExecution
@@ -26,24 +23,6 @@ COLOURS = {
     "canceled": "default",
     "skipped": "default",
 }
-
-
-def for_each(request: HttpRequest, rows: Any, verb: Any) -> None:
-    """Do `verb` to each row for itself; says how many were done, and what stood in the way of the others."""
-    done, refused = 0, []
-    for row in rows:
-        try:
-            with transaction.atomic():
-                verb(row)
-            done += 1
-        except Problem as problem:
-            faults = [str(fault) for some in problem.errors.values() for fault in some]
-            refused.append(f"{row}: {' '.join(faults) or problem.message}")
-    if done:
-        text = ngettext("%(count)d row was changed.", "%(count)d rows were changed.", done)
-        messages.success(request, text % {"count": done})
-    for fault in refused[:5]:
-        messages.warning(request, fault)
 
 
 class _WithState:

@@ -1,16 +1,13 @@
 """What the admin's pages of sandboxes share: colours, verbs on many rows, forms that ask the service."""
 
 import json
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import ngettext
 
 from agi_site.lib.admin import HistoryAdmin
 from agi_site.lib.fields import masked
@@ -47,24 +44,6 @@ class PartAdmin(HistoryAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def for_each(request: HttpRequest, rows: Iterable[Any], verb: Callable[[Any], object]) -> None:
-    """Do `verb` to each row for itself; says how many were done, and what stood in the way of the others."""
-    done, refused = 0, []
-    for row in rows:
-        try:
-            with transaction.atomic():
-                verb(row)
-            done += 1
-        except Problem as problem:
-            faults = [str(fault) for some in problem.errors.values() for fault in some]
-            refused.append(f"{row}: {' '.join(faults) or problem.message}")
-    if done:
-        text = ngettext("%(count)d row was changed.", "%(count)d rows were changed.", done)
-        messages.success(request, text % {"count": done})
-    for fault in refused[:5]:
-        messages.warning(request, fault)
 
 
 def names_only(secrets: dict[str, Any] | None) -> SafeString:

@@ -8,11 +8,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from agi_site.lib.admin import link_to
+from agi_site.lib.admin import for_each, link_to
 
 from .. import services
 from ..models import SandboxExecution
-from .common import COLOURS, PartAdmin, as_text, for_each, names_only
+from .common import COLOURS, PartAdmin, as_text, names_only
 
 
 @admin.register(SandboxExecution)

@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
-from agi_site.lib.admin import link_to
+from agi_site.lib.admin import for_each, link_to
 
 from .. import services
 from ..models import InstanceStatus, SandboxHost, SandboxInstance
-from .common import COLOURS, PartAdmin, for_each
+from .common import COLOURS, PartAdmin
 
 
 @admin.register(SandboxHost)

@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from agi_site.lib.admin import TableAdmin, link_to
+from agi_site.lib.admin import TableAdmin, for_each, link_to
 
 from .. import services
 from ..models import SandboxImage, SandboxImageBuild
-from .common import COLOURS, PartAdmin, ServiceForm, as_text, for_each, link
+from .common import COLOURS, PartAdmin, ServiceForm, as_text, link
 
 
 class SandboxImageForm(ServiceForm):

@@ -13,13 +13,13 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from agi_site.lib.admin import link_to, tell_problems
+from agi_site.lib.admin import for_each, link_to, tell_problems
 
 from .. import files
 from ..files import scan
 from ..models import QuarantineStatus, SandboxQuarantine
 from ..sending import send
-from .common import COLOURS, PartAdmin, for_each, link
+from .common import COLOURS, PartAdmin, link
 
 MAY_DECIDE = "sandbox.change_sandboxquarantine"
 

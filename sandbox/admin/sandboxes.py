@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from agi_site.lib.admin import link_to
+from agi_site.lib.admin import for_each, link_to
 
 from .. import services, snapshots
 from ..models import (
@@ -26,7 +26,7 @@ from ..models import (
     SandboxWorkspace,
 )
 from ..services.safety import safety_of
-from .common import COLOURS, PartAdmin, for_each, link, names_only
+from .common import COLOURS, PartAdmin, link, names_only
 
 
 @admin.register(Sandbox)

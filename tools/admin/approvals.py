@@ -7,8 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from agi_site.lib.admin import HistoryAdmin, link_to
-from sandbox.admin.common import for_each
+from agi_site.lib.admin import HistoryAdmin, for_each, link_to
 
 from .. import services
 from ..models import Approval
