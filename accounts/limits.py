@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.utils.translation import ngettext
 
+from agi_site.lib.counting import raise_by_one
 from agi_site.lib.problems import TooMany
 
 
@@ -28,7 +29,7 @@ class Limit:
         window, elapsed = divmod(time.time(), self.seconds)
         current = self._slot(key, int(window))
         earlier = int(cache.get(self._slot(key, int(window) - 1), 0))
-        counted = _raise_by_one(current, 2 * self.seconds)
+        counted = raise_by_one(current, 2 * self.seconds)
         if counted + earlier * (1 - elapsed / self.seconds) <= self.attempts:
             return
         self._lower(current)
@@ -64,15 +65,6 @@ class Limit:
             fade = 1 - (self.attempts - 1) / counted if counted else 0.0
             wait = self.seconds - elapsed + self.seconds * max(0.0, fade)
         return max(1, math.ceil(wait))
-
-
-def _raise_by_one(slot: str, timeout: int) -> int:
-    cache.add(slot, 0, timeout)
-    try:
-        return int(cache.incr(slot))
-    except ValueError:  # it fell out of the cache between the two calls
-        cache.set(slot, 1, timeout)
-        return 1
 
 
 def _too_many(seconds: int) -> TooMany:

@@ -14,7 +14,8 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.base import BaseHandler
-from django.db import connections
+from django.core.signals import request_started
+from django.db import close_old_connections, connections, reset_queries
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
@@ -34,6 +35,10 @@ class ThreadedHandler(ASGIHandler):
         self._plain.load_middleware(is_async=False)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._connected = Connected(kept)
+        # What Django does when a request begins it does in a new thread, which has no connection yet. The
+        # threads that answer do it themselves.
+        for receiver in (reset_queries, close_old_connections):
+            request_started.disconnect(receiver)
 
     async def get_response_async(self, request: Any) -> HttpResponseBase:
         """The answer of the view with its middleware, as Django gives it."""
@@ -61,6 +66,7 @@ class Connected:
 
     def before(self) -> None:
         """As Django does it when a request begins."""
+        reset_queries()
         for connection in connections.all(initialized_only=True):
             connection.health_check_done = False  # type: ignore[attr-defined]
             _close_unless_good(connection)

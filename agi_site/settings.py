@@ -138,7 +138,7 @@ if EMBEDDED:
 else:
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "agi_site.lib.counting.CountingRedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "agi",
             # A Redis that is away must not make pages hang.

@@ -1,9 +1,10 @@
 """The way from the web process (or any task) to a host's agent, which holds the streams into its containers.
 
-One TCP connection per request. The client sends one line, a signed JSON object that is good for a minute and
-for one use; the agent answers with a JSON line `{"ok": true, …}` or `{"ok": false, "code", "message"}`, and
-then with what the operation is about: chunks (4 bytes of length, big-endian, then the bytes; length 0 is the
-end, followed by one more JSON line), the raw bytes of a tunnel, or the frames of a terminal. The other end is
+One TCP connection per request, but for pokes, which follow each other on one. The client sends one line, a
+signed JSON object that is good for a minute and for one use; the agent answers with a JSON line
+`{"ok": true, …}` or `{"ok": false, "code", "message"}` (to a poke only if it refuses), and then with what
+the operation is about: chunks (4 bytes of length, big-endian, then the bytes; length 0 is the end, followed
+by one more JSON line), the raw bytes of a tunnel, or the frames of a terminal. The other end is
 `agent/gateway_server.py`.
 
 Every call raises problems: Unavailable while the host has no agent or the container no stream, and what the
@@ -20,6 +21,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from asgiref.sync import sync_to_async
@@ -28,6 +30,7 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem, TooMany, Unavailable
 
+from . import pokes
 from .models import SandboxExecution, SandboxHost, SandboxInstance
 
 logger = logging.getLogger(__name__)
@@ -58,15 +61,18 @@ PROBLEMS: dict[str, type[Problem]] = {
 
 
 # --- Calls ------------------------------------------------------------------------------------------------
-def poke(host: SandboxHost | str, *, execution: str = "", instance: str = "") -> bool:
+def poke(host: SandboxHost | str, *, execution: str = "", instance: str = "", brief: str = "") -> bool:
     """Tell a host's agent to look at an execution (new, or to be cancelled) or at what waits for an instance.
+
+    `brief` (`briefs.brief_of`) spares it reading a new execution.
 
     Never raises and hardly waits; call it after the commit. What a lost poke left, the agent's sweep finds
     within a second. Returns whether the poke left.
     """
+    target = _Target(host=host)
+    line = target.line(op="poke", execution=execution, instance=instance, brief=brief)
     try:
-        with _connect(_Target(host=host), 0.5) as connection:
-            connection.sendall(signed(op="poke", execution=execution, instance=instance))
+        pokes.send(target.address(fresh=False), line, partial(_connect, target, 0.5))
     except (OSError, Problem) as error:
         logger.info("a poke of a sandbox host's agent did not leave: %s", error)
         return False

@@ -32,6 +32,9 @@ KEEP_ALIVE_SECONDS = 15.0
 BATCH_EVENTS = 1000
 START = "0-0"
 RESET = "reset"
+# A channel in use has its time renewed so often, and no more: it costs as much as an event.
+EXPIRE_SECONDS = 60.0
+MOST_REMEMBERED = 10_000
 # While Redis does not answer, publishers do not wait for it at each event.
 PAUSE_SECONDS = 1.0
 
@@ -245,6 +248,7 @@ class RedisTransport:
         )
         self._rests_until = 0.0
         self._gaps: set[str] = set()
+        self._renewed: dict[str, float] = {}
 
     @staticmethod
     def _key(channel: str) -> str:
@@ -273,12 +277,24 @@ class RedisTransport:
 
     def _append(self, channel: str, events: list[tuple[str, str]]) -> str:
         key = self._key(channel)
+        entries: list[Any] = [{"event": name, "data": body} for name, body in events]
+        if len(entries) == 1 and self._lasts(channel):
+            added = self._client.xadd(key, entries[0], maxlen=KEPT_EVENTS, approximate=True, nomkstream=True)
+            if added:  # the channel was not lost meanwhile
+                return str(added)
         with self._client.pipeline(transaction=False) as pipeline:
-            for name, body in events:
-                fields: Any = {"event": name, "data": body}
-                pipeline.xadd(key, fields, maxlen=KEPT_EVENTS, approximate=True)
+            for entry in entries:
+                pipeline.xadd(key, entry, maxlen=KEPT_EVENTS, approximate=True)
             pipeline.expire(key, KEPT_SECONDS)
-            return str(pipeline.execute()[-2])
+            answers = pipeline.execute()
+        self._renewed[channel] = time.monotonic()
+        return str(answers[-2])
+
+    def _lasts(self, channel: str) -> bool:
+        """Whether this process said not long ago how long the channel is kept; once in a while is enough."""
+        if len(self._renewed) > MOST_REMEMBERED:
+            self._renewed.clear()
+        return time.monotonic() - self._renewed.get(channel, -EXPIRE_SECONDS) < EXPIRE_SECONDS
 
     def read(self, channel: str, after: str) -> list[Event]:
         key = self._key(channel)
@@ -312,7 +328,8 @@ class RedisTransport:
     async def _wait(self, channel: str, after: str, quiet: float) -> AsyncGenerator[list[Event]]:
         from redis.asyncio import Redis
 
-        key, behind = self._key(channel), True
+        # From the start everything there is comes at once, and more than a batch of it is looked at below.
+        key, behind = self._key(channel), after != START
         # The read blocks for `quiet`, so the connection may be silent for longer than that.
         # Each reader has its own, for most leave in the middle of a read, and then it is of no more use.
         # The library need not look up its version and tell it each time.

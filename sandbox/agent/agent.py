@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from system import queue
 
-from .. import files
+from .. import briefs, files
 from ..lifecycle.steps import reach
 from ..models import (
     ExecutionCause,
@@ -31,7 +31,7 @@ from .containers import Container, NotAttached
 from .executions import Following, end_row, lease, tell_sandbox
 from .gateway_server import GatewayServer
 from .lease import RENEW_SECONDS, Lease, ensure_host
-from .starting import COLUMNS, PARTS, new_output, opening, startable
+from .starting import new_output, opening
 from .stream import StreamLost
 from .workers import Clock, Pool, run_guarded
 
@@ -254,14 +254,14 @@ class Agent:
         return rows.filter(status=ExecutionStatus.RUNNING, worker=self.holder)
 
     # --- Executions ---
-    def take_up(self, execution_id: str) -> None:
-        """Start an execution that waits, or end one whose end was asked for."""
+    def take_up(self, execution_id: str, brief: str = "") -> None:
+        """Start an execution that waits, or end one whose end was asked for; a `brief` saves reading it."""
         with self._changed:
             if execution_id in self._taking:
                 return
             self._taking.add(execution_id)
         try:
-            self._take_up(execution_id)
+            self._take_up(execution_id, brief)
         except (DatabaseError, InterfaceError):
             raise
         except Exception as error:  # it would fail each time
@@ -272,17 +272,15 @@ class Agent:
                 self._taking.discard(execution_id)
                 self._changed.notify_all()
 
-    def _take_up(self, execution_id: str) -> None:
+    def _take_up(self, execution_id: str, brief: str) -> None:
         followed = self.live.get(execution_id)
         if followed is not None:
             self._cancel_if_asked(followed[0])
             return
-        row = (
-            SandboxExecution.objects.select_related(*PARTS)
-            .only(*COLUMNS)
-            .filter(pk=execution_id, status=ExecutionStatus.QUEUED)
-            .first()
-        )
+        if brief:
+            row = briefs.row_of(brief)
+        else:
+            row = briefs.rows().filter(pk=execution_id, status=ExecutionStatus.QUEUED).first()
         if row is None or not self.leading.is_set():
             return
         instance = getattr(row.sandbox, "instance", None)
@@ -292,7 +290,7 @@ class Agent:
             end_row(execution_id, ExecutionCause.CANCELLED, "", where=_queued)
             return
         container = self.containers.get(str(instance.pk))
-        if startable(row.sandbox) and container is not None and container.attached:
+        if briefs.startable(row.sandbox) and container is not None and container.attached:
             self._begin(row, container)
 
     def _begin(self, row: SandboxExecution, container: Container) -> None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 
 from sandbox.engine import EngineError, EngineUnavailable, Found
 
+from .. import briefs
 from ..models import (
     ExecutionCause,
     ExecutionKind,
@@ -19,7 +20,7 @@ from ..models import (
     SandboxStatus,
 )
 from .executions import Following, end_row, lease, wait_again
-from .starting import PARTS, known_output
+from .starting import known_output
 from .stream import Attachment, Known, StreamLost, Sync
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Container:
         rows: dict[str, SandboxExecution] = {}
         for execution_id in running.values_list("pk", flat=True):
             try:
-                rows[str(execution_id)] = running.select_related(*PARTS).get(pk=execution_id)
+                rows[str(execution_id)] = running.select_related(*briefs.JOINED).get(pk=execution_id)
             except SandboxExecution.DoesNotExist:
                 continue
             except ImproperlyConfigured as error:  # its variables were sealed with a key that is gone

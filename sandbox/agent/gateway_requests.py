@@ -30,6 +30,7 @@ START_SECONDS = 5.0  # for an execution that is just being started
 VIEW_SECONDS = 15.0
 LONGEST_REQUEST = 8 << 20  # more than the runner takes in one message
 INPUT_SECONDS = 10.0
+POKES_SECONDS = 60.0  # between two pokes on one connection; the client gives it up sooner
 LOOK_SECONDS = 1.0  # between two looks whether a stream still stands
 
 
@@ -71,8 +72,14 @@ class Request:
     def serve(self) -> None:
         """Check it, do it, answer."""
         try:
-            self.asked = self._checked()
+            self.asked = self._checked(self.reader.readline(LONGEST_REQUEST))
             self._do(str(self.asked.get("op")))
+            while self.asked.get("op") == "poke":
+                self.connection.settimeout(POKES_SECONDS)
+                if not (line := self.reader.readline(LONGEST_REQUEST)):
+                    return
+                self.asked = self._checked(line)
+                self._do(str(self.asked.get("op")))
         except Refused as error:
             self.refuse(error.code, error.message)
         except RunnerFault as error:
@@ -84,8 +91,7 @@ class Request:
         except TimeoutError as error:
             self.refuse("timeout", str(error))
 
-    def _checked(self) -> dict[str, Any]:
-        line = self.reader.readline(LONGEST_REQUEST)
+    def _checked(self, line: bytes) -> dict[str, Any]:
         try:
             asked: Any = signing.loads(
                 line.decode("ascii").strip(), salt=gateway.SALT, max_age=gateway.MAX_AGE_SECONDS
@@ -146,7 +152,8 @@ class Request:
         agent = self.agent
         execution, instance = str(self.asked.get("execution") or ""), self._instance()
         if execution:
-            agent.pool.submit(lambda: agent.take_up(execution))
+            brief = str(self.asked.get("brief") or "")
+            agent.pool.submit(lambda: agent.take_up(execution, brief))
         if instance:
             agent.pool.submit(lambda: agent.look_at_queued(instance))
 

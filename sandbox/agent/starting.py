@@ -5,37 +5,10 @@ from typing import Any
 
 from sandbox.policy.limits import Limits
 
-from ..models import ExecutionKind, Sandbox, SandboxExecution, SandboxStatus
+from ..models import ExecutionKind, SandboxExecution
 from .masking import secret_values
 from .output import STREAMS, Output
 
-PARTS = ("sandbox__instance", "sandbox__security", "sandbox__resource", "sandbox__template")
-# What a start needs of them: it is the one query between a command and its output.
-COLUMNS = (
-    "kind",
-    "status",
-    "command",
-    "working_dir",
-    "python_session",
-    "environment",
-    "stdin",
-    "stdin_open",
-    "timeout",
-    "output_limit",
-    "cancel_requested_at",
-    "sandbox__status",
-    "sandbox__verb",
-    "sandbox__template",
-    "sandbox__template__config",
-    "sandbox__instance__host_id",
-    "sandbox__instance__sandbox_id",
-    "sandbox__security__sandbox_id",
-    "sandbox__security__env_variables",
-    "sandbox__resource__sandbox_id",
-    "sandbox__resource__execution_timeout",
-    "sandbox__resource__output_limit",
-    "sandbox__resource__open_files",
-)
 DEFAULT_SIZE = {"cols": 80, "rows": 24}
 
 
@@ -47,11 +20,6 @@ class Opening:
     args: dict[str, Any]
     stdin: bytes = b""
     close_stdin: bool = False
-
-
-def startable(sandbox: Sandbox) -> bool:
-    """Whether its executions may start now: it runs, and nothing is being done to it."""
-    return sandbox.status == SandboxStatus.RUNNING and not sandbox.verb
 
 
 def environment(row: SandboxExecution) -> dict[str, str]:

@@ -99,7 +99,7 @@ class SandboxViewSet(FilesOfSandbox, SnapshotsOfSandbox):
         if self.action == "list" and self.request.query_params.get("status") != SandboxStatus.DELETED:
             return rows.shown()
         if self.action in {"run", "cells", "terminals"}:
-            return rows.for_running()
+            return services.with_live_executions(rows.for_running())
         # The verbs need its parts, which come in the same query.
         return rows.with_parts() if self.detail and self.action != "retrieve" else rows
 

@@ -49,8 +49,25 @@ class SandboxQuerySet(OwnedQuerySet):
         return self.select_related("template", "host", "resource", "security", "instance")
 
     def for_running(self) -> Self:
-        """Load what somebody who runs something needs: its limits, and where its host's agent answers."""
-        return self.select_related("host", "resource").defer("config", "detail", "host__info", "host__detail")
+        """Load what somebody who runs something needs: its limits, where its agent is, what that is told."""
+        parts = self.select_related("host", "resource", "security", "template", "instance")
+        return parts.only(
+            "user",
+            "status",
+            "verb",
+            "host",
+            "host__gateway",
+            "resource__sandbox",
+            "resource__execution_timeout",
+            "resource__output_limit",
+            "resource__open_files",
+            "security__sandbox",
+            "security__env_variables",
+            "template",
+            "template__config",
+            "instance__host",
+            "instance__sandbox",
+        )
 
 
 class Sandbox(OwnedModel):

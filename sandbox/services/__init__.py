@@ -1,6 +1,14 @@
 """What every door calls: the life of sandboxes, what runs in them, their ports, templates and quotas."""
 
-from .executions import cancel_execution, open_terminal, run_cell, run_command, send_input, wait_for
+from .executions import (
+    cancel_execution,
+    open_terminal,
+    run_cell,
+    run_command,
+    send_input,
+    wait_for,
+    with_live_executions,
+)
 from .hosts import activate_host, drain_host
 from .origins import sandbox_of
 from .ports import add_port, remove_port
@@ -54,4 +62,5 @@ __all__ = [
     "send_input",
     "set_image_active",
     "wait_for",
+    "with_live_executions",
 ]

@@ -7,6 +7,7 @@ import pytest
 
 from accounts import limits
 from accounts.limits import Limit
+from agi_site.lib.counting import CountingRedisCache
 from agi_site.lib.problems import TooMany
 
 LIMIT = Limit("test", attempts=4, seconds=100)
@@ -118,8 +119,18 @@ def test_attempts_at_once_cannot_slip_through() -> None:
 @pytest.mark.redis
 def test_the_limit_works_on_redis(redis_url: str, settings: Any, clock: Clock) -> None:
     settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url}
+        "default": {"BACKEND": "agi_site.lib.counting.CountingRedisCache", "LOCATION": redis_url}
     }
     assert attempts(6) == [True] * 4 + [False] * 2
     LIMIT.clear("alice")
     assert attempts(1) == [True]
+
+
+@pytest.mark.redis
+def test_each_request_counts_over_the_same_connections(redis_url: str) -> None:
+    one, other = (CountingRedisCache(redis_url, {"KEY_PREFIX": "counting"}) for _ in range(2))
+    one.clear()
+    assert [one.raise_by_one("key", 60), other.raise_by_one("key", 60)] == [1, 2]
+    pools = {id(store._cache.get_client(write=True).connection_pool) for store in (one, other)}
+    assert len(pools) == 1
+    assert 0 < one._cache.get_client().ttl(one.make_key("key")) <= 60

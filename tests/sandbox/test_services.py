@@ -335,7 +335,8 @@ def test_an_execution_waits_as_a_row_and_the_agent_is_poked(
     with django_capture_on_commit_callbacks(execute=True):
         row = services.run_command(sandbox=mine, by=alice, command="echo hello", env={"A": "b"}, timeout=5)
     assert (row.status, row.kind, row.timeout, row.started_at) == ("queued", "command", 5, None)
-    assert paper.gateway.pokes[-1] == {"execution": row.pk}
+    poke = paper.gateway.pokes[-1]
+    assert poke["execution"] == row.pk
     cell = services.run_cell(sandbox=mine, by=alice, code="1 + 1", session="s")
     assert (cell.kind, cell.python_session, cell.timeout) == ("cell", "s", 600)
     assert services.open_terminal(sandbox=mine, by=alice).stdin_open

@@ -4,10 +4,11 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
+
+from agi_site.lib.counting import raise_by_one
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -40,7 +41,7 @@ class WindowThrottle(BaseThrottle):
         most, seconds = parse_rate(rate)
         window, elapsed = divmod(time.time(), seconds)
         self.rest = seconds - elapsed
-        return _raise_by_one(f"throttle:{self.scope}:{ident}:{int(window)}", seconds) <= most
+        return raise_by_one(f"throttle:{self.scope}:{ident}:{int(window)}", 2 * seconds) <= most
 
     def wait(self) -> float:
         """The seconds until the next window."""
@@ -63,10 +64,3 @@ class VisitorThrottle(WindowThrottle):
 
     def ident(self, request: Request) -> str | None:
         return None if request.user.is_authenticated else self.get_ident(request)
-
-
-def _raise_by_one(slot: str, seconds: int) -> int:
-    try:
-        return int(cache.incr(slot))
-    except ValueError:  # the first of this window
-        return 1 if cache.add(slot, 1, 2 * seconds) else int(cache.incr(slot))
