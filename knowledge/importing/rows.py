@@ -2,10 +2,21 @@
 
 from collections.abc import Sequence
 
+from agi_site.lib.held import held_row
+
 from .. import indexing
-from ..models import Knowledge, KnowledgeTag
+from ..models import Knowledge, KnowledgeLock, KnowledgeTag
 
 BATCH = 200
+TEXTS = "texts"  # the lock's one row
+
+
+def hold_texts() -> None:
+    """Store texts alone, to the end of the caller's transaction: what others have stored is then seen.
+
+    Call it before documents and passages are locked.
+    """
+    held_row(KnowledgeLock, TEXTS)
 
 
 def insert(rows: Sequence[Knowledge], tags: Sequence[Sequence[str]]) -> None:

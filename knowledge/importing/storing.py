@@ -13,9 +13,9 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from .. import indexing
-from ..models import DocumentStatus, Knowledge, KnowledgeDocument, KnowledgeTag
+from ..models import Knowledge, KnowledgeDocument, KnowledgeTag
 from .passages import Draft
-from .rows import insert
+from .rows import hold_texts, insert
 
 CHUNK = 200  # passages of one transaction
 LOOKED_UP = 500  # hashes of one query
@@ -83,10 +83,13 @@ def _held_by_others(document: KnowledgeDocument, hashes: Sequence[str]) -> set[s
 def store(document: KnowledgeDocument, drafts: Sequence[Draft], at: int) -> list[str]:
     """Bring these passages into the table, from the position `at` on; returns their keys, new or not.
 
-    Twice is as good as once: what is there by now is not added again. What another import has stored since
-    this one was planned is shared with it, and has no key here. Raises Gone.
+    Twice is as good as once: what is there by now is not added again. What others have stored since this was
+    planned, by an import or by hand, is shared with them, and has no key here. Raises Gone.
     """
-    row = _alone(document.pk)
+    hold_texts()
+    if not _lock([document.pk]):
+        raise Gone
+    row: KnowledgeDocument = KnowledgeDocument.objects.defer("shared_passages").get(pk=document.pk)
     hashes = [draft.hash for draft in drafts]
     own = Knowledge.objects.filter(document=row, content_hash__in=hashes).defer("embedding", "content")
     there = {passage.content_hash: passage for passage in own}
@@ -102,18 +105,6 @@ def store(document: KnowledgeDocument, drafts: Sequence[Draft], at: int) -> list
     if late:
         _note_shared(row, [draft for draft in drafts if draft.hash in late])
     return [passage.pk for passage in (*there.values(), *new)]
-
-
-def _alone(document_id: str) -> KnowledgeDocument:
-    """The document, while no other import stores passages, to the end of the transaction; raises Gone.
-
-    Each holds all that are being stored, so of two the later one sees what the earlier one has stored.
-    """
-    storing = KnowledgeDocument.objects.filter(status=DocumentStatus.INDEXING)
-    if document_id not in _lock({document_id, *storing.values_list("pk", flat=True)}):
-        raise Gone
-    row: KnowledgeDocument = KnowledgeDocument.objects.defer("shared_passages").get(pk=document_id)
-    return row
 
 
 def _note_shared(document: KnowledgeDocument, drafts: Sequence[Draft]) -> None:

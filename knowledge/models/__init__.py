@@ -9,7 +9,7 @@ from .documents import (
     KnowledgeDocument,
     KnowledgeImport,
 )
-from .knowledge import Knowledge, KnowledgeSearch, KnowledgeTag
+from .knowledge import Knowledge, KnowledgeLock, KnowledgeSearch, KnowledgeTag
 from .memory import (
     Memory,
     MemoryQuestion,
@@ -34,6 +34,7 @@ __all__ = [
     "Knowledge",
     "KnowledgeDocument",
     "KnowledgeImport",
+    "KnowledgeLock",
     "KnowledgeNextVector",
     "KnowledgeSearch",
     "KnowledgeTag",

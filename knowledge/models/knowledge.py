@@ -124,6 +124,26 @@ class Knowledge(SharedModel):
         return self.created_by_id is not None and self.created_by_id == user.pk
 
 
+class KnowledgeLock(SharedModel):
+    """What is held while texts are stored, so that none is stored twice (table `knowledge_lock`, one row).
+
+    The hash of a text cannot be unique: two sources may each look after a passage that says the same.
+    """
+
+    shared_because = "its one row says nothing; it is there to be held"
+
+    name = models.CharField(_("name"), max_length=20, primary_key=True)
+    updated_at = UpdatedAtField(_("updated at"), null=True)
+
+    class Meta:
+        db_table = "knowledge_lock"
+        verbose_name = _("lock of knowledge")
+        verbose_name_plural = _("locks of knowledge")
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
 class KnowledgeSearch(SearchRow, SharedModel):
     """The index terms of a knowledge row (table `knowledge_search`, beyond the seed)."""
 

@@ -11,7 +11,7 @@ from agi_site.lib import vectors
 from agi_site.lib.problems import Forbidden, NotFound
 
 from .. import indexing
-from ..importing.rows import BATCH, insert
+from ..importing.rows import BATCH, hold_texts, insert
 from ..importing.storing import leave_copies
 from ..models import Knowledge
 from . import knowledge as single
@@ -52,6 +52,7 @@ def write_many(*, by: Any, new: Sequence[Passage], changed: Mapping[str, Passage
     """
     if new and by is not None and not by.has_perm("knowledge.add_knowledge"):
         raise Forbidden
+    hold_texts()
     keys = _rewrite(by, changed) if changed else []
     rows = [Knowledge(created_by=by) for _passage in new]
     for row, passage in zip(rows, new, strict=True):

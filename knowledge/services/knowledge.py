@@ -12,6 +12,7 @@ from agi_site.lib.problems import Forbidden, Invalid
 
 from .. import indexing, options
 from ..importing.passages import content_hash
+from ..importing.rows import hold_texts
 from ..importing.storing import leave_copies
 from ..models import Knowledge, KnowledgeTag
 from .anew import take_anew
@@ -36,6 +37,7 @@ def add_knowledge(
         raise Forbidden
     row = Knowledge(created_by=author, metadata=dict(metadata) if metadata else None)
     fill(row, title=title, content=content, source=source)
+    hold_texts()
     _check_new(row)
     row.save(force_insert=True)
     _replace_tags(row, tags)

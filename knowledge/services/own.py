@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Session
 from agi_site.lib import vectors
+from agi_site.lib.held import held_row
 from agi_site.lib.problems import Invalid
 from system import queue
 
@@ -29,23 +30,17 @@ def hold_memory(*, user: Any) -> MemorySetting:
 
     Who learns from them holds it, and who forgets everything: neither sees the other half done.
     """
-    rows = MemorySetting.objects.select_for_update().filter(user=user.pk)
-    row = rows.first()
-    if row is None:
-        MemorySetting.objects.get_or_create(user_id=user.pk)
-        row = rows.get()
-    found: MemorySetting = row
+    found: MemorySetting = held_row(MemorySetting, user.pk)
     return found
 
 
 @transaction.atomic
 def set_memory(*, user: Any, enabled: bool) -> MemorySetting:
     """Turn memory on or off; off, nothing is recalled and nothing new is formed, and what is there stays."""
-    row, _made = MemorySetting.objects.get_or_create(user_id=user.pk)
+    row = hold_memory(user=user)
     row.enabled = enabled
     row.save(update_fields=["enabled", "updated_at"])
-    found: MemorySetting = row
-    return found
+    return row
 
 
 @transaction.atomic
