@@ -9,7 +9,7 @@ from .. import gateway
 from ..engine import DockerHost
 from ..engine.spec import MEMORY, InstanceSpec
 from ..models import InstanceStatus, Sandbox, SandboxInstance, SandboxPort
-from . import keeping, specs
+from . import ending, keeping, specs
 from .engines import engine_of
 from .steps import reach
 
@@ -84,7 +84,7 @@ def apply_live(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSp
     engine.update_limits(instance.pk, wanted.limits)
     reach("live:limits")
     rules = specs.network_rules(wanted)
-    if rules.nft_script is not None:
+    if rules.nft_script is not None or wanted.published:
         engine.apply_network(instance.pk, rules.nft_script, rules.rate, hosts=rules.hosts)
     reach("live:network")
     instance.spec, instance.profile = wanted.as_json(), wanted.profile
@@ -104,6 +104,7 @@ def take_down(sandbox: Sandbox, instance: SandboxInstance, *, verb: str) -> None
             reach(f"{verb}:saved")
         leave(instance)
         engine.stop(instance.pk)
+    ending.close_published(sandbox)
     reach(f"{verb}:stopped")
 
 

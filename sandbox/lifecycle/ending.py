@@ -40,6 +40,11 @@ def ran(sandbox: Sandbox, now: datetime) -> int:
     return seconds
 
 
+def close_published(sandbox: Sandbox) -> None:
+    """Forget which ports of the host lead into it: the next to ask there may be given them."""
+    SandboxPort.objects.filter(sandbox=sandbox, published=True).exclude(host_port=0).update(host_port=0)
+
+
 def delete_without_host(sandbox: Sandbox, *, cause: str = "") -> None:
     """Delete a sandbox whose host is lost or gone: the rows now, its container when the host comes back.
 

@@ -105,6 +105,8 @@ def mark_failed(sandbox: Sandbox, *, cause: str, detail: str, **said: Any) -> bo
         trail.end_executions(
             sandbox, cause=ExecutionCause.OOM if cause == "oom" else ExecutionCause.LOST, detail=detail
         )
+        if cause != LOST:  # what runs on, on a host that is lost, keeps its ports
+            ending.close_published(sandbox)
         sandbox.refresh_from_db()
         trail.note_and_tell(sandbox, "failed", cause=cause, detail=detail, **said)
     return True

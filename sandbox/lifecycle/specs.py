@@ -11,6 +11,8 @@ from ..policy.limits import NAMES, Limits
 from ..policy.network import read_network_policy, to_nft, usable_pins
 
 LATEST = "latest"
+KEPT_NAMES = 10_000
+_resolved: dict[str, list[str]] = {}  # what names had when they were last looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +93,47 @@ def stored_spec(instance: SandboxInstance) -> InstanceSpec | None:
 
 
 def changes_live(before: InstanceSpec, after: InstanceSpec) -> bool:
-    """Whether a running container can become the other by live limits and rules of a network it has."""
+    """Whether a running container can become the other by live limits and rules of a network it has.
+
+    Whether it has a resolver is fixed when it is made: one whose internet is opened has to be made anew.
+    """
     if before.profile == after.profile:
         return True
-    both = [read_network_policy(spec.network_policy).needs_network for spec in (before, after)]
-    return all(both) and replace(before, network_policy=after.network_policy).profile == after.profile
+    was, will = (read_network_policy(spec.network_policy) for spec in (before, after))
+    return (
+        was.needs_network
+        and will.needs_network
+        and (was.open or not will.open)
+        and replace(before, network_policy=after.network_policy).profile == after.profile
+    )
 
 
 def network_rules(spec: InstanceSpec) -> NetworkRules:
-    """The rules as a script, with the addresses that host names have now; none without a network."""
+    """The rules as a script, with the addresses that host names have now; none without a policy.
+
+    Published ports are a network too: nothing goes out by itself, but what comes and goes has its rate.
+    """
     policy = read_network_policy(spec.network_policy)
     if not policy.needs_network:
-        return NetworkRules(None, None, {})
+        return NetworkRules(None, spec.limits.network_limit if spec.published else None, {})
     pins = {host: usable_pins(policy, host, resolve(host)) for host in sorted(policy.hosts)}
     return NetworkRules(to_nft(policy, pins=pins), spec.limits.network_limit, dict(pins))
 
 
 def resolve(host: str) -> list[str]:
-    """The addresses of a name, sorted; none when it has none, for then nothing is opened."""
+    """The addresses of a name, sorted; none when it has none, for then nothing is opened.
+
+    While nobody can say, it has those it had last: trouble with names must not open what a policy denies.
+    """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            return _resolved.get(host, [])
+        found = []
     except OSError:
-        return []
-    return sorted({str(address[0]).partition("%")[0] for *_kind, address in found})
+        found = []
+    _resolved[host] = sorted({str(address[0]).partition("%")[0] for *_kind, address in found})
+    while len(_resolved) > KEPT_NAMES:
+        _resolved.pop(next(iter(_resolved)), None)
+    return _resolved[host]

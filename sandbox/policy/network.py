@@ -31,8 +31,9 @@ PROTOCOLS = ("tcp", "udp")
 CONNECTIONS, PER_SECOND, BURST = 1024, 50, 200
 REFUSED = "reject with icmpx admin-prohibited"
 # Connections within the sandbox need no place in a table; only Docker's resolver has its address changed.
+RESOLVER = "127.0.0.11"  # Docker's, which asks from outside of these rules: a way out, but where all is open
 UNTRACKED = (
-    'oifname "lo" ip daddr != 127.0.0.11 ip saddr != 127.0.0.11 notrack',
+    f'oifname "lo" ip daddr != {RESOLVER} ip saddr != {RESOLVER} notrack',
     'oifname "lo" meta nfproto ipv6 notrack',
 )
 BEGINS = "ct state new ct status & confirmed == 0"  # the first packet of a connection
@@ -161,6 +162,7 @@ def to_nft(policy: NetworkPolicy, *, pins: Pins | None = None) -> str:
     pins = pins or {}
     allowed = _statements(policy.allow, pins, "accept")
     lines = [
+        *([] if policy.open else [f"ip daddr {RESOLVER} {REFUSED}"]),
         'oifname "lo" accept',
         *(line for _network, line in _statements(policy.deny, pins, REFUSED)),
         *(line for network, line in allowed if network in METADATA),

@@ -145,6 +145,24 @@ def test_names_are_pinned_and_no_other_is_found(
     assert "gaierror" in run_inside(instance_id, f"{reach} books.example {listener}")[1]
 
 
+ASK = (
+    "import socket\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(1)\n"
+    "s.connect(('127.0.0.11',53))\n"
+    "try: s.send(b'\\x12\\x34\\1\\0\\0\\1'+bytes(6)+b'\\7example\\0\\0\\1\\0\\1');s.recv(99);print('heard')\n"
+    "except TimeoutError: print('heard')\nexcept OSError: print('refused')"
+)
+
+
+def test_a_network_that_is_closed_while_it_runs_leaves_no_resolver(
+    docker_host: DockerHost, new_instance: Instance, run_inside: Inside
+) -> None:
+    policy = {"default": "allow"}
+    instance_id = new_instance(image=PYTHON, network_policy=policy, network={"nft_script": script(policy)})
+    assert run_inside(instance_id, f'python3 -c "{ASK}"')[1] == "heard"
+    docker_host.apply_network(instance_id, script(allowing("93.184.216.34")), None)
+    assert run_inside(instance_id, f'python3 -c "{ASK}"')[1] == "refused"
+
+
 def test_a_published_port_is_reached_from_this_machine_alone(
     docker_host: DockerHost, new_instance: Instance, run_inside: Inside
 ) -> None:

@@ -1,0 +1,82 @@
+"""What a sandbox's network is as its rows change: rates, resolvers, names, ports; on an engine of notes."""
+
+import socket
+
+import pytest
+
+from sandbox import services
+from sandbox.lifecycle import reconcile, specs
+from sandbox.models import SandboxPort
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_published_port_has_the_rate_of_the_network_from_the_start_and_when_it_changes(
+    alice, filled, recipe, run_tasks, fresh, paper
+):
+    sandbox = services.create_sandbox(
+        owner=alice,
+        template=recipe,
+        limits={"network_limit": 2**20},
+        ports=[{"container_port": 8000, "published": True}],
+    )
+    run_tasks()
+    container = paper.containers[fresh(sandbox).instance.pk]
+    assert (container["nft"], container["rate"]) == (None, 2**20)
+    services.change_limits(sandbox=fresh(sandbox), by=alice, limits={"network_limit": 2**18})
+    run_tasks()
+    assert (container["nft"], container["rate"]) == (None, 2**18)
+
+
+@pytest.mark.parametrize("ending", ["stopped", "died"])
+def test_a_published_port_is_not_told_when_it_leads_nowhere(
+    alice, host, filled, recipe, run_tasks, fresh, paper, ending
+):
+    sandbox = services.create_sandbox(
+        owner=alice, template=recipe, ports=[{"container_port": 8000, "published": True}]
+    )
+    run_tasks()
+    told = SandboxPort.objects.filter(sandbox=sandbox).values_list("host_port", flat=True)
+    assert list(told.all()) == [40_000]
+    if ending == "stopped":
+        services.do_verb(sandbox=fresh(sandbox), verb="stop", by=alice)
+    else:
+        paper.die(fresh(sandbox).instance.pk)
+        reconcile.reconcile(host)
+    run_tasks()
+    assert list(told.all()) == [0]
+    services.do_verb(sandbox=fresh(sandbox), verb="start", by=alice)
+    run_tasks()
+    assert list(told.all()) == [40_000]
+
+
+def test_opening_the_internet_takes_a_restart_for_its_resolver_and_closing_it_does_not(
+    alice, mine, run_tasks, fresh, paper
+):
+    def stops(policy):
+        paper.calls.clear()
+        services.change_policy(sandbox=fresh(mine), by=alice, security={"network_policy": policy})
+        run_tasks()
+        return "stop" in {call for call, key in paper.calls if key == mine.instance.pk}
+
+    some = {"default": "deny", "allow": [{"ip": "93.184.216.34", "port": 443}]}
+    assert stops(some)
+    assert stops({"default": "allow"})
+    assert not stops(some)
+
+
+def test_what_a_name_had_stays_pinned_while_nobody_can_say(monkeypatch):
+    def answers(given):
+        def getaddrinfo(*_args, **_options):
+            if isinstance(given, int):
+                raise socket.gaierror(given, "no")
+            return [(0, 0, 0, "", (address, 0)) for address in given]
+
+        monkeypatch.setattr(specs.socket, "getaddrinfo", getaddrinfo)
+        return specs.resolve("pinned.example")
+
+    assert answers(socket.EAI_AGAIN) == []
+    assert answers(["93.184.216.34"]) == ["93.184.216.34"]
+    assert answers(socket.EAI_AGAIN) == ["93.184.216.34"]
+    assert answers(socket.EAI_NONAME) == []
+    assert answers(socket.EAI_AGAIN) == []
