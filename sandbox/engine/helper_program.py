@@ -147,8 +147,10 @@ def disk_resize(name: str, image: Path, size: int) -> None:
     try:
         run("resize2fs", str(image), f"{size // 1024}K", timeout=600)
     except Fault as fault:
-        raise Fault(f"the files do not fit into a disk of this size ({fault})") from fault
+        reason = "" if "smaller than minimum" in str(fault) else f" ({fault})"
+        raise Fault(f"the files do not fit into a disk of this size{reason}") from fault
     os.truncate(image, size)
+    run("debugfs", "-w", "-R", "rmdir lost+found", str(image), fine=(0, 1))  # the check has made it again
 
 
 def disk_attach(name: str) -> Answer:
