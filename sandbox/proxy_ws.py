@@ -170,6 +170,7 @@ class _Link:
         return False
 
     async def _close(self, code: int, reason: str) -> None:
-        code = code if code not in (1005, 1006, 1015) else 1000
+        # three codes are never sent: no code was given, and that no close came at all
+        code = {1005: 1000, 1006: ABNORMAL, 1015: ABNORMAL}.get(code, code)
         with contextlib.suppress(Exception):  # the browser has left already
             await self.send({"type": "websocket.close", "code": code, "reason": reason})

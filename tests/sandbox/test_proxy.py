@@ -446,6 +446,30 @@ def test_messages_go_both_ways_and_the_close_is_passed_on(
     assert "agi_port" not in str(request.headers)
 
 
+def test_a_program_that_dies_is_not_told_as_a_close_in_good_order(
+    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def program(connection: ServerConnection) -> None:
+        connection.transport.abort()
+
+    async def go() -> int:
+        async with serve(program, "127.0.0.1", 0) as server:
+            place = next(iter(server.sockets)).getsockname()
+
+            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
+                return await asyncio.open_connection(*place[:2])
+
+            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
+            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
+            await one.send_input({"type": "websocket.connect"})
+            assert (await one.receive_output(5))["type"] == "websocket.accept"
+            closed = await one.receive_output(5)
+            await one.wait(5)
+            return int(closed["code"])
+
+    assert async_to_sync(go)() == 1011
+
+
 def test_a_page_that_leaves_closes_the_socket_inside(
     port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
