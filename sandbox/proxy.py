@@ -8,6 +8,7 @@ set one, nor speak for TLS or for other hosts. One connection through the gatewa
 
 import html
 import logging
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,11 +25,11 @@ from .doors import Headers, Receive, Scope, Send, cookies_of, header, is_secure,
 from .models import Sandbox, SandboxPort, SandboxStatus
 from .port_access import ENTER, Pass
 from .proxy_http import pass_request
-from .proxy_ws import pass_socket
+from .proxy_ws import POLICY_VIOLATION, pass_socket
 
 logger = logging.getLogger(__name__)
 
-POLICY_VIOLATION, TRY_LATER = 1008, 1013
+TRY_LATER = 1013
 
 
 class Refusal(Exception):
@@ -57,9 +58,12 @@ async def port_proxy(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["path"] == ENTER and not is_socket:
                 await _enter(scope, send, place)
                 return
-            instance = await _let_in(scope, place)
-            forward = pass_socket if is_socket else pass_request
-            await forward(scope, receive, send, instance, place[0], _headers_inwards(scope))
+            given, instance = await _let_in(scope, place)
+            carried = (scope, receive, send, instance, place[0], _headers_inwards(scope))
+            if is_socket:
+                await pass_socket(*carried, is_allowed=partial(_is_allowed, given))
+            else:
+                await pass_request(*carried)
         except Refusal as refusal:
             await (_refuse_socket if is_socket else _refuse)(scope, send, refusal)
         except Problem as problem:
@@ -68,8 +72,8 @@ async def port_proxy(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 # --- Who may ------------------------------------------------------------------
-async def _let_in(scope: Scope, place: tuple[int, str]) -> str:
-    """The key of the instance behind a port, for those who may; raises Refusal."""
+async def _let_in(scope: Scope, place: tuple[int, str]) -> tuple[Pass, str]:
+    """Who comes in, and the key of the instance behind the port, for those who may; raises Refusal."""
     port, sandbox = place
     if not _is_from_this_sandbox(scope, sandbox):
         raise Refusal(HTTPStatus.FORBIDDEN, _("Another site may not send requests to a sandbox."))
@@ -78,7 +82,16 @@ async def _let_in(scope: Scope, place: tuple[int, str]) -> str:
         raise Refusal(
             HTTPStatus.UNAUTHORIZED, _("Open this port from the sandbox's page: it lets you in for a while.")
         )
-    return await sync_to_async(_instance_for)(given)
+    return given, await sync_to_async(_instance_for)(given)
+
+
+async def _is_allowed(given: Pass) -> bool:
+    """Whether those who came in may stay: they may while a sandbox is paused, too."""
+    try:
+        await sync_to_async(_instance_for)(given)
+    except Refusal as refusal:
+        return refusal.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return True
 
 
 def _instance_for(given: Pass) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -23,17 +24,26 @@ logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 16 << 20
 HANDSHAKE_SECONDS = 20.0
-GOING_AWAY, ABNORMAL = 1001, 1011
+# Whoever signs out, and whose port is closed, loses what is open after so long.
+CHECK_SECONDS = 60.0
+GOING_AWAY, POLICY_VIOLATION, ABNORMAL = 1001, 1008, 1011
 # What the handshake inside says anew.
 OURS = (b"host", b"origin", b"content-length")
 
 
 async def pass_socket(
-    scope: Scope, receive: Receive, send: Send, instance: str, port: int, headers: Headers
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    instance: str,
+    port: int,
+    headers: Headers,
+    *,
+    is_allowed: Callable[[], Awaitable[bool]],
 ) -> None:
     """Open the socket inside first, then accept the browser's, and carry messages until one side closes.
 
-    The browser's wish to connect was received already.
+    The browser's wish to connect was received already. `is_allowed` is asked from time to time.
     """
     reader, writer = await gateway.open_tunnel(instance, port)
     try:
@@ -48,9 +58,12 @@ async def pass_socket(
         return
     await send({"type": "websocket.accept", "subprotocol": chosen})
     link = _Link(protocol, reader, writer, send)
-    tasks = [asyncio.create_task(link.inwards(receive)), asyncio.create_task(link.outwards())]
+    refused = asyncio.create_task(_until_refused(is_allowed))
+    tasks = [asyncio.create_task(link.inwards(receive)), asyncio.create_task(link.outwards()), refused]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if refused in done:
+            await link.close(POLICY_VIOLATION, "")
     finally:
         for task in tasks:
             task.cancel()
@@ -58,6 +71,13 @@ async def pass_socket(
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def _until_refused(is_allowed: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        if not await is_allowed():
+            return
 
 
 async def _handshake(
@@ -147,14 +167,14 @@ class _Link:
             await _flush(self.protocol, self.writer)  # pongs, and the answer to a close
             events = self.protocol.events_received()
             if not data and not events:
-                await self._close(self.protocol.close_code or ABNORMAL, self.protocol.close_reason or "")
+                await self.close(self.protocol.close_code or ABNORMAL, self.protocol.close_reason or "")
                 return
 
     async def _take(self, frame: Frame) -> bool:
         """One frame; True after the last."""
         if frame.opcode is Opcode.CLOSE:
             close = Close.parse(bytes(frame.data))
-            await self._close(close.code, close.reason)
+            await self.close(close.code, close.reason)
             return True
         if frame.opcode in (Opcode.PING, Opcode.PONG):
             return False
@@ -169,7 +189,8 @@ class _Link:
                 await self.send({"type": "websocket.send", "bytes": whole})
         return False
 
-    async def _close(self, code: int, reason: str) -> None:
+    async def close(self, code: int, reason: str) -> None:
+        """Tell the browser why it ends."""
         # three codes are never sent: no code was given, and that no close came at all
         code = {1005: 1000, 1006: ABNORMAL, 1015: ABNORMAL}.get(code, code)
         with contextlib.suppress(Exception):  # the browser has left already

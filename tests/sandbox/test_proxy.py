@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.urls import reverse
 from websockets.asyncio.server import ServerConnection, serve
@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from accounts.models import Session
 from agi_site.asgi import application
 from agi_site.lib.problems import Conflict
-from sandbox import gateway, port_access
+from sandbox import gateway, port_access, proxy_ws
 from sandbox.models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance, SandboxPort
 
 DOMAIN = "boxes.test:8000"
@@ -468,6 +468,45 @@ def test_a_program_that_dies_is_not_told_as_a_close_in_good_order(
             return int(closed["code"])
 
     assert async_to_sync(go)() == 1011
+
+
+@pytest.mark.parametrize("what", ["signed out", "port closed", "paused"])
+def test_a_socket_ends_with_the_right_to_it(
+    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(proxy_ws, "CHECK_SECONDS", 0.2)
+
+    def lose() -> None:
+        if what == "signed out":
+            Session.objects.all().delete()
+        elif what == "port closed":
+            SandboxPort.objects.all().delete()
+        else:
+            Sandbox.objects.all().update(status="paused")
+
+    async def go() -> Any:
+        async with serve(_echo, "127.0.0.1", 0) as server:
+            place = next(iter(server.sockets)).getsockname()
+
+            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
+                return await asyncio.open_connection(*place[:2])
+
+            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
+            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
+            await one.send_input({"type": "websocket.connect"})
+            assert (await one.receive_output(5))["type"] == "websocket.accept"
+            await asyncio.sleep(0.5)
+            await one.send_input({"type": "websocket.receive", "text": "still"})
+            assert (await one.receive_output(5))["text"] == "still"
+            await sync_to_async(lose)()
+            await asyncio.sleep(0.5)
+            if what == "paused":
+                await one.send_input({"type": "websocket.receive", "text": "bye"})
+            told = await one.receive_output(5)
+            await one.wait(5)
+            return told.get("code", told.get("text"))
+
+    assert async_to_sync(go)() == ("bye" if what == "paused" else 1008)
 
 
 def test_a_page_that_leaves_closes_the_socket_inside(
