@@ -13,6 +13,7 @@ from agi_site.lib.engines.base import EmbeddingEngine, EngineError, Matrix
 from system import queue
 
 from . import vector_sets
+from .holding import hold_rows
 from .models import BUSY, Knowledge, KnowledgeSearch, Memory, MemorySearch
 
 logger = logging.getLogger(__name__)
@@ -137,6 +138,7 @@ def _embed_batch(model: type[Searchable], rows: Sequence[Any], engine: Embedding
         return _keep_beside(model, rows, matrix, engine.name)
     done = 0
     with transaction.atomic():
+        hold_rows(model, [row.pk for row in rows])
         for row, vector in zip(rows, matrix, strict=True):
             unchanged = model._base_manager.filter(pk=row.pk, updated_at=row.updated_at)
             done += unchanged.update(
@@ -150,6 +152,7 @@ def _keep_beside(model: type[Searchable], rows: Sequence[Any], matrix: Matrix, n
     keys = [row.pk for row in rows]
     beside = vector_sets.BESIDE[model]._base_manager
     with transaction.atomic():
+        hold_rows(model, keys)
         now = dict(
             model._base_manager.select_for_update().filter(pk__in=keys).values_list("pk", "updated_at")
         )

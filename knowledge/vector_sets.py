@@ -18,6 +18,7 @@ from django.utils import timezone
 from agi_site.lib import engines, vectors
 from agi_site.lib.engines.base import EmbeddingEngine
 
+from .holding import hold_rows
 from .models import Knowledge, KnowledgeNextVector, Memory, MemoryNextVector, VectorSet
 
 logger = logging.getLogger(__name__)
@@ -170,6 +171,7 @@ def move_in(model: type[Any], *, check: Callable[[], None] = lambda: None) -> in
     while keys := list(waiting.values_list("pk", flat=True)[:MOVED_AT_ONCE]):
         check()
         with transaction.atomic():
+            hold_rows(model, keys)
             # First the rows, then what stands beside them: as a change of a text takes them.
             list(model._base_manager.select_for_update().filter(pk__in=keys).values_list("pk"))
             rows = list(waiting.filter(pk__in=keys))

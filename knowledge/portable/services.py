@@ -14,6 +14,7 @@ from agi_site.lib import vectors
 from system import queue
 
 from .. import indexing, options
+from ..holding import hold_memory
 from ..models import (
     Context,
     Memory,
@@ -102,6 +103,7 @@ def accept_import(*, user: Any, data: bytes, session: Any = None) -> MemoryImpor
     row: MemoryImport
     # One transaction: a short file is taken in whole or was never brought.
     with transaction.atomic():
+        hold_memory(user_id=user.pk)
         row = MemoryImport.objects.create(
             user=user, document=zlib.compress(data), total=len(document.memories)
         )
@@ -163,6 +165,7 @@ def _hold(row: MemoryImport) -> None:
 
     Without it, a batch would bring back what the person was told is gone.
     """
+    hold_memory(user_id=row.user_id)
     if not MemoryImport.objects.select_for_update().filter(pk=row.pk).exists():
         raise _Gone
 

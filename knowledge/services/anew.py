@@ -32,8 +32,7 @@ def take_both_anew(one: Memory, other: Memory) -> None:
 def take_memories(keys: Iterable[str]) -> dict[str, Memory]:
     """The memories that are still there, by key, as they are now, and held to the transaction's end.
 
-    They are held in the order of their keys: two who hold several at once never wait for each other. Whoever
-    holds more of them later in the same transaction holds the person's setting before all (`hold_memory`).
+    They are held in the order of their keys, after the person's setting (`holding.hold_memory`).
     """
     rows = Memory.objects.select_for_update().filter(pk__in=list(keys)).order_by("pk").defer("embedding")
     return {row.pk: row for row in rows}

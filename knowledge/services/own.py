@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Session
 from agi_site.lib import vectors
-from agi_site.lib.held import held_row
 from agi_site.lib.problems import Invalid
 from system import queue
 
+from ..holding import hold_memory
 from ..models import Context, Memory, MemoryImport, MemoryQuestion, MemoryRefusal, MemorySetting
 from .traces import marks_of
 
@@ -25,19 +25,10 @@ def memory_of(*, user: Any) -> MemorySetting:
     return found
 
 
-def hold_memory(*, user: Any) -> MemorySetting:
-    """What `user` has decided, held to the end of the caller's transaction.
-
-    Who learns from them holds it, and who forgets everything: neither sees the other half done.
-    """
-    found: MemorySetting = held_row(MemorySetting, user.pk)
-    return found
-
-
 @transaction.atomic
 def set_memory(*, user: Any, enabled: bool) -> MemorySetting:
     """Turn memory on or off; off, nothing is recalled and nothing new is formed, and what is there stays."""
-    row = hold_memory(user=user)
+    row = hold_memory(user_id=user.pk)
     row.enabled = enabled
     row.save(update_fields=["enabled", "updated_at"])
     return row
@@ -54,7 +45,7 @@ def forget_everything(*, user: Any, typed: str) -> dict[str, int]:
     if typed.strip() != user.username:
         fault = _("Type your username, %(name)s, to confirm.") % {"name": user.username}
         raise Invalid(code="not_confirmed", errors={"confirm": [fault]})
-    row = hold_memory(user=user)
+    row = hold_memory(user_id=user.pk)
     # A batch of a running import ends first; the next one finds its row gone.
     list(MemoryImport.objects.select_for_update().for_user(user).order_by("pk").values_list("pk"))
     # A turn that is about to write what its session carries writes it before.

@@ -180,7 +180,7 @@ def test_what_went_into_another_memory_leaves_its_own_words_in_no_table(
 ) -> None:
     run_tool(user=alice, name="keep", arguments={"value": memories[0].content})
     goes, stays = ((row.pk, row.type, row.content) for row in memories)
-    assert upkeep._merge(stays, goes) == 1
+    assert upkeep._merge(alice.pk, stays, goes) == 1
     run_tasks()
     assert tables_that_tell() == []
 

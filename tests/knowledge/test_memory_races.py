@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from knowledge import services
+from agi_site.lib import engines
+from agi_site.lib.engines.embeddings import HashedEmbedding
+from knowledge import indexing, services
 from knowledge.models import Memory, MemoryQuestion, MemoryRelation
-from knowledge.services.memory import supersede
+from knowledge.services.memory import add_access, supersede, upkeep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,3 +122,45 @@ def test_answers_to_questions_that_share_their_memories_never_wait_for_each_othe
     assert at_once(*answers) == []
     kept = sum(len(row.history) for row in Memory.objects.for_user(alice))
     assert kept == 2 * len(pairs)
+
+
+def merge(one: Memory, other: Memory) -> None:
+    upkeep._merge(one.user_id, *((row.pk, row.type, row.content) for row in (one, other)))
+
+
+def count(one: Memory, other: Memory) -> None:
+    with transaction.atomic():  # as its task does
+        add_access({one.pk: 2, other.pk: 2})
+
+
+def relate(one: Memory, other: Memory) -> None:
+    services.relate_memories(source=one, target=other, by=one.user, relation_type="supports")
+
+
+def embed(one: Memory, other: Memory) -> None:
+    indexing.embed(Memory, [one.pk, other.pk], HashedEmbedding())
+
+
+@pytest.mark.parametrize("write", [merge, count, relate, embed])
+def test_who_writes_several_memories_waits_for_a_message_that_is_learnt_from(
+    alice: Any, monkeypatch: pytest.MonkeyPatch, write: Callable[[Memory, Memory], None]
+) -> None:
+    """What is learnt takes memories as its sentences name them, the others take them by their keys."""
+    monkeypatch.setattr(engines, "embedding", HashedEmbedding)
+    one, other = remember(alice, "My brother is called Leo"), remember(alice, "I live in Busan")
+    Memory.objects.update(access_count=None)
+    began = threading.Event()
+
+    def learn() -> None:
+        with transaction.atomic():
+            remember(alice, "I live in Seoul")
+            began.set()
+            time.sleep(REACHED)
+            remember(alice, "My brother is called Max")
+
+    def act() -> None:
+        assert began.wait(20)
+        write(one, other)
+
+    assert at_once(learn, act) == []
+    assert Memory.objects.for_user(alice).count() == 4

@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from ...holding import hold_owners
 from ...models import Memory
 
 
+@transaction.atomic
 def add_access(counts: Mapping[str, int]) -> None:
     """Write how often memories were used since the last time; one statement for each number of uses."""
+    hold_owners(counts)
     now = timezone.now()
     by_number: dict[int, list[str]] = {}
     for key, number in counts.items():

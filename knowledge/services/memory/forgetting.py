@@ -10,9 +10,10 @@ from agi_site.lib import vectors
 from agi_site.lib.problems import Invalid, NotFound
 
 from ... import access
+from ...holding import hold_memory
 from ...models import Memory, MemoryRelation, RelationType
 from ..anew import take_memories
-from ..own import announce_forgotten, hold_memory
+from ..own import announce_forgotten
 from .checks import check_owner, note
 from .refusals import forget_refusals_like
 
@@ -43,7 +44,7 @@ def forget_memory(*, memory: Memory, by: Any, earlier: str = "keep") -> list[Mem
     check_owner(memory, by)
     if earlier not in EARLIER:
         raise Invalid(errors={"earlier": [_("Choose one of: %(known)s.") % {"known": ", ".join(EARLIER)}]})
-    hold_memory(user=by)
+    hold_memory(user_id=by.pk)
     before = earlier_of(memory)
     goes = [memory, *(_chain(before) if earlier == "forget" else [])]
     held = take_memories({row.pk for row in (*before, *goes)})

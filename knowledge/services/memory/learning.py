@@ -20,9 +20,9 @@ from agi_site.lib.problems import Invalid
 
 from ... import asking, extraction, gate, nearness
 from ...extraction import Candidate
+from ...holding import hold_memory
 from ...models import Memory, MemoryRefusal, RelationType
 from ...search import search_memory
-from ..own import hold_memory
 from .refusals import keep_refusal
 from .relating import link, relate_later, relate_new
 from .writing import remember
@@ -98,7 +98,7 @@ def keep_proposals(
     Nothing is kept where the person has forgotten everything since the message was read.
     """
     learnt = Learnt()
-    forgotten_at = hold_memory(user=owner).forgotten_at
+    forgotten_at = hold_memory(user_id=owner.pk).forgotten_at
     if forgotten_at is not None and forgotten_at >= proposals.read_at:
         return learnt
     before: Memory | None = None

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, Invalid, NotFound
 
+from ...holding import hold_memory
 from ...models import MemoryQuestion, MemoryRelation, QuestionAnswer, RelationType
 from ..anew import take_memories
-from ..own import hold_memory
 from .checks import note
 from .relating import link, supersede
 
@@ -27,7 +27,7 @@ def answer_question(*, question: MemoryQuestion, by: Any, answer: str) -> Memory
     if answer not in QuestionAnswer.values:
         known = ", ".join(QuestionAnswer.values)
         raise Invalid(errors={"answer": [_("Choose one of: %(known)s.") % {"known": known}]})
-    hold_memory(user=by)
+    hold_memory(user_id=by.pk)
     # The memories before the question: whoever removes a memory removes its questions after it.
     held = take_memories([question.newer_id, question.older_id])
     row = MemoryQuestion.objects.select_for_update().filter(pk=question.pk).first()

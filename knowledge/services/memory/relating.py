@@ -9,11 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib import fulltext
-from agi_site.lib.problems import Conflict, Invalid
+from agi_site.lib.problems import Conflict, Invalid, NotFound
 from system import queue
 
 from ... import contradictions, nearness
 from ...extraction import Bearing
+from ...holding import hold_memory
 from ...models import Memory, MemoryQuestion, MemoryRelation, MemorySearch, RelationType
 from ..anew import take_both_anew, take_memories
 from .checks import check_owner, check_relation_type, note, share_of
@@ -115,17 +116,25 @@ def relate_by_meaning(*, ids: Iterable[str]) -> int:
     for memory in Memory.objects.filter(pk__in=list(ids)).current().defer("embedding"):
         near = nearness.cosines(memory.user_id, memory.content, besides=memory.pk)
         with transaction.atomic():
-            before = memory.outgoing_relations.count()
-            rows = Memory.objects.filter(user=memory.user_id, pk__in=near).current().defer("embedding")
-            nearest = sorted(rows, key=lambda row: -near[row.pk])[:MOST_SIMILAR]
-            for row in nearest:
-                verdict = contradictions.judge(
-                    newer=memory.content, older=row.content, kind=memory.type, cosine=near[row.pk]
-                )
-                if verdict is not None and not _known(memory, row):
-                    link(memory, row, RelationType.SIMILAR_TO, verdict.strength)
-            related += memory.outgoing_relations.count() - before
+            hold_memory(user_id=memory.user_id)
+            related += _relate_near(memory.pk, near)
     return related
+
+
+def _relate_near(key: str, near: Mapping[str, float]) -> int:
+    """Relate a memory to the nearest ones, as all of them are now; returns how many relations that made."""
+    held = {pk: row for pk, row in take_memories([key, *near]).items() if row.state == "current"}
+    memory = held.pop(key, None)
+    if memory is None:  # it was forgotten or replaced since its task was queued
+        return 0
+    before = memory.outgoing_relations.count()
+    for row in sorted(held.values(), key=lambda row: -near[row.pk])[:MOST_SIMILAR]:
+        verdict = contradictions.judge(
+            newer=memory.content, older=row.content, kind=memory.type, cosine=near[row.pk]
+        )
+        if verdict is not None and not _known(memory, row):
+            link(memory, row, RelationType.SIMILAR_TO, verdict.strength)
+    return int(memory.outgoing_relations.count() - before)
 
 
 def _known(one: Memory, other: Memory) -> bool:
@@ -133,6 +142,7 @@ def _known(one: Memory, other: Memory) -> bool:
     return bool(MemoryRelation.objects.filter(source_memory__in=pair, target_memory__in=pair).exists())
 
 
+@transaction.atomic
 def relate_memories(
     *, source: Memory, target: Memory, by: Any, relation_type: str, strength: float | Decimal | str = "0.5"
 ) -> MemoryRelation:
@@ -142,6 +152,8 @@ def relate_memories(
     check_relation_type(relation_type)
     if source.pk == target.pk:
         raise Invalid(errors={"target_memory": [_("A memory cannot relate to itself.")]})
+    hold_memory(user_id=by.pk)
+    take_both_anew(source, target)
     relation = MemoryRelation(
         source_memory=source,
         target_memory=target,
@@ -156,21 +168,30 @@ def relate_memories(
     return relation
 
 
+@transaction.atomic
 def change_relation(
     *, relation: MemoryRelation, by: Any, relation_type: str | None = None, strength: Any = None
 ) -> MemoryRelation:
     """Change a relation; raises NotFound or Invalid."""
     check_owner(relation.source_memory, by)
+    hold_memory(user_id=by.pk)
+    if not MemoryRelation.objects.filter(pk=relation.pk).exists():
+        raise NotFound
+    changed = []
     if relation_type is not None:
         check_relation_type(relation_type)
         relation.relation_type = relation_type
+        changed.append("relation_type")
     if strength is not None:
         relation.strength = share_of(strength, "strength")
-    relation.save()
+        changed.append("strength")
+    relation.save(update_fields=changed)
     return relation
 
 
+@transaction.atomic
 def unrelate_memories(*, relation: MemoryRelation, by: Any) -> None:
     """Remove a relation; the memories stay. Raises NotFound."""
     check_owner(relation.source_memory, by)
+    hold_memory(user_id=by.pk)
     relation.delete()

@@ -16,9 +16,10 @@ from django.utils import timezone
 from agi_site.lib import engines, vectors
 
 from ... import access, gate, options
+from ...holding import hold_memory, hold_owners
 from ...models import Memory, MemoryQuestion, MemoryRefusal, MemoryRelation
 from ...models.memory import moment
-from ..anew import take_anew
+from ..anew import take_anew, take_memories
 from ..own import announce_forgotten
 from .checks import check_owner, note
 
@@ -72,6 +73,7 @@ def _may_fade(metadata: Mapping[str, Any], before: datetime) -> bool:
 
 @transaction.atomic
 def _fade(key: str, now: datetime, days: float) -> str:
+    hold_owners([key])
     row = Memory.objects.select_for_update().defer("embedding").filter(pk=key).first()
     if row is None or not _may_fade(row.metadata or {}, now - timedelta(days=days)):  # changed meanwhile
         return ""
@@ -94,6 +96,7 @@ def _fade(key: str, now: datetime, days: float) -> str:
 def restore_memory(*, memory: Memory, by: Any) -> Memory:
     """Recall an archived memory again; it counts as used now. Raises NotFound."""
     check_owner(memory, by)
+    hold_memory(user_id=by.pk)
     take_anew(memory)
     if memory.archived_at is not None:
         memory.archived_at = None
@@ -112,7 +115,7 @@ def merge_memories(*, user_id: Any = None) -> int:
     """
     merged = 0
     for owner in [user_id] if user_id is not None else _owners():
-        merged += sum(_merge(*pair) for pair in _pairs(owner))
+        merged += sum(_merge(owner, *pair) for pair in _pairs(owner))
     if merged:
         logger.warning("memories that said the same were merged: %s", merged)
     return merged
@@ -154,9 +157,10 @@ def _pairs(owner: Any) -> list[tuple[_Said, _Said]]:
 
 
 @transaction.atomic
-def _merge(kept: _Said, gone: _Said) -> int:
-    held = Memory.objects.select_for_update().current().filter(pk__in=[kept[0], gone[0]]).order_by("pk")
-    rows = {(row.pk, row.type, row.content): row for row in held.defer("embedding")}
+def _merge(owner: Any, kept: _Said, gone: _Said) -> int:
+    hold_memory(user_id=owner)
+    held = take_memories([kept[0], gone[0]]).values()
+    rows = {(row.pk, row.type, row.content): row for row in held if row.state == "current"}
     if rows.keys() != {kept, gone}:  # one was corrected, replaced or forgotten since they were compared
         return 0
     stays, goes = rows[kept], rows[gone]

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from ... import gate, indexing
+from ...holding import hold_memory
 from ...models import Memory
 from ..anew import take_anew
-from ..own import hold_memory
 from .checks import check_owner, check_type, importance_of
 from .refusals import forget_refusals_like
 from .relating import relate_later, relate_new
@@ -42,7 +42,7 @@ def remember(
     if gated:
         gate.check_worth(content)
     if related:
-        hold_memory(user=owner)
+        hold_memory(user_id=owner.pk)
     gate.check_duplicate(content, owner=owner, near=near)
     memory = Memory(
         user=owner,
@@ -75,6 +75,7 @@ def change_memory(
     What it said before is kept nowhere.
     """
     check_owner(memory, by)
+    hold_memory(user_id=by.pk)
     take_anew(memory)
     changed = False
     given = {"type": type, "content": content, "importance": importance, "metadata": pinned}
