@@ -182,6 +182,27 @@ def test_a_file_cut_short_is_noticed_and_search_is_exact(built: Any, name: str) 
     assert index.is_large
 
 
+def test_a_build_of_another_version_is_made_anew(built: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    index, matrix, rows = built
+    monkeypatch.setattr(files, "FORM", "another")
+    assert next(iter(index.compare(matrix[9]).best(1))) == rows[9].pk
+    assert not index.is_large
+    assert vectors.keep(vectors.Rows(Knowledge, ENGINE), DIMENSION)
+    index.touch()
+    assert next(iter(index.compare(matrix[9]).best(1))) == rows[9].pk
+    assert index.is_large
+
+
+def test_rows_left_out_do_not_crowd_out_those_that_are_shown(built: Any) -> None:
+    index, matrix, rows = built
+    nearest = np.argsort(-(matrix @ matrix[9]))
+    gone, left = nearest[:120], nearest[120:150]
+    large = index.view().built.without([rows[at].pk for at in gone])
+    found = large.compare(matrix[9], None, None).nearest(20)
+    assert not {rows[at].pk for at in gone} & found.keys()
+    assert len({rows[at].pk for at in left} & found.keys()) >= 15
+
+
 def test_a_changed_byte_is_noticed_by_the_check(built: Any) -> None:
     [place] = [path for path in _folder().iterdir() if path.is_dir()]
     content = bytearray((place / "vectors.f4").read_bytes())

@@ -16,7 +16,7 @@ from django.utils import timezone
 from agi_site.lib import ids
 
 from . import files, store
-from .large import KEY, probe
+from .large import KEY, nearest
 from .packing import LITTLE_ENDIAN, Matrix
 from .rows import Rows
 
@@ -24,11 +24,12 @@ logger = logging.getLogger(__name__)
 
 # Built anew when this share of the rows changed since, at least so many.
 STALE_SHARE, STALE_LEAST = 0.05, 2_000
-ROWS_PER_LIST = 60
+ROWS_PER_LIST = 240
+BITS = 2  # of each number in the lists
 FLAT_LISTS = 2_048  # above, the lists' centres are clustered in two steps, and found by a graph
 POINTS_PER_LIST = 48
 EFFORT = 64  # how widely the graph of centres is searched
-PROBES = (8, 12, 16, 24, 32, 40, 48, 64, 96, 128, 192, 256)
+PROBES = (4, 6, 8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 96, 128)
 # What a build promises of itself, on rows of the table as questions.
 RECALL, TRIED, NEIGHBOURS = 0.985, 200, 10
 ADDED_AT_ONCE = 20_000
@@ -168,7 +169,9 @@ def _write_lists(place: Path, vectors: Matrix) -> tuple[int, int]:
         faiss.IndexHNSWFlat(width, 32, faiss.METRIC_INNER_PRODUCT) if graph else faiss.IndexFlatIP(width)
     )
     quantizer.add(centres)
-    lists = faiss.IndexIVFFlat(quantizer, width, len(centres), faiss.METRIC_INNER_PRODUCT)
+    of_faiss: Any = faiss  # its type stubs do not know the bits
+    lists = of_faiss.IndexIVFRaBitQ(quantizer, width, len(centres), faiss.METRIC_INNER_PRODUCT, True, BITS)
+    lists.train(np.asarray(vectors[sample[:ADDED_AT_ONCE]]))
     for at in range(0, count, ADDED_AT_ONCE):
         lists.add(np.ascontiguousarray(vectors[at : at + ADDED_AT_ONCE], np.float32))
     effort = EFFORT if graph else 0
@@ -217,7 +220,9 @@ def _probes(lists: Any, vectors: Matrix, tried: Any, effort: int) -> int:
         best = np.partition(part, -min(NEIGHBOURS, part.shape[1]), axis=1)[:, -NEIGHBOURS:]
     least = best.min(axis=1, keepdims=True) - 1e-5
     for probes in PROBES:
-        _places, cosines = probe(lists, asked, NEIGHBOURS, probes, max(effort, probes) if effort else 0)
-        if float((cosines >= least).mean()) >= RECALL:
+        wide = max(effort, probes) if effort else 0
+        found = [nearest(lists, vectors, one, NEIGHBOURS, probes, wide)[1] for one in asked]
+        right = sum(int((cosines >= floor).sum()) for cosines, floor in zip(found, least, strict=True))
+        if right >= RECALL * best.size:
             return probes
     return PROBES[-1]

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 CURRENT = "current.json"
 LISTS = "lists.faiss"
+FORM = "rabitq-2"  # what the lists hold; builds of other forms are made anew
 CHECKED_AT_ONCE = 1 << 22
 
 
@@ -54,14 +55,17 @@ def opened(folder: Path) -> Large | None:
         for name, (size, _sum) in told["files"].items():
             if (place / name).stat().st_size != size:
                 raise ValueError(f"{name} has another size than it was written with")
+        if told["form"] != FORM:
+            raise ValueError("it was built by another version")
         width, rows = told["dimension"], told["rows"]
         usual = np.fromfile(place / "usual.f8", np.float64).reshape(width + 1, width).astype(np.float32)
+        vectors = np.memmap(place / "vectors.f4", "<f4", "r", shape=(rows, width))
         return Large(
-            Lists(place / LISTS, told["probes"], told["effort"]),
+            Lists(place / LISTS, vectors, told["probes"], told["effort"]),
             datetime.fromisoformat(told["newest"]),
             np.memmap(place / "keys.s36", KEY, "r", shape=(rows,)),
             np.memmap(place / "owners.i8", np.int64, "r", shape=(rows,)),
-            np.memmap(place / "vectors.f4", "<f4", "r", shape=(rows, width)),
+            vectors,
             np.memmap(place / "order.i8", np.int64, "r", shape=(rows,)),
             usual[0],
             usual[1:],
@@ -115,7 +119,7 @@ def take_over(folder: Path, build: str, told: dict[str, Any]) -> None:
     for path in place.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    text = json.dumps(told | {"build": build, "files": files})
+    text = json.dumps(told | {"form": FORM, "build": build, "files": files})
     new = folder / f"{CURRENT}.new"
     new.write_text(text)
     new.replace(folder / CURRENT)

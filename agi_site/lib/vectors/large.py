@@ -19,15 +19,19 @@ from .parts import Cosines, Exact, Middle, Part, Usual
 
 KEY = np.dtype("S36")
 MOST_PROBED = 4_096
+# So many times the asked number, and at least so many, are taken from the lists and compared exactly.
+COMPARED, LEAST_COMPARED = 1.5, 50
+QUERY_BITS = 4  # of each number of the question, while lists are read
 MADV_POPULATE_READ = 22  # Linux 5.14; elsewhere pages are mapped as searches come to them
 MAPPED_SHARE = 4  # of the machine's memory one index may fill a quarter at once
 
 
 @dataclass(frozen=True)
 class Lists:
-    """The inverted lists of a build, opened at the first search."""
+    """The inverted lists of a build, opened at the first search, and the vectors that they abridge."""
 
     path: Path
+    vectors: Matrix
     probes: int
     effort: int
 
@@ -41,11 +45,12 @@ class Lists:
         lists: Any = faiss.downcast_InvertedLists(index.invlists)
         lists.prefetch_nthread = 0
         _map_soon(int(lists.ptr), int(lists.totsize))
+        _map_soon(self.vectors.ctypes.data, self.vectors.nbytes)
         return index
 
     def nearest(self, vector: Vector, limit: int) -> tuple[Places, Cosines]:
         """About the `limit` nearest rows: their places and cosines, best first."""
-        return probe(self._index, vector.reshape(1, -1), limit, self.probes, self.effort)
+        return nearest(self._index, self.vectors, vector, limit, self.probes, self.effort)
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,14 @@ class Large:
 
     def visible(self, places: Places) -> Places:
         """Of these places those of rows that are not left out."""
-        if not self.hidden or not len(places):
-            return places
-        return places[~np.isin(places, np.fromiter(self.hidden, np.int64))]
+        shown = self.shows(places)
+        return places if shown is None else places[shown]
+
+    def shows(self, places: Places) -> npt.NDArray[np.bool_] | None:
+        """For each place whether its row is not left out; None where no row is."""
+        if not self.hidden:
+            return None
+        return ~np.isin(places, np.fromiter(self.hidden, np.int64))
 
     def usual(self, vector: Vector) -> Usual:
         """Mean and standard deviation of the cosines with all rows; exact, without looking at them."""
@@ -127,16 +137,19 @@ class Probed:
 
     def nearest(self, limit: int) -> dict[str, float]:
         """See Part; more are asked for where rows left out crowd the others out."""
-        large = self._large
-        asked = limit if not large.hidden else 2 * limit
+        large, asked = self._large, limit
+        if large.hidden:
+            asked *= 2
         while True:
             places, cosines = large.lists.nearest(self._vector, asked)
-            kept = large.visible(places)
-            if len(kept) >= limit or asked >= MOST_PROBED or len(places) < asked:
-                right = np.isin(places, kept)
-                keys = large.keys_at(places[right][:limit])
-                return dict(zip(keys, cosines[right][:limit].tolist(), strict=True))
-            asked *= 4
+            shown = large.shows(places)
+            if shown is not None:
+                places, cosines, of = places[shown], cosines[shown], len(places)
+                if len(places) < limit and asked < MOST_PROBED and of >= asked:
+                    asked *= 4
+                    continue
+            keys = large.keys_at(places[:limit])
+            return dict(zip(keys, cosines[:limit].tolist(), strict=True))
 
     def of(self, keys: Sequence[str]) -> dict[str, float]:
         """See Part."""
@@ -158,15 +171,25 @@ def _map_soon(address: int, size: int) -> None:
     threading.Thread(target=advise, args=given, name="vector-mapping", daemon=True).start()
 
 
-def probe(lists: Any, vectors: Matrix, limit: int, probes: int, effort: int) -> tuple[Places, Cosines]:
-    """Places and cosines from a faiss index, for one vector or (as rows) for several."""
+def nearest(
+    lists: Any, vectors: Matrix, vector: Vector, limit: int, probes: int, effort: int
+) -> tuple[Places, Cosines]:
+    """Places and cosines of the rows nearest to a vector, best first, as far as the lists find them.
+
+    The lists hold two bits of each number (RaBitQ), so they are small and quickly read; what they find is
+    compared exactly, and there is more of it than was asked for, for their order is not quite right.
+    """
     import faiss
 
-    parameters: Any = faiss  # its type stubs do not know these
-    wide = {"quantizer_params": parameters.SearchParametersHNSW(efSearch=effort)} if effort else {}
-    how = parameters.SearchParametersIVF(nprobe=probes, **wide)
-    cosines, places = lists.search(np.ascontiguousarray(vectors, np.float32), limit, params=how)
-    if len(vectors) > 1:
-        return places, cosines
-    found = places[0] >= 0
-    return places[0][found], cosines[0][found]
+    known: Any = faiss  # its type stubs do not know these
+    how = known.IVFRaBitQSearchParameters()
+    how.nprobe, how.qb = probes, QUERY_BITS
+    if effort:
+        wide = known.SearchParametersHNSW(efSearch=effort)  # `how` does not keep it alive
+        how.quantizer_params = wide
+    asked = np.ascontiguousarray(vector.reshape(1, -1), np.float32)
+    _inexact, found = lists.search(asked, max(LEAST_COMPARED, int(COMPARED * limit)), params=how)
+    places = found[0][found[0] >= 0]
+    cosines = vectors[places] @ asked[0]
+    best = np.argsort(-cosines, kind="stable")[:limit]
+    return places[best], cosines[best]
