@@ -10,6 +10,7 @@ answer is
 import contextlib
 import ctypes
 import fcntl
+import ipaddress
 import json
 import os
 import re
@@ -51,6 +52,8 @@ FSCONFIG_SET_STRING, FSCONFIG_CMD_RECONFIGURE = 1, 7
 REMOUNTED = 32 | 2 | 8 | 1 << 21  # MS_REMOUNT, MS_NOSUID, MS_NOEXEC, MS_RELATIME
 COUNT = re.compile(r"^.* ct count over .*\n", re.MULTILINE)
 OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
+RESOLVERS = "    # the machine's resolvers\n"
+RESOLV_CONF = Path("/etc/resolv.conf")  # the engine's copy of the machine's, of when the helper started
 SPARE_SIZES = 4
 loops, spares = threading.Lock(), threading.Lock()
 RAISE = "--raise-host-limits"
@@ -294,7 +297,7 @@ def network(
     namespace = own_namespace(pid, container)
     try:
         enter = ("nsenter", f"--net=/proc/self/fd/{namespace}", "--")
-        script = with_ports(without_host(script), ports)
+        script = with_ports(with_resolvers(without_host(script)), ports)
         try:
             run(*enter, "nft", "-f", "-", given=script, pass_fds=(namespace,))
         except Fault:
@@ -401,6 +404,32 @@ def without_host(script: str) -> str:
         if entry.get("local") and entry.get("family") in FAMILY
     ]
     return script.replace(OPEN_TO_ALL, "".join(lines) + OPEN_TO_ALL)
+
+
+def with_resolvers(script: str) -> str:
+    """Where all of the internet is open, names are found: resolvers often have private addresses."""
+    lines = [
+        f"    {'ip6' if ':' in address else 'ip'} daddr {address} {protocol} dport 53 accept\n"
+        for address in resolvers()
+        for protocol in ("udp", "tcp")
+    ]
+    return script.replace(RESOLVERS, "".join(lines))
+
+
+def resolvers() -> list[str]:
+    """The addresses the engine asks for names; those on loopback it asks from the machine itself."""
+    text = RESOLV_CONF.read_text() if RESOLV_CONF.exists() else ""
+    return [
+        address for address in re.findall(r"^nameserver\s+(\S+)", text, re.MULTILINE) if is_elsewhere(address)
+    ]
+
+
+def is_elsewhere(address: str) -> bool:
+    """Whether this is an address, of no scope (which may hold any text), and not on loopback."""
+    try:
+        return not ipaddress.ip_address(address).is_loopback and "%" not in address
+    except ValueError:
+        return False
 
 
 def with_ports(script: str, ports: Sequence[tuple[int, str]]) -> str:

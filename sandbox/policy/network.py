@@ -30,8 +30,11 @@ PROTOCOLS = ("tcp", "udp")
 # Those that are over stay there for two minutes, so that both numbers count.
 CONNECTIONS, PER_SECOND, BURST = 1024, 50, 200
 REFUSED = "reject with icmpx admin-prohibited"
+# Docker's resolver is a way out: one on the machine's loopback it asks from outside of these rules.
+RESOLVER = "127.0.0.11"
+# All others it asks from within: where all is open they may be, and the helper knows which they are.
+RESOLVERS = "# the machine's resolvers"
 # Connections within the sandbox need no place in a table; only Docker's resolver has its address changed.
-RESOLVER = "127.0.0.11"  # Docker's, which asks from outside of these rules: a way out, but where all is open
 UNTRACKED = (
     f'oifname "lo" ip daddr != {RESOLVER} ip saddr != {RESOLVER} notrack',
     'oifname "lo" meta nfproto ipv6 notrack',
@@ -165,6 +168,7 @@ def to_nft(policy: NetworkPolicy, *, pins: Pins | None = None) -> str:
         *([] if policy.open else [f"ip daddr {RESOLVER} {REFUSED}"]),
         'oifname "lo" accept',
         *(line for _network, line in _statements(policy.deny, pins, REFUSED)),
+        *([RESOLVERS] if policy.open else []),
         *(line for network, line in allowed if network in METADATA),
         *(f"{_family(network)} daddr {network} drop" for network in METADATA),
         *(line for network, line in allowed if _is_special(network)),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.engine import DockerHost, EngineError
+from sandbox.policy.network import read_network_policy, to_nft
 
 pytestmark = pytest.mark.docker_engine
 
@@ -136,3 +137,27 @@ def test_a_kernel_that_cannot_count_connections_takes_the_other_rules(
     assert "limit rate over" in done
     with pytest.raises(helper_program.Fault):
         helper_program.network(1, "x", "nonsense", None, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# by hand\nnameserver 10.0.0.2\nsearch lan\nnameserver fd00::53\n", ["10.0.0.2", "fd00::53"]),
+        ("nameserver 127.0.0.53\noptions edns0\n", []),
+        ("nameserver\nnameserver fe80::1%eth0\nnameserver x;y\n", []),
+        (None, []),
+    ],
+)
+def test_where_all_is_open_the_machines_resolvers_may_be_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, found: list[str]
+) -> None:
+    from sandbox.engine import helper_program
+
+    if text is not None:
+        (tmp_path / "resolv.conf").write_text(text)
+    monkeypatch.setattr(helper_program, "RESOLV_CONF", tmp_path / "resolv.conf")
+    assert helper_program.resolvers() == found
+    rules = helper_program.with_resolvers(to_nft(read_network_policy({"default": "allow"})))
+    assert rules.count("dport 53 accept") == 2 * len(found)
+    some = to_nft(read_network_policy({"allow": [{"ip": "1.1.1.1"}]}))
+    assert "dport 53 accept" not in helper_program.with_resolvers(some)

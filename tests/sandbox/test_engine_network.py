@@ -4,6 +4,7 @@ import http.server
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,25 @@ def test_this_machine_stays_out_of_reach_where_all_of_the_internet_is_open(
     rules = run_rules(docker_host, instance_id)
     assert f"ip daddr {there} reject" in rules
     assert rules.index(f"ip daddr {there} reject") < rules.index("meta l4proto { tcp, udp } accept")
+
+
+def test_names_are_found_where_all_of_the_internet_is_open(
+    docker_host: DockerHost, new_instance: Instance
+) -> None:
+    """The engine's resolver asks those of the machine from within the rules, whatever their addresses."""
+    named = [
+        line.split()[1] for line in Path("/etc/resolv.conf").read_text().splitlines() if "nameserver" in line
+    ]
+    asked = [address for address in named if not address.startswith(("127.", "::1"))]
+    if not asked:
+        pytest.skip("this machine's resolver is on loopback, which the engine asks from outside")
+    policy = {"default": "allow"}
+    instance_id = new_instance(image=PYTHON, network_policy=policy, network={"nft_script": script(policy)})
+    rules = run_rules(docker_host, instance_id)
+    for address in asked:
+        assert rules.index(f"daddr {address} udp dport 53 accept") < rules.index("daddr 0.0.0.0/8 reject")
+    docker_host.apply_network(instance_id, script(allowing("93.184.216.34")), None)
+    assert "dport 53 accept" not in run_rules(docker_host, instance_id)
 
 
 def run_rules(host: DockerHost, instance_id: str) -> str:
