@@ -47,6 +47,7 @@ def _failed(code: str) -> Outcome:
         "canceled": Outcome(_("stopped")),
         "denied": Outcome(_("not allowed"), "tag-danger"),
         "expired": Outcome(_("too late"), "tag-warning"),
+        "forgotten": Outcome(_("not run"), "tag-warning"),
         "lost": Outcome(_("lost"), "tag-danger"),
         "rejected": Outcome(_("rejected"), "tag-warning"),
         "timeout": Outcome(_("took too long"), "tag-danger"),

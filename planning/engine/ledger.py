@@ -21,7 +21,9 @@ from .retries import later
 from .run import Run
 
 # After these another attempt would come to the same end.
-FINAL = frozenset({"account_closed", "denied", "rejected", "canceled", "expired", "lost", "not_started"})
+FINAL = frozenset(
+    {"account_closed", "denied", "rejected", "canceled", "expired", "forgotten", "lost", "not_started"}
+)
 
 
 def open_calls(run: Run, steps: Sequence[Step], seconds: dict[int, float]) -> dict[int, Opened | Outcome]:

@@ -133,6 +133,8 @@ class ToolExecution(OwnedModel):
     seconds = models.FloatField(_("time limit (seconds)"), null=True, blank=True)
     # A running row that nobody has ended by then was left behind by its process.
     deadline_at = models.DateTimeField(_("deadline"), null=True, blank=True)
+    # Something that was forgotten was taken out of its arguments: with what is left it never runs.
+    arguments_forgotten = models.BooleanField(_("arguments forgotten"), default=False, db_default=False)
     stop_requested_at = models.DateTimeField(_("stop requested at"), null=True, blank=True)
     # What a running row waits for (a plan's run), which ends it.
     awaits_type = models.CharField(_("awaits type"), max_length=50, blank=True, default="", db_default="")

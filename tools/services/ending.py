@@ -17,6 +17,7 @@ from . import attempts, stops, told
 
 ENDED = "tool_execution.ended"
 STOP_REQUESTED = "tool_execution.stop_requested"
+FORGOTTEN = "forgotten"
 
 
 def end(execution: ToolExecution, *, to: str, attempt: int | None = None, **values: Any) -> bool:
@@ -48,6 +49,24 @@ def announce_end(execution: ToolExecution) -> None:
 def fail(execution: ToolExecution, *, code: str, text: str, attempt: int | None = None) -> bool:
     """End a row as failed, with a code for programs and a text for people."""
     return end(execution, to=ToolExecutionStatus.FAILED, attempt=attempt, error_code=code, error_message=text)
+
+
+def forgotten_text() -> str:
+    """What is said of a run whose arguments held what was forgotten before it began."""
+    return _("It did not run: a part of what it was given was forgotten meanwhile. Ask again without that.")
+
+
+@transaction.atomic
+def call_off_forgotten(execution: ToolExecution) -> None:
+    """End a row that has not begun, as a part of its arguments was forgotten; one that has begun goes on."""
+    if execution.status != ToolExecutionStatus.PENDING:
+        return
+    with translation.override(execution.language or None):
+        text = forgotten_text()
+    _cancel_approvals(execution, note=text)
+    rows = ToolExecution.objects.select_for_update().filter(pk=execution.pk)
+    if rows.filter(status=ToolExecutionStatus.PENDING).first() is not None:
+        fail(execution, code=FORGOTTEN, text=text)
 
 
 def finish_execution(*, execution_id: str, result: Any = None, error: str = "", error_code: str = "") -> bool:
@@ -98,11 +117,11 @@ def cancel_execution(*, execution: ToolExecution, by: Any) -> ToolExecution:
     return execution
 
 
-def _cancel_approvals(execution: ToolExecution) -> None:
+def _cancel_approvals(execution: ToolExecution, note: str = "") -> None:
     """End what is asked about it; before the row itself, in the order in which approving takes the two."""
     from .approvals import close
 
     asked = Approval.objects.waiting().filter(target_type="tool_execution", target_id=execution.pk)
     for approval in asked:
         with suppress(Conflict):  # decided at this very moment: then the run is stopped instead
-            close(approval, to=ApprovalStatus.CANCELED)
+            close(approval, to=ApprovalStatus.CANCELED, note=note)

@@ -1,18 +1,22 @@
 """Taking out of the records of runs what was forgotten, and what people who are gone leave behind."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from agi_site.lib.problems import Conflict
 from knowledge.services import Traces
 
 from .. import results
-from ..models import Approval, ToolExecution, ToolExecutionStatus
+from ..models import Approval, ApprovalStatus, ToolExecution, ToolExecutionStatus
 from . import ending
+from .approvals import close
 
 BATCH = 200
 
@@ -20,18 +24,29 @@ BATCH = 200
 def take_out_memories(*, user_id: int, traces: Traces) -> int:
     """Take copies of memories out of one person's runs and the questions about them: how many changed.
 
-    Out of what was given to a tool, too: the model, or a plan, may have put a memory there.
+    Out of what was given to a tool, too: the model, or a plan, may have put a memory there. What has not
+    begun, or waits for an answer, ends then: nothing is done with arguments of which a part is missing.
     """
     asked = Q(created_at__gte=traces.since) | Q(completed_at__gte=traces.since) | Q(completed_at=None)
     runs = ToolExecution.objects.filter(asked, user=user_id).order_by("pk")
     changed = sum(_take_out_of(run, traces) for run in runs.iterator(chunk_size=BATCH))
-    questions = Approval.objects.filter(user=user_id, created_at__gte=traces.since).order_by("pk")
-    columns = ("arguments", "edited_arguments")
-    for pk, *held in questions.values_list("pk", *columns).iterator(chunk_size=BATCH):
-        found = dict(zip(columns, (traces.out_of(value) for value in held), strict=True))
-        if values := {name: value for name, (value, gone) in found.items() if gone}:
-            changed += Approval.objects.filter(pk=pk).update(**values)
+    questions = Approval.objects.filter(user=user_id, created_at__gte=traces.since).select_related("user")
+    for question in questions.order_by("pk").iterator(chunk_size=BATCH):
+        changed += _take_out_of_question(question, traces)
     return changed
+
+
+def _take_out_of_question(question: Approval, traces: Traces) -> bool:
+    found = {name: traces.out_of(getattr(question, name)) for name in ("arguments", "edited_arguments")}
+    values = {name: value for name, (value, gone) in found.items() if gone}
+    if not values:
+        return False
+    with transaction.atomic(), translation.override(question.user.language or None):
+        if question.status == ApprovalStatus.PENDING:
+            with suppress(Conflict):  # decided just now
+                close(question, to=ApprovalStatus.CANCELED, note=ending.forgotten_text())
+        Approval.objects.filter(pk=question.pk).update(**values)
+    return True
 
 
 def _take_out_of(run: ToolExecution, traces: Traces) -> bool:
@@ -46,10 +61,18 @@ def _take_out_of(run: ToolExecution, traces: Traces) -> bool:
     if run.result_file:
         values |= _whole_without(run, traces)
     if values:
-        ToolExecution.objects.filter(pk=run.pk).update(**values)
+        _keep(run, values)
     if values.get("result_file", run.result_file) != run.result_file:
         results.discard(run.result_file)
     return bool(values)
+
+
+@transaction.atomic
+def _keep(run: ToolExecution, values: dict[str, Any]) -> None:
+    if "parameters" in values:
+        values["arguments_forgotten"] = True
+        ending.call_off_forgotten(run)
+    ToolExecution.objects.filter(pk=run.pk).update(**values)
 
 
 def _whole_without(run: ToolExecution, traces: Traces) -> dict[str, Any]:

@@ -105,6 +105,9 @@ def repeat_execution(*, execution: ToolExecution, by: Any) -> ToolExecution:
     """
     if execution.status != ToolExecutionStatus.FAILED or execution.user is None:
         raise Conflict(_("Only a failed run can be repeated."), code="execution_not_failed")
+    if execution.arguments_forgotten:
+        message = _("A part of what it was given was forgotten, so it cannot be repeated as it was.")
+        raise Conflict(message, code="arguments_forgotten")
     audit(component="tools", message=f"execution {execution.pk} was repeated", by=by)
     return start_tool(
         user=execution.user,
@@ -228,6 +231,9 @@ def _still_allowed(execution: ToolExecution) -> Known | None:
     """The tool of a row that is about to run; None where it may not: it has ended then, or still waits."""
     approval = execution.approval
     if approval is not None and approval.status == ApprovalStatus.PENDING:
+        return None
+    if execution.arguments_forgotten:  # an attempt began with them whole, and its process died
+        ending.fail(execution, code=ending.FORGOTTEN, text=ending.forgotten_text())
         return None
     lookup = Lookup()
     try:
