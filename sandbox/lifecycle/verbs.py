@@ -166,10 +166,14 @@ def fail(sandbox: Sandbox, verb: str, error: Exception) -> str:
         with transaction.atomic():
             trail.note(sandbox, "delete_failed", detail=text)
         return text
-    status = _true_status(sandbox, verb)
+    status, since = _true_status(sandbox, verb), None
     if verb == "change":
         _take_back(sandbox)
-    _settle(sandbox, verb, "failed", status=status, cause=cause, detail=text, strict=False, verb_failed=verb)
+        if status == FAILED and _bring_back(sandbox):
+            status, since = RUNNING, timezone.now()
+    times: dict[str, Any] = {"started_at": since, "last_active": since} if since else {}
+    said: dict[str, Any] = {"cause": cause, "detail": text, "verb_failed": verb}
+    _settle(sandbox, verb, "failed", status=status, strict=False, **said, **times)
     return text
 
 
@@ -188,6 +192,19 @@ def _take_back(sandbox: Sandbox) -> None:
     config = {key: value for key, value in (sandbox.config or {}).items() if key != "runtime"}
     sandbox.config = config | ({"runtime": made_of.runtime} if made_of.runtime else {})
     sandbox.save(update_fields=["config"])
+
+
+def _bring_back(sandbox: Sandbox) -> bool:
+    """Start again what was stopped for a change that could not be made; False where that cannot be done."""
+    try:
+        containers.bring_up(sandbox, _instance(sandbox), verb="change")
+    except Superseded:
+        _come_to_nothing(sandbox)
+    except (EngineError, Problem) as error:
+        logger.warning("sandbox %s was not brought back after a failed change: %s", sandbox.pk, error)
+    else:
+        return True
+    return False
 
 
 def _true_status(sandbox: Sandbox, verb: str) -> SandboxStatus:

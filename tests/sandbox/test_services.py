@@ -261,6 +261,27 @@ def test_a_change_that_cannot_be_made_leaves_everything_as_it_was(alice, mine, r
     assert sandbox.resource.memory_limit == 512 * 1024**2
 
 
+def test_what_was_stopped_for_a_change_that_cannot_be_made_runs_again(alice, mine, run_tasks, fresh, paper):
+    create, before, size = paper.create, fresh(mine).started_at, mine.resource.disk_limit
+
+    def refuse(instance_id, spec, **options):
+        if spec.limits.disk_limit < size:
+            raise EngineError("the files do not fit")
+        return create(instance_id, spec, **options)
+
+    paper.create = refuse
+    services.change_limits(sandbox=mine, by=alice, limits={"disk_limit": 16 * 1024**2})
+    run_tasks()
+    sandbox = fresh(mine)
+    assert (sandbox.status, sandbox.verb, sandbox.cause) == ("running", None, "change_failed")
+    assert sandbox.detail == "the files do not fit"
+    assert sandbox.started_at > before
+    assert paper.find(sandbox.instance.pk).state == "running"
+    assert sandbox.resource.disk_limit == size
+    kinds = list(SandboxEvent.objects.filter(sandbox=mine).order_by("pk").values_list("kind", flat=True))
+    assert kinds[-2:] == ["ran", "failed"]
+
+
 def test_a_runtime_that_the_host_has_not_is_refused_and_nothing_stops(alice, mine, fresh):
     mine.host.info = {**(mine.host.info or {}), "runtimes": {"runc": {}}}
     mine.host.save(update_fields=["info"])
