@@ -49,6 +49,7 @@ CAUSES = {
     "idle": gettext_lazy("It was stopped because nothing happened in it for a while."),
     "timeout": gettext_lazy("It was stopped because it ran for as long as its limit allows."),
     "expired": gettext_lazy("It expired."),
+    "operator": gettext_lazy("An operator ended it."),
     "changed": gettext_lazy("So that a change takes effect; the files were kept."),
     "create_failed": gettext_lazy("It could not be created."),
     "start_failed": gettext_lazy("It could not be started."),

@@ -85,7 +85,7 @@ class SandboxAdmin(PartAdmin):
     @admin.action(description=_("Stop the selected sandboxes"), permissions=["destroy"])
     def stop(self, request: HttpRequest, queryset: QuerySet[Sandbox]) -> None:
         """End what runs in them; their workspaces stay."""
-        for_each(request, queryset, lambda row: services.do_verb(sandbox=row, verb="stop", by=request.user))
+        for_each(request, queryset, lambda row: _end(request, row, "stop"))
 
     @admin.action(
         description=_("Destroy the selected sandboxes with all that is in them"), permissions=["destroy"]
@@ -93,7 +93,12 @@ class SandboxAdmin(PartAdmin):
     def destroy(self, request: HttpRequest, queryset: QuerySet[Sandbox]) -> None:
         """Destroy them, whatever they are doing."""
         rows = queryset.exclude(status=SandboxStatus.DELETED)
-        for_each(request, rows, lambda row: services.do_verb(sandbox=row, verb="delete", by=request.user))
+        for_each(request, rows, lambda row: _end(request, row, "delete"))
+
+
+def _end(request: HttpRequest, sandbox: Sandbox, verb: str) -> Sandbox:
+    """Its owner is told that it was an operator."""
+    return services.do_verb(sandbox=sandbox, verb=verb, by=request.user, cause="operator")
 
 
 @admin.register(SandboxWorkspace)

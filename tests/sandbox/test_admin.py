@@ -52,7 +52,7 @@ def test_an_operator_destroys_any_sandbox(
     done = asks("services.do_verb", a_sandbox)
     gone = Sandbox.objects.create(user=a_sandbox.user, image_name="x", status=SandboxStatus.DELETED)
     assert "1 row was changed." in act(client_of(operator), "sandbox", "destroy", a_sandbox, gone)
-    assert done.calls == [{"sandbox": a_sandbox, "verb": "delete", "by": operator}]
+    assert done.calls == [{"sandbox": a_sandbox, "verb": "delete", "by": operator, "cause": "operator"}]
 
 
 def test_what_a_service_refuses_is_told_and_the_others_are_done(
