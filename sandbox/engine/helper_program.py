@@ -145,6 +145,7 @@ def disk_resize(name: str, image: Path, size: int) -> None:
     if loop_of(image) is not None:
         raise Fault("the disk is in use")
     run("e2fsck", "-f", "-p", str(image), timeout=600, fine=(0, 1, 2))
+    run("debugfs", "-w", "-R", "rmdir lost+found", str(image), fine=(0, 1))  # the check has made it again
     if size > image.stat().st_size:
         os.truncate(image, size)
     try:
@@ -153,7 +154,6 @@ def disk_resize(name: str, image: Path, size: int) -> None:
         reason = "" if "smaller than minimum" in str(fault) else f" ({fault})"
         raise Fault(f"the files do not fit into a disk of this size{reason}") from fault
     os.truncate(image, size)
-    run("debugfs", "-w", "-R", "rmdir lost+found", str(image), fine=(0, 1))  # the check has made it again
 
 
 def disk_attach(name: str) -> Answer:

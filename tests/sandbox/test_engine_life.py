@@ -228,6 +228,8 @@ def test_a_disk_grows_and_shrinks_with_its_limit_as_far_as_its_files_fit(
     assert run_inside(instance_id, "ls -A")[1] == "big"
     with pytest.raises(EngineError, match=r"do not fit into a disk of this size$"):
         remade(16)
+    assert 40 < remade(48) <= 48
+    assert run_inside(instance_id, "ls -A")[1] == "big"
     assert 80 < remade(96) <= 96
 
 
