@@ -9,8 +9,9 @@ from .. import gateway
 from ..engine import DockerHost
 from ..engine.spec import MEMORY, InstanceSpec
 from ..models import InstanceStatus, Sandbox, SandboxInstance, SandboxPort
-from . import ending, keeping, specs
+from . import ending, keeping, specs, trail
 from .engines import engine_of
+from .specs import NetworkRules
 from .steps import reach
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def bring_up(sandbox: Sandbox, instance: SandboxInstance, *, verb: str, just_sta
         # one that runs, too: whoever started it may have died before its network was looked at
         rules = specs.network_rules(wanted)
         engine.start(instance.pk, nft_script=rules.nft_script, rate=rules.rate, hosts=rules.hosts)
+        note_closed(sandbox, rules)
         reach(f"{verb}:started")
     check(sandbox, verb)
     boot = gateway.attach(instance.pk).get("boot")
@@ -79,8 +81,11 @@ def adjust(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSpec) 
     return True
 
 
-def apply_live(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSpec) -> None:
-    """Change what can be changed in a running container: limits, and the rules and rate of its network."""
+def apply_live(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSpec) -> NetworkRules:
+    """Change what can be changed in a running container: limits, and the rules and rate of its network.
+
+    Returns the rules it has now.
+    """
     engine.update_limits(instance.pk, wanted.limits)
     reach("live:limits")
     rules = specs.network_rules(wanted)
@@ -89,6 +94,14 @@ def apply_live(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSp
     reach("live:network")
     instance.spec, instance.profile = wanted.as_json(), wanted.profile
     SandboxInstance.objects.filter(pk=instance.pk).update(spec=instance.spec, profile=wanted.profile)
+    return rules
+
+
+def note_closed(sandbox: Sandbox, rules: NetworkRules) -> None:
+    """Say which names of its policy have no address that may be reached: their rules do nothing."""
+    closed = sorted(host for host, addresses in rules.hosts.items() if not addresses)
+    if closed:
+        trail.note(sandbox, "names_closed", hosts=closed)
 
 
 def take_down(sandbox: Sandbox, instance: SandboxInstance, *, verb: str) -> None:

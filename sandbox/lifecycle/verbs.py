@@ -120,7 +120,7 @@ def change(sandbox: Sandbox) -> None:
     engine, wanted = engine_of(instance.host), specs.spec_of(sandbox)
     made_of, found = specs.stored_spec(instance), engine.find(instance.pk)
     if made_of and found and found.state == "running" and specs.changes_live(made_of, wanted):
-        containers.apply_live(engine, instance, wanted)
+        containers.note_closed(sandbox, containers.apply_live(engine, instance, wanted))
         _settle(sandbox, "change", "applied", status=RUNNING)
         return
     _end_run(sandbox, instance, "change", _("The sandbox was restarted to apply its new limits or policies."))

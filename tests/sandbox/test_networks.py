@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from sandbox import services
+from sandbox import services, words
 from sandbox.lifecycle import reconcile, specs
-from sandbox.models import SandboxPort
+from sandbox.models import SandboxEvent, SandboxPort
 
 pytestmark = pytest.mark.django_db
 
@@ -80,3 +80,23 @@ def test_what_a_name_had_stays_pinned_while_nobody_can_say(monkeypatch):
     assert answers(socket.EAI_AGAIN) == ["93.184.216.34"]
     assert answers(socket.EAI_NONAME) == []
     assert answers(socket.EAI_AGAIN) == []
+
+
+def test_names_that_lead_nowhere_are_told_live_and_at_each_start(alice, mine, run_tasks, fresh, monkeypatch):
+    found = {"public.example": ["93.184.216.34"], "inside.example": ["10.0.0.5"]}
+    monkeypatch.setattr(specs, "resolve", lambda host: found.get(host, []))
+
+    def told(*names):
+        SandboxEvent.objects.all().delete()
+        policy = {"allow": [{"host": name} for name in names]}
+        services.change_policy(sandbox=fresh(mine), by=alice, security={"network_policy": policy})
+        run_tasks()
+        return [row.data["hosts"] for row in SandboxEvent.objects.filter(sandbox=mine, kind="names_closed")]
+
+    assert told("public.example") == []
+    assert told("public.example", "inside.example", "gone.example") == [["gone.example", "inside.example"]]
+    SandboxEvent.objects.all().delete()
+    services.do_verb(sandbox=fresh(mine), verb="restart", by=alice)
+    run_tasks()
+    event = SandboxEvent.objects.get(sandbox=mine, kind="names_closed")
+    assert words.event_of(event)["facts"] == [("names", "gone.example, inside.example")]
