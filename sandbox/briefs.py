@@ -44,6 +44,7 @@ COLUMNS = (
     "sandbox__id",
     "sandbox__status",
     "sandbox__verb",
+    "sandbox__origin_type",
     "sandbox__template_id",
     "sandbox__template__id",
     "sandbox__template__config",

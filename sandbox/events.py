@@ -41,15 +41,15 @@ def build_events(request: HttpRequest, pk: str) -> HttpResponseBase:
 @csrf_exempt
 @login_not_required
 @require_POST
-def run_events(request: HttpRequest, pk: str, verb: str) -> HttpResponseBase:
-    """`POST /events/sandboxes/<id>/run/` (or `cells/`): REST's verb, answered by the execution's events.
+def run_events(request: HttpRequest, verb: str, **place: str) -> HttpResponseBase:
+    """`POST /events/sandboxes/<id>/run/` (or `<id>/cells/`, or `once/`): REST's verb, answered by events.
 
     One request less before the first output. `Location` and `X-Execution` name the execution; a reader that
     was cut off goes on at its own stream with `Last-Event-ID`. What REST refuses is answered as there.
     """
     from .api.sandboxes import SandboxViewSet
 
-    answer = SandboxViewSet.as_view({"post": verb})(request, pk=pk).render()
+    answer = SandboxViewSet.as_view({"post": verb})(request, **place).render()
     if answer.status_code != 202:
         return answer
     execution = str(answer.data["id"])

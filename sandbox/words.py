@@ -49,6 +49,7 @@ CAUSES = {
     "idle": gettext_lazy("It was stopped because nothing happened in it for a while."),
     "timeout": gettext_lazy("It was stopped because it ran for as long as its limit allows."),
     "expired": gettext_lazy("It expired."),
+    "done": gettext_lazy("What it was made for has ended."),
     "operator": gettext_lazy("An operator ended it."),
     "changed": gettext_lazy("So that a change takes effect; the files were kept."),
     "create_failed": gettext_lazy("It could not be created."),

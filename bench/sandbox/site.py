@@ -88,6 +88,10 @@ class Person:
         """The events of a command (`run`) or a cell (`cells`), in one request."""
         return self._events("POST", f"/events/sandboxes/{sandbox}/{verb}/", body)
 
+    def run_once(self, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of something run in a sandbox of its own, which then goes: one request."""
+        return self._events("POST", "/events/sandboxes/once/", {"template": self.template, **body})
+
     def _events(self, method: str, path: str, body: Any = None) -> Iterator[tuple[str, dict[str, Any]]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=120)
         headers = {"Authorization": f"Bearer {self.site.token}", "Content-Type": "application/json"}

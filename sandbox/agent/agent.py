@@ -27,6 +27,7 @@ from ..models import (
     SandboxInstance,
     SandboxStatus,
 )
+from ..services.sandboxes import do_verb
 from .containers import Container, NotAttached
 from .executions import Following, end_row, lease, tell_sandbox
 from .gateway_server import GatewayServer
@@ -351,13 +352,21 @@ class Agent:
                 self._changed.notify_all()
 
     def ended(self, following: Following) -> None:
-        """Its end is in the row: tell the other rooms."""
-        if following.kind != ExecutionKind.TERMINAL:
-            self.touch(following.sandbox_id)
-        self._look_at_files(following.sandbox_id)
+        """Its end is in the row: tell the other rooms. A sandbox that was for it alone goes."""
+        if following.once:
+            self.pool.submit(partial(self._delete, following.sandbox_id))
+        else:
+            if following.kind != ExecutionKind.TERMINAL:
+                self.touch(following.sandbox_id)
+            self._look_at_files(following.sandbox_id)
         queue.announce(
             "sandbox.execution_ended", {"execution": following.id, "sandbox": following.sandbox_id}
         )
+
+    def _delete(self, sandbox_id: str) -> None:
+        sandbox = Sandbox.objects.with_parts().filter(pk=sandbox_id).first()
+        if sandbox is not None:
+            do_verb(sandbox=sandbox, verb="delete", by=None, cause="done")
 
     def _look_at_files(self, sandbox_id: str) -> None:
         """What ran may have changed files; ends that come close together are looked after once."""

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_noop
 from agi_site.lib import events
 
 from ..channels import execution_channel, sandbox_channel
-from ..models import ExecutionCause, ExecutionKind, ExecutionStatus, SandboxExecution
+from ..models import ONCE, ExecutionCause, ExecutionKind, ExecutionStatus, SandboxExecution
 from .output import STREAMS, Checkpoint, Output
 from .stream import Channel, Ended, Event, Faulted, Started, StreamLost
 from .stream import Output as Bytes
@@ -68,6 +68,7 @@ class Following:
     def __init__(self, keeper: Keeper, row: SandboxExecution, output: Output) -> None:
         self.id, self.sandbox_id, self.kind = str(row.pk), str(row.sandbox_id), row.kind
         self.keeper, self.output = keeper, output
+        self.once = row.sandbox.origin_type == ONCE
         self.channel: Channel | None = None
         self.ring = Ring() if row.kind == ExecutionKind.TERMINAL else None
         self.begun, self.over = threading.Event(), threading.Event()

@@ -184,6 +184,23 @@ class CellSerializer(_BoundedWorkSerializer):
     session = serializers.CharField(max_length=64, required=False, default="", allow_blank=True)
 
 
+class OnceSerializer(_BoundedWorkSerializer):
+    """Python code or a shell command for a sandbox of its own."""
+
+    template = TemplateField()
+    code = serializers.CharField(
+        max_length=LONGEST_CODE, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    command = serializers.CharField(
+        max_length=LONGEST_CODE, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    stdin = serializers.CharField(
+        max_length=LONGEST_INPUT, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    limits = LimitsSerializer(required=False)
+    security = PolicySerializer(required=False)
+
+
 class TerminalSerializer(_WorkSerializer):
     """An interactive terminal; without a command it is a shell."""
 

@@ -24,6 +24,7 @@ from .given import (
     EnvironmentSerializer,
     ExtendSerializer,
     LimitsSerializer,
+    OnceSerializer,
     PolicySerializer,
     PortGivenSerializer,
     RenameSerializer,
@@ -216,6 +217,14 @@ class SandboxViewSet(FilesOfSandbox, SnapshotsOfSandbox):
         """Run Python code, as in a notebook."""
         sandbox, given = self.get_object(), asked(CellSerializer, request)
         return self._begun(services.run_cell(sandbox=sandbox, by=request.user, **given))
+
+    @extend_schema(
+        request=OnceSerializer, responses={202: SandboxExecutionSerializer} | problems(503), filters=False
+    )
+    @action(detail=False, methods=["post"])
+    def once(self, request: Request) -> Response:
+        """Run code or a command in a fresh sandbox, which is deleted when that has ended."""
+        return self._begun(services.run_once(owner=request.user, **asked(OnceSerializer, request)))
 
     @extend_schema(request=TerminalSerializer, responses={202: SandboxExecutionSerializer})
     @action(detail=True, methods=["post"])

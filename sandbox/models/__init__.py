@@ -15,6 +15,7 @@ from .instances import WAITING, InstanceStatus, SandboxInstance
 from .ports import Protocol, SandboxPort
 from .sandboxes import (
     ALIVE,
+    ONCE,
     Sandbox,
     SandboxEvent,
     SandboxResource,
@@ -26,6 +27,7 @@ from .templates import BuildStatus, SandboxImage, SandboxImageBuild, SandboxTemp
 
 __all__ = [
     "ALIVE",
+    "ONCE",
     "WAITING",
     "BuildStatus",
     "Direction",

@@ -29,6 +29,8 @@ class SandboxStatus(models.TextChoices):
     DELETED = "deleted", _("deleted")
 
 
+# The `origin_type` of a sandbox that is for one execution, and deleted when that has ended.
+ONCE = "once"
 # A sandbox in one of these has a container, or is about to have one.
 ALIVE = (SandboxStatus.CREATING, SandboxStatus.RUNNING, SandboxStatus.PAUSED, SandboxStatus.STOPPED)
 
@@ -55,6 +57,7 @@ class SandboxQuerySet(OwnedQuerySet):
             "user",
             "status",
             "verb",
+            "origin_type",
             "host",
             "host__gateway",
             "resource__sandbox",
@@ -124,6 +127,7 @@ class Sandbox(OwnedModel):
     origin_id = models.CharField(_("origin id"), max_length=36, null=True, blank=True)
 
     objects = SandboxQuerySet.as_manager()
+    live_executions: int  # that wait or run in it, where a query asked for them
 
     class Meta:
         db_table = "sandbox"

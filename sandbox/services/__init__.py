@@ -10,6 +10,7 @@ from .executions import (
     with_live_executions,
 )
 from .hosts import activate_host, drain_host
+from .once import run_once
 from .origins import sandbox_of
 from .ports import add_port, remove_port
 from .quotas import Quota, quota_of
@@ -58,6 +59,7 @@ __all__ = [
     "rename_sandbox",
     "run_cell",
     "run_command",
+    "run_once",
     "sandbox_of",
     "send_input",
     "set_image_active",

@@ -1,7 +1,7 @@
 """Sandboxes as people ask for them: made, moved by verbs, changed, extended. No engine is called here."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,13 +57,15 @@ def create_sandbox(
     ports: Sequence[Mapping[str, Any]] = (),
     expires_in: int | None = None,
     origin: tuple[str, str] | None = None,
+    then: Callable[[Sandbox], None] = lambda sandbox: None,
 ) -> Sandbox:
     """Make a sandbox of a template: `running` at once when a warm instance waits, else `creating`.
 
     `limits` by the names of policy.limits; `security` has "network_policy", "syscall_policy", "mount_policy",
     "runtime"; `ports` are {"container_port", "protocol", "published", "description"}; `expires_in` is seconds
-    from now; `origin` is what it was made for, as (type, id). Raises Invalid, Conflict (the person's quota),
-    TooMany (seconds of running), NotFound (a template that is switched off) or Unavailable (no host).
+    from now; `origin` is what it was made for, as (type, id); `then` is done in the same transaction.
+    Raises Invalid, Conflict (the person's quota), TooMany (seconds of running), NotFound (a template that is
+    switched off) or Unavailable (no host).
     """
     if not template.is_active:
         raise NotFound(_("This template is switched off."), code="template_inactive")
@@ -97,6 +99,7 @@ def create_sandbox(
                 sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host)
             )
             audit(component="sandbox", message=f"sandbox {sandbox.pk} was made of {template.name}", by=owner)
+            then(sandbox)
             return sandbox
     raise Unavailable(_("Too many sandboxes are being made at this moment. Try again."), code="busy")
 

@@ -83,6 +83,19 @@ def test_the_number_of_live_executions_counts_once(alice, mine, paper, monkeypat
         services.run_command(sandbox=sandbox, by=alice, command="true")
 
 
+@pytest.fixture
+def opened(monkeypatch):
+    """The targets to which a connection was opened."""
+    targets, connect = [], gateway._connect
+
+    def connected(target, seconds):
+        targets.append(target)
+        return connect(target, seconds)
+
+    monkeypatch.setattr(gateway, "_connect", connected)
+    return targets
+
+
 # --- With a real agent ------------------------------------------------------------------------------------
 @pytest.mark.docker_engine
 def test_an_agent_starts_what_a_brief_says_and_does_not_read_it(agent_world, monkeypatch):
@@ -98,28 +111,24 @@ def test_an_agent_starts_what_a_brief_says_and_does_not_read_it(agent_world, mon
 
 
 @pytest.mark.docker_engine
-def test_pokes_follow_each_other_on_one_connection(agent_world, monkeypatch):
+def test_pokes_follow_each_other_on_one_connection(agent_world, opened):
     sandbox = agent_world.sandbox()
     agent_world.leading()
-    opened = []
-    connect = gateway._connect
-    monkeypatch.setattr(gateway, "_connect", lambda *target: opened.append(target) or connect(*target))
     for number in range(5):
         assert agent_world.ended(agent_world.run(sandbox, f"echo {number}")).stdout == f"{number}\n"
     assert len(opened) == 1
 
 
 @pytest.mark.docker_engine
-def test_a_poke_after_its_agent_has_gone_reaches_the_next_one(agent_world):
+def test_a_poke_after_its_agent_has_gone_reaches_the_next_one(agent_world, opened):
     sandbox = agent_world.sandbox()
     first = agent_world.leading()
     agent_world.ended(agent_world.run(sandbox, "true"))
     first.stop()
     second = agent_world.leading()
-    taken = []
-    second.take_up = lambda execution, brief="": taken.append(execution)
-    row = agent_world.run(sandbox, "true")
-    wait_until(lambda: taken == [str(row.pk)])
+    wait_until(lambda: agent_world.leads() and agent_world.host.gateway == second.gateway.address)
+    assert gateway.poke(agent_world.host)
+    assert [target.address(fresh=False) for target in opened][1:] == [second.gateway.address]
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch):
