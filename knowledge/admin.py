@@ -17,6 +17,7 @@ from .models import (
     Knowledge,
     KnowledgeDocument,
     KnowledgeImport,
+    KnowledgeLock,
     KnowledgeNextVector,
     KnowledgeSearch,
     KnowledgeTag,
@@ -163,6 +164,13 @@ class ContextAdmin(HistoryAdmin):
 class KnowledgeSearchAdmin(HistoryAdmin):
     list_display = ["id", link_to("knowledge"), "length"]
     search_fields = ["=knowledge__id"]
+
+
+@admin.register(KnowledgeLock)
+class KnowledgeLockAdmin(HistoryAdmin):
+    list_display = ["name", "updated_at"]
+    search_fields = ["=name"]
+    ordering = ["name"]
 
 
 @admin.register(MemorySetting)
