@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.core.cache import cache
-from django.db import connections, transaction
+from django.db import close_old_connections, connections, transaction
 
 from ..engine import EngineError, EngineEvent
 from ..models import SandboxHost
@@ -103,9 +103,9 @@ class Housekeeper:
             self._stop.wait(5)
 
     def _heard(self, event: EngineEvent) -> None:
+        close_old_connections()  # one that still serves is kept: events come by the dozen
         if event.action in TELLING and reconcile.is_unexpected(event.instance_id):
             self._wake.set()
-        connections.close_all()
 
 
 def keep_house(queue_name: str) -> Callable[[], None]:

@@ -7,6 +7,7 @@ that it is queued with the claim. One is made at a time while any waits, REFILLS
 
 import logging
 import math
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 REFILLS = 2
 FEW = 2  # with fewer, the next claim but one would wait
+LOOK_SECONDS = 2.0  # what should wait is looked up again after so long, while instances are made
+ASKED_SECONDS = 10
 PYTHON = "python"  # among a template's languages
 # Claims of this span say how many should wait; with none, the template's minimum waits.
 SPAN = timedelta(minutes=10)
@@ -56,9 +59,15 @@ def refill_soon(host: SandboxHost) -> None:
 
 
 def refill_if_low(host: SandboxHost, *, left: int, least: int) -> None:
-    """Queue it when fewer than half of `least` are left, or than FEW; in the transaction of a claim."""
+    """Queue it when fewer than half of `least` are left, or than FEW; in the transaction of a claim.
+
+    Not for each claim of many: who was asked looks again after each instance. Were that lost, the next round
+    of the host's housekeeping would see to it.
+    """
     if left < max(FEW, math.ceil(least / 2)):
-        refill_soon(host)
+        for hand in range(REFILLS if left < 1 else 1):
+            if cache.add(_asked_key(host, hand), True, ASKED_SECONDS):
+                refill_soon(host)
 
 
 def is_due(host: SandboxHost) -> bool:
@@ -69,10 +78,14 @@ def is_due(host: SandboxHost) -> bool:
 
 def refill(host: SandboxHost) -> int:
     """Make warm instances until nothing is missing, give up what is too much; returns how many were made."""
-    made = 0
-    _give_up_surplus(host)
-    while instance := _begin(host):
-        made += make_warm(instance)
+    made, wanted, looked_at = 0, targets(host), time.monotonic()
+    _give_up_surplus(host, wanted)
+    while instance := _begin(host, wanted):
+        went_well = make_warm(instance)
+        made += went_well
+        if not went_well or time.monotonic() - looked_at > LOOK_SECONDS:
+            wanted, looked_at = targets(host), time.monotonic()
+    cache.delete_many([_asked_key(host, hand) for hand in range(REFILLS)])
     return made
 
 
@@ -147,7 +160,7 @@ def remove_instance(instance: SandboxInstance, *, cause: str) -> None:
     )
 
 
-def _begin(host: SandboxHost) -> SandboxInstance | None:
+def _begin(host: SandboxHost, wanted: list[Target]) -> SandboxInstance | None:
     """Store the next instance to be made, or None when nothing is missing or enough are being made.
 
     Nothing is locked, for claims would wait: the row is stored, and the later one of two takes itself back.
@@ -162,7 +175,7 @@ def _begin(host: SandboxHost) -> SandboxInstance | None:
     have = _waiting(host)
     missing = [
         (target.wanted - have[target.spec.profile], target)
-        for target in targets(host)
+        for target in wanted
         if have[target.spec.profile] < target.wanted
     ]
     if not missing:
@@ -210,9 +223,9 @@ def _hand_over(instance: SandboxInstance, boot: str | None) -> bool:
     return True
 
 
-def _give_up_surplus(host: SandboxHost) -> None:
+def _give_up_surplus(host: SandboxHost, targets: list[Target]) -> None:
     """Remove warm instances beyond what is wanted, the oldest first, and those nobody asks for."""
-    wanted = Counter({target.spec.profile: target.wanted for target in targets(host)})
+    wanted = Counter({target.spec.profile: target.wanted for target in targets})
     waiting = SandboxInstance.objects.filter(host=host, status=InstanceStatus.WARM, sandbox__isnull=True)
     for row in waiting.select_related("host").order_by("-pk"):
         if wanted[row.profile] > 0:
@@ -236,6 +249,10 @@ def _give_up(instance: SandboxInstance, error: Exception, spec: InstanceSpec) ->
         logger.info("instance %s is removed later", instance.pk)
     if isinstance(error, EngineUnavailable | Unavailable):
         raise error
+
+
+def _asked_key(host: SandboxHost, hand: int) -> str:
+    return f"sandbox.refill.asked.{host.pk}.{hand}"
 
 
 def _pause_key(host: SandboxHost, spec: InstanceSpec) -> str:

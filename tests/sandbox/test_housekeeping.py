@@ -44,7 +44,7 @@ def test_a_refill_that_is_behind_gives_what_it_makes_to_who_waits(real):
 
     real.recipe.config = {"pool": {"min": 1, "max": 1}}
     real.recipe.save()
-    instance = pool._begin(real.host)
+    instance = pool._begin(real.host, pool.targets(real.host))
     sandbox = services.create_sandbox(owner=real.owner, template=real.recipe)
     row = services.run_command(sandbox=sandbox, by=real.owner, command="echo hello")
     assert pool.make_warm(instance)

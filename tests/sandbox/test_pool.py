@@ -16,6 +16,7 @@ from sandbox.lifecycle import placement, pool
 from sandbox.models import HostStatus, InstanceStatus, Sandbox, SandboxHost, SandboxImage, SandboxInstance
 from sandbox.policy.limits import GB
 from system import queue
+from system.models import TaskQueue
 
 pytestmark = pytest.mark.django_db
 
@@ -76,13 +77,28 @@ def test_while_half_of_a_pool_waits_its_refill_is_left_to_the_rounds(alice, fill
     assert not pool.is_due(host)
 
 
+def test_many_claims_ask_once_and_anew_when_the_refill_is_over(host, django_capture_on_commit_callbacks):
+    def asked() -> int:
+        return TaskQueue.objects.filter(task_type="sandbox.refill").count()
+
+    for _claim in range(3):
+        pool.refill_if_low(host, left=1, least=8)
+    assert asked() == 1
+    for _claim in range(3):
+        pool.refill_if_low(host, left=0, least=8)
+    assert asked() == pool.REFILLS, "somebody may have to wait: all hands"
+    pool.refill(host)
+    pool.refill_if_low(host, left=1, least=8)
+    assert asked() == pool.REFILLS + 1
+
+
 def test_while_one_waits_others_are_made_one_at_a_time(filled, recipe, host):
     recipe.config = {"pool": {"min": 5, "max": 5}}
     recipe.save()
-    assert pool._begin(host) is not None
-    assert pool._begin(host) is None
+    assert pool._begin(host, pool.targets(host)) is not None
+    assert pool._begin(host, pool.targets(host)) is None
     SandboxInstance.objects.filter(status=InstanceStatus.WARM).update(status=InstanceStatus.GONE)
-    assert pool._begin(host) is not None
+    assert pool._begin(host, pool.targets(host)) is not None
 
 
 def test_instances_of_a_recipe_that_changed_are_given_up(filled, recipe, host, paper):
@@ -95,14 +111,14 @@ def test_instances_of_a_recipe_that_changed_are_given_up(filled, recipe, host, p
 
 
 def test_at_most_two_are_made_at_a_time_and_one_whose_maker_died_does_not_count(host, recipe):
-    first, second = pool._begin(host), pool._begin(host)
+    first, second = (pool._begin(host, pool.targets(host)) for _ in range(2))
     assert first is not None
     assert second is not None
     recipe.config = {"pool": {"min": 5, "max": 5}}
     recipe.save()
-    assert pool._begin(host) is None
+    assert pool._begin(host, pool.targets(host)) is None
     SandboxInstance.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(minutes=5))
-    assert pool._begin(host) is not None
+    assert pool._begin(host, pool.targets(host)) is not None
 
 
 def test_one_that_cannot_be_made_leaves_nothing_and_is_not_tried_again_at_once(host, recipe, paper):
@@ -158,7 +174,7 @@ def test_a_new_container_goes_where_the_most_room_is(alice, host, mine):
 def test_one_that_is_being_made_is_claimed_and_becomes_the_sandbox_when_it_stands(
     alice, host, recipe, paper, fresh, run_tasks
 ):
-    instance = pool._begin(host)
+    instance = pool._begin(host, pool.targets(host))
     sandbox = services.create_sandbox(owner=alice, template=recipe)
     assert (sandbox.status, sandbox.verb) == ("creating", "create")
     assert fresh(sandbox).instance.pk == instance.pk
@@ -175,11 +191,11 @@ def test_the_interpreter_is_loaded_where_nobody_waits_for_it(alice, host, recipe
     recipe.save()
     asked = []
     monkeypatch.setattr(gateway, "call", lambda instance, op, **_args: asked.append((instance, op)))
-    waits = pool._begin(host)
+    waits = pool._begin(host, pool.targets(host))
     pool.make_warm(waits)
     assert asked == [(waits.pk, "warm")]
     SandboxInstance.objects.filter(pk=waits.pk).update(status=InstanceStatus.GONE)
-    claimed = pool._begin(host)
+    claimed = pool._begin(host, pool.targets(host))
     sandbox = services.create_sandbox(owner=alice, template=recipe)
     assert fresh(sandbox).instance.pk == claimed.pk
     assert pool.make_warm(claimed)
@@ -188,7 +204,7 @@ def test_the_interpreter_is_loaded_where_nobody_waits_for_it(alice, host, recipe
 
 
 def test_when_the_maker_dies_the_sandbox_is_made_all_the_same(alice, host, recipe, fresh):
-    pool._begin(host)
+    pool._begin(host, pool.targets(host))
     sandbox = services.create_sandbox(owner=alice, template=recipe)
     queue.run_pending(until=timezone.now() + timedelta(minutes=1))
     assert fresh(sandbox).status == "running"
@@ -197,7 +213,7 @@ def test_when_the_maker_dies_the_sandbox_is_made_all_the_same(alice, host, recip
 def test_one_claimed_while_it_is_made_and_deleted_leaves_nothing(alice, host, recipe, paper, run_tasks):
     recipe.config = {"pool": {"min": 1, "max": 1}}
     recipe.save()
-    instance = pool._begin(host)
+    instance = pool._begin(host, pool.targets(host))
     recipe.config = {"pool": {"min": 0, "max": 0}}
     recipe.save()
     sandbox = services.create_sandbox(owner=alice, template=recipe)
