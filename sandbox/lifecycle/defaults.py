@@ -111,9 +111,9 @@ def checked_env(given: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _pool(given: Any) -> tuple[int, int]:
-    values = {} if given is None else given
+    values: Any = {} if given is None else given
     known = isinstance(values, dict) and not set(values) - {"min", "max"}
-    low, high = (values.get("min", 1), values.get("max", 8)) if known else (None, None)
+    low, high = (values.get("min", 1), values.get("max", 8)) if known else (-1, -1)
     if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= MOST_WARM for n in (low, high)):
         raise Invalid(
             errors={"config": [_("The pool has “min” and “max” from 0 to %(most)d.") % {"most": MOST_WARM}]}

@@ -74,6 +74,8 @@ def test_an_operator_writes_templates_of_images_on_the_list(
         ({"security_config": {"syscall_policy": {"allow": ["mount"]}}}, "syscall_policy"),
         ({"config": {"env": {"1": "a"}}}, "env"),
         ({"config": {"pool": {"min": -1}}}, "config"),
+        ({"config": {"pool": {"minimum": 3}}}, "config"),
+        ({"config": {"pool": [3]}}, "config"),
         ({"name": "A recipe"}, "name"),
     ],
 )
