@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from conversations.models import Conversation
 from knowledge import services
@@ -49,6 +50,15 @@ def test_a_person_adds_reads_edits_and_deletes_knowledge(alice: Any, client_of: 
     assert Knowledge.objects.exists()
     assert client.post(reverse("knowledge:delete", args=[row.pk])).url == reverse("knowledge:list")
     assert not Knowledge.objects.exists()
+
+
+def test_what_was_added_or_used_a_moment_ago_says_so(alice: Any, client_of: Any) -> None:
+    client = client_of(alice)
+    services.add_knowledge(author=alice, title="Tea", content="Tea is free.")
+    memory = services.remember(owner=alice, type="semantic", content="The table is made of oak")
+    Memory.objects.filter(pk=memory.pk).update(last_accessed=timezone.now(), access_count=1)
+    assert "<span>just now</span>" in _page(client, "knowledge:list").content.decode()
+    assert "1 time, last just now" in _page(client, "memory:detail", memory.pk).content.decode()
 
 
 def test_the_knowledge_list_searches_as_one_types_and_shows_the_parts_of_the_score(
