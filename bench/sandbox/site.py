@@ -98,7 +98,10 @@ class Person:
         connection.request(method, path, json.dumps(body) if body else None, headers)
         name = ""
         try:
-            for raw in connection.getresponse():
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise RuntimeError(f"{method} {path}: {answer.status} {answer.read()[:300]!r}")
+            for raw in answer:
                 line = raw.decode().rstrip("\n")
                 if line.startswith("event: "):
                     name = line[7:]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import FloatField, QuerySet, Value
+from django.db.models import Case, CharField, FloatField, QuerySet, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -18,6 +18,7 @@ from ..models import Sandbox, SandboxEvent, SandboxStatus
 
 WINDOW = timedelta(hours=24)
 RETRY_SECONDS = 600
+GOING = "going"
 RUNS = (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
 STANDS = (SandboxStatus.CREATING, *RUNS, SandboxStatus.STOPPED, SandboxStatus.FAILED)
 
@@ -33,16 +34,22 @@ class Quota:
 
 
 def quota_of(user: Any) -> Quota:
-    """A person's quota and what is used of it, as of now."""
-    now, count, seconds = timezone.now(), 0, 0.0
+    """A person's quota and what is used of it, as of now.
+
+    What is being deleted is not theirs any more. As many as they may have, at least: who makes and deletes
+    faster than a host can follow waits for it in the end.
+    """
+    now, count, going, seconds = timezone.now(), 0, 0, 0.0
     for kind, moment, ran in _standing(user).union(_runs(user, now - WINDOW), all=True):
-        if kind == RAN:  # counted only as far as it lies within the window
+        if kind == GOING:
+            going += 1
+        elif kind == RAN:  # counted only as far as it lies within the window
             seconds += min(ran or 0.0, (moment - (now - WINDOW)).total_seconds())
         else:
             count += 1
             seconds += _seconds(moment, now) if kind in RUNS else 0.0
     return Quota(
-        count=count,
+        count=count + max(0, going - settings.SANDBOX_QUOTA_COUNT),
         most_count=settings.SANDBOX_QUOTA_COUNT,
         seconds=round(seconds),
         most_seconds=settings.SANDBOX_QUOTA_SECONDS,
@@ -85,9 +92,10 @@ def _seconds(started: datetime | None, now: datetime) -> float:
 
 
 def _standing(user: Any) -> QuerySet[Any, Any]:
-    """The sandboxes that a person has, as (status, start, nothing)."""
+    """The sandboxes that a person has, as (status, start, nothing); GOING is the status of one that goes."""
+    kind = Case(When(verb="delete", then=Value(GOING)), default=Cast("status", CharField()))
     return Sandbox.objects.filter(user=user, status__in=STANDS).values_list(
-        "status", "started_at", Value(None, output_field=FloatField())
+        kind, "started_at", Value(None, output_field=FloatField())
     )
 
 

@@ -17,6 +17,7 @@ OPEN_PAGES = {
     "sandbox_events:execution": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:run": "the REST view behind it asks who it is",
     "sandbox_events:cells": "the REST view behind it asks who it is",
+    "sandbox_events:once": "the REST view behind it asks who it is",
     "sandbox_events:image_build": "asks for itself: a stream cannot follow a redirect to a page",
     "tool_events:execution": "asks for itself: a stream cannot follow a redirect to a page",
     "plan_events:execution": "asks for itself: a stream cannot follow a redirect to a page",

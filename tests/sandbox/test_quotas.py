@@ -76,3 +76,14 @@ def test_only_what_lies_within_the_day_counts(alice, mine, small):
 def test_the_quota_takes_one_query(alice, mine, django_assert_num_queries):
     with django_assert_num_queries(1):
         services.quota_of(alice)
+
+
+def test_what_is_being_deleted_does_not_count_unless_it_piles_up(alice, filled, recipe, small, run_tasks):
+    for _number in range(4):
+        made = services.create_sandbox(owner=alice, template=recipe)
+        services.do_verb(sandbox=made, verb="delete", by=alice)
+    assert services.quota_of(alice).count == 2, "two go, and two more than may"
+    with pytest.raises(Conflict):
+        services.create_sandbox(owner=alice, template=recipe)
+    run_tasks()
+    assert services.quota_of(alice).count == 0
