@@ -7,6 +7,7 @@ own way.
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -23,6 +24,7 @@ from django.urls import Resolver404, resolve
 THREADS = 100
 # So many of them keep their connection to the database between two requests.
 KEPT = 8
+CHECKED_SECONDS = 1.0
 
 
 class ThreadedHandler(ASGIHandler):
@@ -65,16 +67,18 @@ class Connected:
         self._mine = threading.local()
 
     def before(self) -> None:
-        """As Django does it when a request begins."""
+        """As Django does it when a request begins; one used a moment ago is not asked whether it lives."""
         reset_queries()
+        was_used = time.monotonic() - getattr(self._mine, "used", -CHECKED_SECONDS) < CHECKED_SECONDS
         for connection in connections.all(initialized_only=True):
-            connection.health_check_done = False  # type: ignore[attr-defined]
+            connection.health_check_done = was_used  # type: ignore[attr-defined]
             _close_unless_good(connection)
 
     def after(self) -> None:
         """Keep what may be kept, if this thread is one of those that keep."""
         if not getattr(self._mine, "keeps", False):
             self._mine.keeps = self._room.acquire(blocking=False)
+        self._mine.used = time.monotonic()
         for connection in connections.all(initialized_only=True):
             if self._mine.keeps:
                 _close_unless_good(connection)

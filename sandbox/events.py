@@ -44,8 +44,9 @@ def build_events(request: HttpRequest, pk: str) -> HttpResponseBase:
 def run_events(request: HttpRequest, verb: str, **place: str) -> HttpResponseBase:
     """`POST /events/sandboxes/<id>/run/` (or `<id>/cells/`, or `once/`): REST's verb, answered by events.
 
-    One request less before the first output. `Location` and `X-Execution` name the execution; a reader that
-    was cut off goes on at its own stream with `Last-Event-ID`. What REST refuses is answered as there.
+    One request less before the first output; the answer ends with the execution. `Location` and `X-Execution`
+    name it; a reader that was cut off goes on at its own stream with `Last-Event-ID`. What REST refuses is
+    answered as there.
     """
     from .api.sandboxes import SandboxViewSet
 
@@ -53,7 +54,7 @@ def run_events(request: HttpRequest, verb: str, **place: str) -> HttpResponseBas
     if answer.status_code != 202:
         return answer
     execution = str(answer.data["id"])
-    stream = sse_response(request, execution_channel(execution), after=events.START)
+    stream = sse_response(request, execution_channel(execution), after=events.START, last="ended")
     stream.headers["X-Execution"] = execution
     stream.headers["Location"] = reverse("sandboxexecution-detail", args=[execution])
     return stream

@@ -24,20 +24,24 @@ COALESCE_SECONDS = 0.02
 BURST_WRITES = 12
 
 
-def sse_response(request: HttpRequest, channel: str, *, after: str | None = None) -> StreamingHttpResponse:
-    """Stream a channel from where the reader left off.
+def sse_response(
+    request: HttpRequest, channel: str, *, after: str | None = None, last: str = ""
+) -> StreamingHttpResponse:
+    """Stream a channel from where the reader left off; the stream ends after an event with the name `last`.
 
     That is `Last-Event-ID`, which EventSource sends when it comes back, else `after`, else `?after=`;
     without any, only what comes from now on.
     """
     start = request.headers.get("Last-Event-ID") or after or request.GET.get("after") or None
-    response = StreamingHttpResponse(_stream(channel, start), content_type="text/event-stream; charset=utf-8")
+    response = StreamingHttpResponse(
+        _stream(channel, start, last), content_type="text/event-stream; charset=utf-8"
+    )
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _stream(channel: str, start: str | None) -> AsyncIterator[bytes]:
+async def _stream(channel: str, start: str | None, last: str) -> AsyncIterator[bytes]:
     ends_at = time.monotonic() + STREAM_SECONDS
     if start is None:
         start = await asyncio.to_thread(events.last_id, channel)
@@ -47,7 +51,7 @@ async def _stream(channel: str, start: str | None) -> AsyncIterator[bytes]:
     try:
         async for batch in batches:
             yield encode(batch) if batch else b": keep-alive\n\n"
-            if time.monotonic() > ends_at:
+            if time.monotonic() > ends_at or any(event.name == last for event in batch):
                 break
             if batch and pace.is_fast():
                 await asyncio.sleep(COALESCE_SECONDS)

@@ -107,7 +107,7 @@ class Person:
                     name = line[7:]
                 elif line.startswith("data: "):
                     yield name, json.loads(line[6:])
-                    if name == "ended":
+                    if name == "ended" and method == "GET":  # the others end by themselves
                         return
         finally:
             connection.close()

@@ -191,32 +191,32 @@ def _queue(
     _check(kind, command, working_dir)
     variables = checked_env(env)
     limits = sandbox.resource
-    with transaction.atomic():
-        if _live_in(sandbox) >= MOST_LIVE:
-            raise TooMany(
-                _("At most %(most)d executions wait or run in a sandbox at a time.") % {"most": MOST_LIVE},
-                retry_after=5,
-                code="too_many_executions",
-            )
-        row: SandboxExecution = SandboxExecution.objects.create(
-            sandbox=sandbox,
-            user=by,
-            kind=kind,
-            command=command,
-            working_dir=working_dir or None,
-            environment=variables or None,
-            started_at=None,
-            timeout=_at_most(
-                timeout,
-                TERMINAL_SECONDS if kind == ExecutionKind.TERMINAL else limits.execution_timeout,
-                "timeout",
-            ),
-            output_limit=None
-            if kind == ExecutionKind.TERMINAL
-            else _at_most(output_limit, limits.output_limit, "output_limit"),
-            **values,
+    if _live_in(sandbox) >= MOST_LIVE:
+        raise TooMany(
+            _("At most %(most)d executions wait or run in a sandbox at a time.") % {"most": MOST_LIVE},
+            retry_after=5,
+            code="too_many_executions",
         )
-        _poke_after_commit(sandbox, str(row.pk), brief=briefs.brief_of(row))
+    # one statement, so no transaction of its own: that would be three more round trips
+    row: SandboxExecution = SandboxExecution.objects.create(
+        sandbox=sandbox,
+        user=by,
+        kind=kind,
+        command=command,
+        working_dir=working_dir or None,
+        environment=variables or None,
+        started_at=None,
+        timeout=_at_most(
+            timeout,
+            TERMINAL_SECONDS if kind == ExecutionKind.TERMINAL else limits.execution_timeout,
+            "timeout",
+        ),
+        output_limit=None
+        if kind == ExecutionKind.TERMINAL
+        else _at_most(output_limit, limits.output_limit, "output_limit"),
+        **values,
+    )
+    _poke_after_commit(sandbox, str(row.pk), brief=briefs.brief_of(row))
     return row
 
 

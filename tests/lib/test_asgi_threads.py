@@ -64,6 +64,7 @@ class Recorded:
     def __init__(self, *, broken: bool = False) -> None:
         self.vendor, self.connection = "sqlite", object()
         self.errors_occurred, self.in_atomic_block, self.closed = broken, False, 0
+        self.health_check_done = False
 
     def get_autocommit(self) -> bool:
         return True
@@ -93,3 +94,18 @@ def test_a_connection_that_failed_is_not_kept(mine: Any) -> None:
     found = mine(Recorded(broken=True))
     Connected(1).after()
     assert found.closed == 1
+
+
+def test_a_connection_is_asked_whether_it_lives_unless_it_was_used_a_moment_ago(
+    mine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, connected = mine(Recorded()), Connected(1)
+    connected.before()
+    assert not found.health_check_done
+    connected.after()
+    connected.before()
+    assert found.health_check_done
+    connected.after()
+    monkeypatch.setattr("agi_site.asgi_threads.CHECKED_SECONDS", 0.0)
+    connected.before()
+    assert not found.health_check_done

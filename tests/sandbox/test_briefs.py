@@ -49,7 +49,7 @@ def test_a_brief_is_the_row_as_the_agent_would_have_read_it(mine, brief, django_
 
 def test_a_brief_costs_no_query(alice, mine, paper, django_assert_num_queries):
     sandbox = at_hand(mine)
-    with django_assert_num_queries(3):  # a savepoint, the row
+    with django_assert_num_queries(1):
         services.run_command(sandbox=sandbox, by=alice, command="true")
 
 

@@ -95,6 +95,20 @@ def test_what_is_run_answers_with_its_own_stream(
     assert b"said" in async_to_sync(_read)(response, b"said")
 
 
+async def _read_all(response: Any) -> bytes:
+    return b"".join([piece async for piece in response])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_answer_ends_with_what_is_run(mine: Sandbox, alice: Any) -> None:
+    response = async_to_sync(_run)(token_of(alice), f"/events/sandboxes/{mine.pk}/run/", {"command": "ls"})
+    channel = execution_channel(SandboxExecution.objects.get().pk)
+    events.publish(channel, "output", {"text": "said"})
+    events.publish(channel, "ended", {"exit_code": 0})
+    told = async_to_sync(_read_all)(response)
+    assert told.index(b"said") < told.index(b"event: ended")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_rest_refuses_is_refused_here_too(mine: Sandbox, alice: Any, bob: Any) -> None:
     address = f"/events/sandboxes/{mine.pk}/run/"
