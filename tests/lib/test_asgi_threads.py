@@ -64,7 +64,7 @@ class Recorded:
     def __init__(self, *, broken: bool = False) -> None:
         self.vendor, self.connection = "sqlite", object()
         self.errors_occurred, self.in_atomic_block, self.closed = broken, False, 0
-        self.health_check_done = False
+        self.health_check_done, self.queries_log = False, list[Any]()
 
     def get_autocommit(self) -> bool:
         return True
