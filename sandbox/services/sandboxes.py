@@ -80,7 +80,7 @@ def create_sandbox(
         name=_checked_name(name),
         image_name=template.image_name,
         image_tag=template.image_tag,
-        expires_at=_expiry(defaults.expires_in if expires_in is None else expires_in),
+        expires_at=_expiry(defaults.expires_in if expires_in is None else expires_in, field="expires_in"),
         config=_config(template, defaults, policies),
         origin_type=origin[0] if origin else None,
         origin_id=origin[1] if origin else None,
@@ -127,7 +127,7 @@ def do_verb(*, sandbox: Sandbox, verb: str, by: Any, **options: Any) -> Sandbox:
 def extend_sandbox(*, sandbox: Sandbox, by: Any, seconds: int | None) -> datetime | None:
     """Let it expire `seconds` from now, or (None) never; returns when. Raises Invalid or Conflict."""
     _check_stands(sandbox)
-    sandbox.expires_at = _expiry(seconds)
+    sandbox.expires_at = _expiry(seconds, field="seconds")
     with transaction.atomic():
         sandbox.save(update_fields=["expires_at"])
         until = sandbox.expires_at.isoformat() if sandbox.expires_at else None
@@ -230,6 +230,7 @@ def clone_sandbox(
                 {
                     "container_port": port.container_port,
                     "protocol": port.protocol,
+                    "published": port.published,
                     "description": port.description,
                 }
                 for port in sandbox.ports.all()
@@ -385,14 +386,12 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _expiry(seconds: int | None) -> datetime | None:
+def _expiry(seconds: int | None, *, field: str) -> datetime | None:
     if seconds is None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= LONGEST_LIFE:
         raise Invalid(
-            errors={
-                "expires_in": [_("Choose a number of seconds from 1 to %(most)d.") % {"most": LONGEST_LIFE}]
-            }
+            errors={field: [_("Choose a number of seconds from 1 to %(most)d.") % {"most": LONGEST_LIFE}]}
         )
     return timezone.now() + timedelta(seconds=seconds)
 

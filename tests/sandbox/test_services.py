@@ -331,6 +331,22 @@ def test_extended_renamed_and_given_another_environment(alice, mine, fresh):
     assert not Log.objects.filter(message__contains="hush").exists()
 
 
+def test_the_field_that_was_wrong_is_named(alice, mine, recipe):
+    with pytest.raises(Invalid) as extended:
+        services.extend_sandbox(sandbox=mine, by=alice, seconds=0)
+    with pytest.raises(Invalid) as made:
+        services.create_sandbox(owner=alice, template=recipe, expires_in=0)
+    assert (set(extended.value.errors), set(made.value.errors)) == ({"seconds"}, {"expires_in"})
+
+
+def test_a_clone_publishes_the_ports_of_its_original(alice, host, paper, recipe, fresh, run_tasks):
+    ports = [{"container_port": 53, "protocol": "udp", "published": True}]
+    original = services.create_sandbox(owner=alice, template=recipe, ports=ports)
+    run_tasks()
+    made = services.clone_sandbox(sandbox=fresh(original), by=alice)
+    assert list(made.ports.values_list("container_port", "published")) == [(53, True)]
+
+
 def test_a_workspace_in_memory_is_kept_over_a_stop(alice, host, recipe, run_tasks, fresh, paper):
     recipe.config = {**recipe.config, "workspace": "memory"}
     recipe.save()
