@@ -101,6 +101,7 @@ class Housekeeper:
             except EngineError as error:
                 logger.info("the events of %s are not heard: %s", self.host_name, error)
             self._stop.wait(5)
+        connections.close_all()
 
     def _heard(self, event: EngineEvent) -> None:
         close_old_connections()  # one that still serves is kept: events come by the dozen

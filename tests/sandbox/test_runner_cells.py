@@ -40,10 +40,16 @@ def nest_and_zygote(box: Box) -> tuple[int, int]:
     lines = [line.split() for line in box.docker("top", box.name, "-o", "pid,ppid,args").splitlines()[1:]]
     runner = str(box.pid())
     parents = {pid: parent for pid, parent, *_args in lines}
-    zygote = next(
+    alike = [
         pid for pid, parent, *args in lines if "fdopen(3)" in " ".join(args) and parents[parent] == runner
-    )
+    ]
+    zygote = min(alike, key=_started)  # its forks are the nest's children, too; numbers begin anew one day
     return int(parents[zygote]), int(zygote)
+
+
+def _started(process: str) -> int:
+    """Ticks of the kernel's clock from its boot to a process's start."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 def interpreters(box: Box) -> list[int]:
