@@ -18,7 +18,7 @@ from ..models import Sandbox, SandboxEvent, SandboxStatus
 
 WINDOW = timedelta(hours=24)
 RETRY_SECONDS = 600
-GOING = "going"
+GOING, GOING_SECONDS = "going", 2
 RUNS = (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
 STANDS = (SandboxStatus.CREATING, *RUNS, SandboxStatus.STOPPED, SandboxStatus.FAILED)
 
@@ -31,14 +31,11 @@ class Quota:
     most_count: int
     seconds: int
     most_seconds: int
+    going: int = 0  # that are being deleted: they are not theirs any more
 
 
 def quota_of(user: Any) -> Quota:
-    """A person's quota and what is used of it, as of now.
-
-    What is being deleted is not theirs any more. As many as they may have, at least: who makes and deletes
-    faster than a host can follow waits for it in the end.
-    """
+    """A person's quota and what is used of it, as of now."""
     now, count, going, seconds = timezone.now(), 0, 0, 0.0
     for kind, moment, ran in _standing(user).union(_runs(user, now - WINDOW), all=True):
         if kind == GOING:
@@ -49,10 +46,11 @@ def quota_of(user: Any) -> Quota:
             count += 1
             seconds += _seconds(moment, now) if kind in RUNS else 0.0
     return Quota(
-        count=count + max(0, going - settings.SANDBOX_QUOTA_COUNT),
+        count=count,
         most_count=settings.SANDBOX_QUOTA_COUNT,
         seconds=round(seconds),
         most_seconds=settings.SANDBOX_QUOTA_SECONDS,
+        going=going,
     )
 
 
@@ -67,6 +65,12 @@ def check_room(user: Any) -> None:
             _("You have %(count)d sandboxes, and %(most)d is the most. Delete one first.")
             % {"count": quota.count, "most": quota.most_count},
             code="too_many_sandboxes",
+        )
+    if quota.count + quota.going >= 2 * quota.most_count:  # made and deleted faster than a host can follow
+        raise TooMany(
+            _("Sandboxes of yours are still being removed. Try again in a moment."),
+            retry_after=GOING_SECONDS,
+            code="sandboxes_going",
         )
     _check_seconds(quota)
 
