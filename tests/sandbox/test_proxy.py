@@ -405,6 +405,23 @@ def _socket_scope(port: SandboxPort, cookie: str, origin: str = "") -> Any:
     return scope | {"subprotocols": ["chat.v2", "chat.v1"]}
 
 
+@contextlib.asynccontextmanager
+async def _connected(
+    program: Any, port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch, **options: Any
+) -> AsyncIterator[ApplicationCommunicator]:
+    """Somebody who has asked for a WebSocket of a port, behind which a program speaks."""
+    async with serve(program, "127.0.0.1", 0, **options) as server:
+        place = next(iter(server.sockets)).getsockname()
+
+        async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
+            return await asyncio.open_connection(*place[:2])
+
+        monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
+        one = ApplicationCommunicator(application, _socket_scope(port, cookie))
+        await one.send_input({"type": "websocket.connect"})
+        yield one
+
+
 def test_messages_go_both_ways_and_the_close_is_passed_on(
     port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,15 +432,9 @@ def test_messages_go_both_ways_and_the_close_is_passed_on(
         await _echo(connection)
 
     async def go() -> None:
-        async with serve(program, "127.0.0.1", 0, subprotocols=["chat.v1"], max_size=None) as server:
-            place = next(iter(server.sockets)).getsockname()
-
-            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
-                return await asyncio.open_connection(*place[:2])
-
-            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
-            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
-            await one.send_input({"type": "websocket.connect"})
+        async with _connected(
+            program, port, cookie, monkeypatch, subprotocols=["chat.v1"], max_size=None
+        ) as one:
             assert await one.receive_output(5) == {"type": "websocket.accept", "subprotocol": "chat.v1"}
             large = "가" * 300_000
             for said in ("hello", large):
@@ -453,15 +464,7 @@ def test_a_program_that_dies_is_not_told_as_a_close_in_good_order(
         connection.transport.abort()
 
     async def go() -> int:
-        async with serve(program, "127.0.0.1", 0) as server:
-            place = next(iter(server.sockets)).getsockname()
-
-            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
-                return await asyncio.open_connection(*place[:2])
-
-            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
-            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
-            await one.send_input({"type": "websocket.connect"})
+        async with _connected(program, port, cookie, monkeypatch) as one:
             assert (await one.receive_output(5))["type"] == "websocket.accept"
             closed = await one.receive_output(5)
             await one.wait(5)
@@ -485,15 +488,7 @@ def test_a_socket_ends_with_the_right_to_it(
             Sandbox.objects.all().update(status="paused")
 
     async def go() -> Any:
-        async with serve(_echo, "127.0.0.1", 0) as server:
-            place = next(iter(server.sockets)).getsockname()
-
-            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
-                return await asyncio.open_connection(*place[:2])
-
-            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
-            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
-            await one.send_input({"type": "websocket.connect"})
+        async with _connected(_echo, port, cookie, monkeypatch) as one:
             assert (await one.receive_output(5))["type"] == "websocket.accept"
             await asyncio.sleep(0.5)
             await one.send_input({"type": "websocket.receive", "text": "still"})
@@ -519,15 +514,7 @@ def test_a_page_that_leaves_closes_the_socket_inside(
             await connection.wait_closed()
             ended.set()
 
-        async with serve(program, "127.0.0.1", 0) as server:
-            place = next(iter(server.sockets)).getsockname()
-
-            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
-                return await asyncio.open_connection(*place[:2])
-
-            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
-            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
-            await one.send_input({"type": "websocket.connect"})
+        async with _connected(program, port, cookie, monkeypatch) as one:
             assert (await one.receive_output(5))["type"] == "websocket.accept"
             await one.send_input({"type": "websocket.disconnect", "code": 1001})
             await one.wait(5)
