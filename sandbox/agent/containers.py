@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop
 
 from sandbox.engine import EngineError, EngineUnavailable, Found
 
-from .. import briefs
+from .. import briefs, reasons
 from ..models import (
     ExecutionCause,
     ExecutionKind,
@@ -33,12 +33,13 @@ ENGINE_PATIENCE_SECONDS = 20.0
 # After a failed attach the sweep lets it be for a while, longer each time.
 MOST_PAUSE_SECONDS = 30.0
 DETACHED_SECONDS = 60.0
-ENDINGS = {"stop", "restart", "delete", "change", "restore"}
+# Which verb it was where it is done already.
+ENDED_BY = {SandboxStatus.STOPPED: "stop", SandboxStatus.DELETED: "delete"}
+ENDINGS = {"stop", "restart", "delete", "change"}
 
 NOT_KNOWN = gettext_noop("The container was started anew meanwhile, so what ran in it is gone.")
 ENDED = gettext_noop("The container ended.")
 OUT_OF_MEMORY = gettext_noop("The container ran out of memory and was killed.")
-STOPPED = gettext_noop("The sandbox was stopped.")
 
 
 class NotAttached(Exception):
@@ -220,10 +221,9 @@ class Container:
             return ExecutionCause.OOM, OUT_OF_MEMORY
         row = SandboxInstance.objects.select_related("sandbox").filter(pk=self.instance_id).first()
         sandbox = row.sandbox if row is not None else None
-        if sandbox is not None and (
-            sandbox.verb in ENDINGS or sandbox.status in {SandboxStatus.STOPPED, SandboxStatus.DELETED}
-        ):
-            return ExecutionCause.CANCELLED, STOPPED
+        verb = (sandbox.verb or ENDED_BY.get(sandbox.status)) if sandbox is not None else None
+        if sandbox is not None and verb in ENDINGS:
+            return ExecutionCause.CANCELLED, reasons.why(verb, sandbox.cause)
         return ExecutionCause.LOST, ENDED
 
     def settle(self) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
+from .. import reasons
 from ..models import (
     ExecutionCause,
     InstanceStatus,
@@ -78,7 +78,7 @@ def delete_rows(sandbox: Sandbox, *, cause: str = "", **said: Any) -> bool:
         if not changed:
             transaction.set_rollback(True)
             return False
-        trail.end_executions(sandbox, cause=ExecutionCause.CANCELLED, detail=_("The sandbox was deleted."))
+        trail.end_executions(sandbox, cause=ExecutionCause.CANCELLED, detail=reasons.why("delete", cause))
         SandboxFile.objects.filter(sandbox=sandbox).delete()
         SandboxPort.objects.filter(sandbox=sandbox).delete()
         SandboxSecurity.objects.filter(sandbox=sandbox).update(env_variables=None)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from .. import reasons
 from ..engine import EngineError
 from ..models import ExecutionCause, HostStatus, Sandbox, SandboxHost, SandboxStatus
 from . import ending, starter_images, trail
@@ -115,7 +116,7 @@ def mark_failed(sandbox: Sandbox, *, cause: str, detail: str, **said: Any) -> bo
 def finish_deletes(host: SandboxHost) -> None:
     """Delete the rows of sandboxes on a lost host that somebody wants deleted."""
     for sandbox in Sandbox.objects.filter(host=host, verb="delete").with_parts():
-        ending.delete_without_host(sandbox)
+        ending.delete_without_host(sandbox, cause=reasons.cause_of("delete", sandbox.cause))
 
 
 def _not_there(host: SandboxHost, detail: str) -> None:

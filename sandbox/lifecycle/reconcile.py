@@ -7,6 +7,7 @@ Nothing here touches what a live verb works on.
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from system.models import TaskQueue, TaskStatus
 
+from .. import reasons
 from ..engine import DockerHost, EngineError, Found
 from ..models import (
     ExecutionCause,
@@ -222,7 +224,9 @@ def take_up_verbs(host: SandboxHost) -> int:
         if not Sandbox.objects.filter(pk=sandbox.pk, verb=sandbox.verb).exists():
             continue  # it has ended in this very moment
         logger.warning("%s of sandbox %s had no task any more", sandbox.verb, sandbox.pk)
-        queue_verb(sandbox, str(sandbox.verb))
+        cause = reasons.cause_of(str(sandbox.verb), sandbox.cause)
+        options: dict[str, Any] = {"cause": cause} if cause else {}
+        queue_verb(sandbox, str(sandbox.verb), **options)
         count += 1
     return count
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from agi_site.lib.problems import Problem, Unavailable
 from system.queue import TaskRun
 
-from .. import gateway
+from .. import gateway, reasons
 from ..engine import EngineError, EngineUnavailable, ImageMissing
 from ..models import (
     ExecutionCause,
@@ -89,7 +89,7 @@ def start(sandbox: Sandbox, *, cause: str = "") -> None:
 def restart(sandbox: Sandbox, *, cause: str = "") -> None:
     """Stop and start it; the workspace stays."""
     instance = _instance(sandbox)
-    _end_run(sandbox, instance, "restart", _("The sandbox was restarted."))
+    _end_run(sandbox, instance, "restart")
     containers.bring_up(sandbox, instance, verb="restart")
     _running(sandbox, "restart", "restarted", cause=cause)
 
@@ -110,7 +110,7 @@ def resume(sandbox: Sandbox, *, cause: str = "") -> None:
 
 def stop(sandbox: Sandbox, *, cause: str = "") -> None:
     """End all its processes; the workspace stays."""
-    _end_run(sandbox, _instance(sandbox), "stop", _("The sandbox was stopped."))
+    _end_run(sandbox, _instance(sandbox), "stop", cause)
     _settle(sandbox, "stop", "stopped", status=STOPPED, cause=cause)
 
 
@@ -123,7 +123,7 @@ def change(sandbox: Sandbox) -> None:
         containers.note_closed(sandbox, containers.apply_live(engine, instance, wanted))
         _settle(sandbox, "change", "applied", status=RUNNING)
         return
-    _end_run(sandbox, instance, "change", _("The sandbox was restarted to apply its new limits or policies."))
+    _end_run(sandbox, instance, "change")
     containers.bring_up(sandbox, instance, verb="change")
     _running(sandbox, "change", "restarted", cause="changed")
 
@@ -231,11 +231,11 @@ def _running(sandbox: Sandbox, verb: str, kind: str, *, cause: str = "") -> None
     _settle(sandbox, verb, kind, status=RUNNING, cause=cause, started_at=now, last_active=now)
 
 
-def _end_run(sandbox: Sandbox, instance: SandboxInstance, verb: str, detail: str) -> None:
+def _end_run(sandbox: Sandbox, instance: SandboxInstance, verb: str, cause: str = "") -> None:
     """Stop the container, and say of what ran in it how it ended."""
     containers.check(sandbox, verb)
     with transaction.atomic():
-        trail.end_executions(sandbox, cause=ExecutionCause.CANCELLED, detail=detail)
+        trail.end_executions(sandbox, cause=ExecutionCause.CANCELLED, detail=reasons.why(verb, cause))
     containers.take_down(sandbox, instance, verb=verb)
     with transaction.atomic():
         seconds = ending.ran(sandbox, timezone.now())
@@ -265,9 +265,8 @@ def _settle(
         if status not in ending.RUNS:
             seconds = ending.ran(sandbox, timezone.now())
             values["running_seconds"] = (sandbox.running_seconds or 0) + seconds
-            trail.end_executions(
-                sandbox, cause=ExecutionCause.LOST, detail=detail or _("The sandbox does not run.")
-            )
+            why = reasons.why(verb, cause) if kind == "stopped" else _("The sandbox does not run.")
+            trail.end_executions(sandbox, cause=ExecutionCause.LOST, detail=detail or why)
         changed = Sandbox.objects.filter(pk=sandbox.pk, verb=verb).update(
             status=status, verb=None, cause=cause or None, detail=detail or None, **values
         )

@@ -15,7 +15,7 @@ from agi_site.lib.problems import Conflict, Invalid, NotFound, Unavailable
 from system import queue
 from system.services import audit
 
-from .. import states
+from .. import reasons, states
 from ..engine.spec import MEMORY, InstanceSpec
 from ..lifecycle import ending, placement, pool, specs, trail
 from ..lifecycle.defaults import LONGEST_LIFE
@@ -248,11 +248,15 @@ def begin(sandbox: Sandbox, verb: str, **options: Any) -> None:
     """Let `verb` be under way and queue its work, in the caller's transaction; raises Conflict."""
     rule = states.VERBS[verb]
     free = Q() if rule.any_time else Q(verb__isnull=True)
-    changed = Sandbox.objects.filter(free, pk=sandbox.pk, status__in=rule.starts_from).update(verb=verb)
+    said = _reason(sandbox, verb, str(options.get("cause") or ""))
+    changed = Sandbox.objects.filter(free, pk=sandbox.pk, status__in=rule.starts_from).update(
+        verb=verb, **said
+    )
     if not changed:
         sandbox.refresh_from_db()
         raise _not_now(sandbox, verb)
-    sandbox.verb = verb
+    for name, value in (("verb", verb), *said.items()):
+        setattr(sandbox, name, value)
     host = sandbox.host
     if verb == "delete" and (host is None or host.status == HostStatus.LOST):
         ending.delete_without_host(sandbox, **options)
@@ -264,6 +268,17 @@ def begin(sandbox: Sandbox, verb: str, **options: Any) -> None:
         )
     queue_verb(sandbox, verb, **options)
     trail.tell(sandbox)
+
+
+def _reason(sandbox: Sandbox, verb: str, cause: str) -> dict[str, Any]:
+    """Columns that say, while a sandbox is being ended, who or what wants it so.
+
+    Whoever sees its processes end, and whoever takes up the verb again, reads it there. The row of one that
+    failed goes on to say why it did, unless there is a cause to tell.
+    """
+    if verb not in reasons.HAVE_CAUSES or (sandbox.status == SandboxStatus.FAILED and not cause):
+        return {}
+    return {"cause": cause or None, "detail": None}
 
 
 def queue_verb(sandbox: Sandbox, verb: str, *, delay: float = 0, **options: Any) -> None:

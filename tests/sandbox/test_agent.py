@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import gateway
-from sandbox.models import ExecutionCause, ExecutionKind, ExecutionStatus, SandboxExecution
+from sandbox.models import ExecutionCause, ExecutionKind, ExecutionStatus, Sandbox, SandboxExecution
 
 from .fixtures_agent import wait_until
 
@@ -147,6 +147,27 @@ def test_a_container_that_dies_takes_its_executions_along_and_says_so(agent_worl
     agent_world.ended(row)
     assert (row.cause, row.stdout) == (ExecutionCause.LOST, "there\n")
     wait_until(lambda: agent_world.events(row, "ended"))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"verb": "delete", "cause": "expired"}, "The sandbox was deleted because its time was up."),
+        (
+            {"status": "stopped", "cause": "idle"},
+            "The sandbox was stopped because nothing happened in it for a while.",
+        ),
+    ],
+)
+def test_what_a_verb_ends_says_why_with_all_it_wrote(agent_world, row, said):
+    sandbox = agent_world.sandbox()
+    agent_world.leading()
+    runs = agent_world.run(sandbox, "echo there; sleep 60")
+    wait_until(lambda: agent_world.said(runs))
+    Sandbox.objects.update(**row)
+    agent_world.engine.stop(sandbox.instance.pk)
+    agent_world.ended(runs)
+    assert (runs.cause, runs.detail, runs.stdout) == (ExecutionCause.CANCELLED, said, "there\n")
 
 
 def test_an_execution_the_runner_does_not_know_is_lost(agent_world):

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from agi_site.lib import events
 from sandbox import services
-from sandbox.channels import sandbox_channel
-from sandbox.lifecycle import expiry, hosts, keeping, usage
+from sandbox.channels import execution_channel, sandbox_channel
+from sandbox.lifecycle import expiry, hosts, keeping, reconcile, usage
 from sandbox.models import Sandbox, SandboxEvent, SandboxExecution, SandboxInstance
-from system.models import Log, Monitoring
+from system.models import Log, Monitoring, TaskQueue
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +57,52 @@ def test_an_expired_one_is_deleted_in_any_state(mine, alice, run_tasks, fresh):
     assert expiry.expire()["expired"] == 1
     run_tasks()
     assert (fresh(mine).status, fresh(mine).cause) == ("deleted", "expired")
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        (
+            {"last_active": earlier(1801)},
+            "The sandbox was stopped because nothing happened in it for a while.",
+        ),
+        (
+            {"started_at": earlier(12 * 3600 + 1)},
+            "The sandbox was stopped because it ran for as long as its limit allows.",
+        ),
+        ({"expires_at": earlier(1)}, "The sandbox was deleted because its time was up."),
+    ],
+)
+def test_what_ran_in_a_sandbox_that_ends_by_the_clock_says_why_it_ended(
+    mine, alice, client, run_tasks, django_capture_on_commit_callbacks, late, said
+):
+    row = services.open_terminal(sandbox=mine, by=alice)
+    SandboxExecution.objects.filter(pk=row.pk).update(status="running")
+    Sandbox.objects.update(**({"last_active": timezone.now()} | late))
+    assert sum(expiry.expire().values()) == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        run_tasks()
+    row.refresh_from_db()
+    assert (row.status, row.cause, row.detail) == ("ended", "cancelled", said)
+    [told] = [event for event in events.read(execution_channel(row.pk)) if event.name == "ended"]
+    assert (told.data["cause"], told.data["detail"]) == ("cancelled", said)
+    client.force_login(alice)
+    assert client.get(f"/api/v1/sandbox-executions/{row.pk}/").json()["detail"] == said
+    if "deleted" not in said:
+        assert said in client.get(f"/sandboxes/{mine.pk}/executions/{row.pk}/").text
+
+
+def test_why_a_sandbox_ends_is_in_its_row_while_it_does(mine, alice, run_tasks, fresh):
+    """For the agent, which sees its processes end, and for whoever takes the verb up again."""
+    Sandbox.objects.update(last_active=earlier(1801), cause="changed", detail="earlier")
+    expiry.expire()
+    assert (fresh(mine).verb, fresh(mine).cause, fresh(mine).detail) == ("stop", "idle", None)
+    TaskQueue.objects.all().delete()
+    assert reconcile.take_up_verbs(mine.host) == 1
+    run_tasks()
+    assert SandboxEvent.objects.get(sandbox=mine, kind="stopped").data == {"cause": "idle"}
+    services.do_verb(sandbox=mine, verb="delete", by=alice)
+    assert fresh(mine).cause is None
 
 
 def test_old_rows_are_cleaned_up_with_a_record_of_what_went(mine, alice, run_tasks, settings):
