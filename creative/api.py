@@ -1,6 +1,8 @@
 """REST resources of creative works."""
 
-from django.http import FileResponse
+from pathlib import PurePosixPath
+
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -8,6 +10,7 @@ from rest_framework.request import Request
 
 from agi_site.lib.api.fields import RowSerializer
 from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet, OwnedViewSet
+from agi_site.lib.downloads import StoredFile, send_source
 
 from . import services
 from .models import CreativeFeedback, CreativeVersion, CreativeWork, GenerationPrompt, InspirationSource
@@ -67,10 +70,17 @@ class CreativeWorkViewSet(OwnedViewSet):
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     @action(detail=True, methods=["get"])
-    def content(self, request: Request, pk: str) -> FileResponse:
+    def content(self, request: Request, pk: str) -> HttpResponseBase:
         """The content of its present version, as text to be downloaded."""
-        file = services.content_of(self.get_object())
-        return FileResponse(file, as_attachment=True, content_type="text/plain; charset=utf-8")
+        work = self.get_object()
+        name = PurePosixPath(work.content_ref or "")
+        return send_source(
+            request,
+            StoredFile(services.content_of(work)),
+            name=name.name,
+            kind="text/plain; charset=utf-8",
+            version=name.stem,  # each version has a file of its own
+        )
 
 
 class GenerationPromptViewSet(OwnedViewSet):

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -14,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agi_site.lib.api.fields import RowSerializer
+from agi_site.lib.api.schema import bytes_of
 from agi_site.lib.api.viewsets import OwnedListReadDestroyViewSet, OwnedReadOnlyViewSet, OwnedViewSet
 from agi_site.lib.problems import TooLarge
 
@@ -129,14 +129,11 @@ class MediaFileViewSet(OwnedListReadDestroyViewSet):
     def perform_destroy(self, instance: Any) -> None:
         services.delete_media(row=instance)
 
-    @extend_schema(
-        responses={(200, kind): OpenApiTypes.BINARY for kind in [*services.TYPES, services.BINARY]},
-        filters=False,
-    )
+    @extend_schema(responses=bytes_of(*services.TYPES, services.BINARY), filters=False)
     @action(detail=True, pagination_class=None)
     def content(self, request: Request, pk: str) -> HttpResponseBase:
-        """The bytes of the file."""
-        return send(self.get_object())
+        """The bytes of the file, or with `Range` a part of them."""
+        return send(request, self.get_object())
 
 
 class ImageMetadataViewSet(MediaFileViewSet):

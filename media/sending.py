@@ -1,21 +1,21 @@
-"""The bytes of a file as an answer that browsers save: they are a person's, not the site's own."""
+"""The bytes of a file as an answer to their owner."""
 
 from typing import Any
 
-from django.http import FileResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
+
+from agi_site.lib.downloads import StoredFile, send_source
 
 from . import services
 
 
-def send(row: Any) -> HttpResponseBase:
-    """A file as an attachment, never as a page of this site, whatever is in it. Raises NotFound."""
-    answer = FileResponse(
-        services.content_of(row),
-        as_attachment=True,
-        filename=str(row.filename),
-        content_type=services.type_of(row),
+def send(request: HttpRequest, row: Any) -> HttpResponseBase:
+    """A file, or the part of it that a player asks for; never a page of this site. Raises NotFound."""
+    return send_source(
+        request,
+        StoredFile(services.content_of(row)),
+        name=str(row.filename),
+        kind=services.type_of(row),
+        version=services.version_of(row),
+        modified=row.created_at,
     )
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer

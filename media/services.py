@@ -1,5 +1,6 @@
 """Files of media: taken in, checked, stored under a name of ours, read back by their owner, let go."""
 
+import hashlib
 import posixpath
 from decimal import Decimal
 from typing import Any
@@ -112,6 +113,11 @@ def content_of(row: Any) -> "File[bytes]":
 def type_of(row: Any) -> str:
     """What a row's file is sent as: one of a fixed list, whatever was said of it when it came."""
     return FORMATS[kind_of(row)].get(str(row.format or ""), ("", BINARY))[1]
+
+
+def version_of(row: Any) -> str:
+    """What tells a row's bytes from all others: they are stored once, under a name of their own."""
+    return hashlib.sha256(f"{row.path}:{row.size_bytes}".encode()).hexdigest()
 
 
 def kind_of(row: Any) -> str:

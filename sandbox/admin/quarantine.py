@@ -79,7 +79,7 @@ class SandboxQuarantineAdmin(PartAdmin):
             raise PermissionDenied
         row = get_object_or_404(SandboxQuarantine, pk=object_id)
         return tell_problems(
-            request, lambda _request: send(files.open_quarantined(quarantined=row, by=request.user))
+            request, lambda _request: send(request, files.open_quarantined(quarantined=row, by=request.user))
         )
 
     def has_decide_permission(self, request: HttpRequest) -> bool:

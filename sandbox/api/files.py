@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agi_site.lib.api.fields import RowSerializer
-from agi_site.lib.api.schema import problems
+from agi_site.lib.api.schema import bytes_of, problems
 from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet
 from agi_site.lib.problems import Invalid
 
@@ -28,7 +28,7 @@ FOLDER = OpenApiParameter(
     "path", OpenApiTypes.STR, description="Below the workspace; empty is the workspace."
 )
 KINDS = ("tar", "tar.gz", "zip")
-BYTES = {(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)} | problems(409, 503)
+BYTES = bytes_of("application/octet-stream") | problems(409, 503)
 
 
 class SandboxFileSerializer(RowSerializer):
@@ -156,9 +156,10 @@ class FilesOfSandbox(OwnedReadOnlyViewSet):
 
     @extend_schema(parameters=[PATH], responses=BYTES)
     @action(detail=True, methods=["get"], url_path="files/content", parser_classes=[RawParser])
-    def file_content(self, request: Request, pk: str) -> StreamingHttpResponse:
-        """The bytes of a file."""
-        return send(files.download(sandbox=self.get_object(), by=request.user, path=path_of(request)))
+    def file_content(self, request: Request, pk: str) -> HttpResponseBase:
+        """The bytes of a file, or with `Range` a part of them."""
+        found = files.download(sandbox=self.get_object(), by=request.user, path=path_of(request))
+        return send(request, found)
 
     @extend_schema(
         parameters=[PATH],
@@ -214,13 +215,13 @@ class FilesOfSandbox(OwnedReadOnlyViewSet):
         url_path="files/archive",
         parser_classes=[TarParser, GzipParser, ZipParser, RawParser],
     )
-    def archive(self, request: Request, pk: str) -> StreamingHttpResponse:
+    def archive(self, request: Request, pk: str) -> HttpResponseBase:
         """A folder with all that is in it as one archive."""
         kind = request.query_params.get("kind", "tar.gz")
         if kind not in KINDS:
             raise Invalid(errors={"kind": [_("Choose one of %(kinds)s.") % {"kinds": ", ".join(KINDS)}]})
         path = path_of(request, default="")
-        return send(files.archive(sandbox=self.get_object(), by=request.user, path=path, kind=kind))
+        return send(request, files.archive(sandbox=self.get_object(), by=request.user, path=path, kind=kind))
 
     @extend_schema(
         parameters=[FOLDER],

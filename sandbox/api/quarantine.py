@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
@@ -75,6 +75,6 @@ class SandboxQuarantineViewSet(OwnedReadOnlyViewSet):
 
     @extend_schema(responses=BYTES)
     @action(detail=True, methods=["get"], permission_classes=[MayDecide])
-    def download(self, request: Request, pk: str) -> StreamingHttpResponse:
+    def download(self, request: Request, pk: str) -> HttpResponseBase:
         """The held bytes, for those who look into it; this is recorded."""
-        return send(files.open_quarantined(quarantined=self.get_object(), by=request.user))
+        return send(request, files.open_quarantined(quarantined=self.get_object(), by=request.user))

@@ -1,6 +1,6 @@
 """REST of snapshots: made, restored, cloned from, downloaded, deleted."""
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -82,9 +82,9 @@ class SandboxSnapshotViewSet(OwnedListReadDestroyViewSet):
 
     @extend_schema(responses=BYTES)
     @action(detail=True, methods=["get"])
-    def download(self, request: Request, pk: str) -> StreamingHttpResponse:
+    def download(self, request: Request, pk: str) -> HttpResponseBase:
         """The archive (tar, packed by zstd)."""
-        return send(snapshots.download_snapshot(snapshot=self.get_object(), by=request.user))
+        return send(request, snapshots.download_snapshot(snapshot=self.get_object(), by=request.user))
 
 
 class SnapshotsOfSandbox(OwnedReadOnlyViewSet):

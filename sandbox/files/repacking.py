@@ -21,13 +21,17 @@ NAMED = 100  # how many of the left out are named
 
 @dataclass(slots=True)
 class Packed:
-    """A plain tar in a spool, and where in it which file's bytes are: path, then (offset, size)."""
+    """A plain tar in a spool, and where in it which file's bytes are: path, then (offset, size).
+
+    `modified` says when each of the files was changed, in seconds since 1970.
+    """
 
     spool: Spool = field(default_factory=Spool)
     directories: int = 0
     links: int = 0
     size: int = 0
     parts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    modified: dict[str, float] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     skipped_count: int = 0
 
@@ -146,6 +150,7 @@ class _Writer:
         self.packed.size += info.size
         start = self.packed.spool.size - -(-info.size // BLOCK) * BLOCK
         self.packed.parts[info.name] = (start, info.size)
+        self.packed.modified[info.name] = info.mtime
 
 
 class _Part(io.RawIOBase):

@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.utils import timezone
@@ -43,18 +44,21 @@ class Content:
 
 @dataclass(slots=True)
 class Download:
-    """Bytes on their way to a person: iterate over it once; `close` it when that is left early."""
+    """Bytes on their way to a person: iterate over it once; `close` it when that is left early.
+
+    `whole` holds all of them where they lie ready; else they are packed on their way, of unknown length.
+    """
 
     name: str
-    size: int | None
     mime_type: str
     chunks: Iterator[bytes]
     _close: Callable[[], None] = lambda: None
+    whole: Spool | None = None
 
     @classmethod
     def of(cls, spool: Spool, *, name: str, mime_type: str) -> Self:
         """All of a spool, which ends with the download."""
-        return cls(name, spool.size, mime_type, _closing(spool, spool.chunks()), spool.close)
+        return cls(name, mime_type, _closing(spool, spool.chunks()), spool.close, spool)
 
     def __iter__(self) -> Iterator[bytes]:
         return self.chunks
@@ -186,7 +190,7 @@ def _below(path: str, members: Iterator[Member]) -> Iterator[Member]:
 def _packed_as(packed: Packed, kind: str, *, name: str) -> Download:
     if kind == "tar.gz":
         chunks = _closing(packed.spool, _gzipped(packed.spool.chunks()))
-        return Download(f"{name}.{kind}", None, KINDS[kind], chunks, packed.spool.close)
+        return Download(f"{name}.{kind}", KINDS[kind], chunks, packed.spool.close)
     if kind == "zip":
         with packed:
             return Download.of(_zipped(packed), name=f"{name}.{kind}", mime_type=KINDS[kind])
@@ -206,7 +210,8 @@ def _zipped(packed: Packed) -> Spool:
     try:
         with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:  # type: ignore[arg-type]
             for name, (offset, size) in packed.parts.items():
-                with archive.open(_zip_info(name), "w", force_zip64=size >= 1 << 31) as target:
+                info = _zip_info(name, packed.modified[name])
+                with archive.open(info, "w", force_zip64=size >= 1 << 31) as target:
                     for chunk in packed.spool.chunks(offset, size):
                         target.write(chunk)
         return spool.done()
@@ -215,8 +220,11 @@ def _zipped(packed: Packed) -> Spool:
         raise
 
 
-def _zip_info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, timezone.now().timetuple()[:6])
+def _zip_info(name: str, modified: float) -> zipfile.ZipInfo:
+    """A member as old as its file: packed once more, unchanged files make the same archive."""
+    moment = timezone.localtime(datetime.fromtimestamp(modified, UTC))
+    known = 1980 <= moment.year <= 2107  # the years a zip can tell
+    info = zipfile.ZipInfo(name, moment.timetuple()[:6] if known else (1980, 1, 1, 0, 0, 0))
     info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
     return info
 

@@ -153,8 +153,8 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         if "archive" in request.GET:
             kind = request.GET["archive"] or "tar.gz"
-            return send(files.archive(sandbox=sandbox, by=request.user, path=path, kind=kind))
-        return send(files.download(sandbox=sandbox, by=request.user, path=path))
+            return send(request, files.archive(sandbox=sandbox, by=request.user, path=path, kind=kind))
+        return send(request, files.download(sandbox=sandbox, by=request.user, path=path))
     except Problem as problem:
         return _back(request, sandbox, posixpath.dirname(path), problem)
 

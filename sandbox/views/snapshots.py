@@ -94,7 +94,7 @@ def download(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
     """The archive."""
     sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
     try:
-        return send(snapshots.download_snapshot(snapshot=snapshot, by=request.user))
+        return send(request, snapshots.download_snapshot(snapshot=snapshot, by=request.user))
     except Problem as problem:
         return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
 

@@ -2,6 +2,7 @@
 
 import io
 import wave
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,35 @@ def test_its_owner_gets_the_very_bytes_back_and_never_as_a_page(put: Any, alice:
     answer = api_of(alice).get(f"{IMAGES}{made['id']}/content/")
     assert b"".join(answer.streaming_content) == png()  # read to its end, it is closed
     assert answer.headers["Content-Type"] == services.BINARY
+
+
+def test_a_player_gets_the_part_it_asks_for_and_goes_on_where_it_left(
+    put: Any, alice: Any, bob: Any, api_of: Any
+) -> None:
+    data = wav()
+    address = f"{AUDIO}{put(alice, AUDIO, data, 'a.wav').json()['id']}/content/"
+    AudioMetadata.objects.update(created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    whole = api_of(alice).head(address)
+    assert (whole.status_code, whole["Content-Length"], whole["Accept-Ranges"]) == (
+        200,
+        str(len(data)),
+        "bytes",
+    )
+    for validator in (whole["ETag"], whole["Last-Modified"]):
+        part = api_of(alice).get(address, headers={"range": "bytes=1000-1999", "if_range": validator})
+        assert (part.status_code, part["Content-Range"]) == (206, f"bytes 1000-1999/{len(data)}")
+        assert b"".join(part.streaming_content) == data[1000:2000]
+        assert (part["Content-Type"], part["Cache-Control"]) == ("audio/wav", "private, no-store")
+    assert api_of(bob).get(address, headers={"range": "bytes=0-1"}).status_code == 404
+    assert api_of(alice).get(address, headers={"range": f"bytes={len(data)}-"}).status_code == 416
+
+
+def test_the_same_bytes_put_in_twice_are_two_versions(put: Any, alice: Any, api_of: Any) -> None:
+    tags = {
+        api_of(alice).head(f"{IMAGES}{put(alice, IMAGES, png()).json()['id']}/content/")["ETag"]
+        for _time in range(2)
+    }
+    assert len(tags) == 2
 
 
 def test_for_others_it_does_not_exist(put: Any, alice: Any, bob: Any, api_of: Any, client: Any) -> None:

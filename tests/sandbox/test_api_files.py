@@ -11,6 +11,7 @@ from django.test import AsyncClient
 
 from agi_site.lib.problems import Conflict, Unavailable
 from sandbox.files import Content, Download, Entry, Extracted, Listing
+from sandbox.files.spool import Spool
 from sandbox.models import Sandbox, SandboxFile
 
 OCTETS = "application/octet-stream"
@@ -26,10 +27,11 @@ def sent(answer: Any) -> bytes:
 
 
 class Bytes(Download):
-    """A download of these bytes."""
+    """A download of these bytes, packed on their way or lying ready in a spool."""
 
-    def __init__(self, name: str, *chunks: bytes, size: int | None = None) -> None:
-        super().__init__(name=name, size=size, mime_type="text/html", chunks=iter(chunks))
+    def __init__(self, name: str, *chunks: bytes, whole: bool = False) -> None:
+        spool = Spool.filled(chunks, most=100) if whole else None
+        super().__init__(name=name, mime_type="text/html", chunks=iter(chunks), whole=spool)
         self.closed = False
 
     def close(self) -> None:
@@ -106,7 +108,7 @@ def test_a_text_that_is_too_large_for_json_is_refused_as_a_problem(
 def test_a_file_is_sent_as_an_attachment_and_never_as_a_page(
     alice: Any, api_of: Any, asks: Any, a_sandbox: Sandbox
 ) -> None:
-    download = Bytes('a"b\r\n기억.html', b"<script>", b"alert(1)", size=16)
+    download = Bytes('a"b\r\n기억.html', b"<script>", b"alert(1)", whole=True)
     asks("files.download", download)
     answer = api_of(alice).get(at(a_sandbox, "content", path="x.html"))
     assert (answer.status_code, answer["Content-Type"], answer["Content-Length"]) == (200, OCTETS, "16")
@@ -114,13 +116,34 @@ def test_a_file_is_sent_as_an_attachment_and_never_as_a_page(
     assert "\n" not in answer["Content-Disposition"]
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert sent(answer) == b"<script>alert(1)"
-    answer.close()
-    assert download.closed
+    assert download.whole is not None
+    assert download.whole.file.closed  # with its last byte
+
+
+def test_a_download_that_was_cut_off_goes_on_where_the_same_bytes_are_there(
+    alice: Any, api_of: Any, asks: Any, a_sandbox: Sandbox
+) -> None:
+    def get(data: bytes, **headers: str) -> Any:
+        asks("files.download", Bytes("a.bin", data, whole=True))
+        return api_of(alice).get(at(a_sandbox, "content", path="a.bin"), headers=headers)
+
+    first = get(b"0123456789")
+    assert (first["Accept-Ranges"], sent(first)) == ("bytes", b"0123456789")
+    rest = get(b"0123456789", range="bytes=4-", if_range=first["ETag"])
+    assert (rest.status_code, rest["Content-Range"], sent(rest)) == (206, "bytes 4-9/10", b"456789")
+    changed = get(b"abcdefghij", range="bytes=4-", if_range=first["ETag"])
+    assert (changed.status_code, sent(changed)) == (200, b"abcdefghij")
+    beyond = get(b"0123456789", range="bytes=10-")
+    assert (beyond.status_code, beyond["Content-Range"]) == (416, "bytes */10")
+    assert beyond.json()["code"] == "range_not_satisfiable"
 
 
 def test_a_folder_is_sent_as_an_archive(alice: Any, api_of: Any, asks: Any, a_sandbox: Sandbox) -> None:
     packed = asks("files.archive", lambda **_given: Bytes("data.zip", b"PK"))
-    assert sent(api_of(alice).get(at(a_sandbox, "archive", path="data", kind="zip"))) == b"PK"
+    answer = api_of(alice).get(
+        at(a_sandbox, "archive", path="data", kind="zip"), headers={"range": "bytes=1-"}
+    )
+    assert (answer.status_code, answer["Accept-Ranges"], sent(answer)) == (200, "none", b"PK")
     assert packed.last == {"sandbox": a_sandbox, "by": alice, "path": "data", "kind": "zip"}
     api_of(alice).get(at(a_sandbox, "archive"))
     assert packed.last == {"sandbox": a_sandbox, "by": alice, "path": "", "kind": "tar.gz"}
@@ -249,7 +272,7 @@ def test_under_asgi_too_a_file_is_sent_piece_by_piece(alice: Any, asks: Any, a_s
             taken.append(number)
             yield b"%d" % number
 
-    download = Bytes("a", size=3)
+    download = Bytes("a")
     download.chunks = chunks()
     asks("files.download", download)
 

@@ -4,15 +4,18 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import struct
 import tarfile
 import time
 import tracemalloc
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import zstandard
+from django.utils import timezone
 
 from agi_site.lib.problems import Problem
 from sandbox import files
@@ -333,6 +336,30 @@ def test_an_archive_comes_out_as_tar_gzip_or_zip(box, alice, workspace):
         assert found.name == f"src.{kind}"
         assert unpack(b"".join(found)) == expected
     assert set(unpack(b"".join(files.archive(sandbox=box, by=alice)))) == {*expected, "other"}
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_unchanged_files_make_the_same_archive_so_that_a_download_of_it_can_go_on(
+    kind, box, alice, workspace, monkeypatch
+):
+    workspace.put("src/a.txt", "1" * 1000)
+    first = files.archive(sandbox=box, by=alice, path="src", kind=kind)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2030, 1, 1, tzinfo=UTC))
+    again = files.archive(sandbox=box, by=alice, path="src", kind=kind)
+    assert first.whole.sha256 == again.whole.sha256
+    assert b"".join(first) == b"".join(again)
+
+
+def test_a_file_in_a_zip_is_as_old_as_the_file(box, alice, workspace):
+    os.utime(
+        workspace.put("src/a.txt", "1"),
+        (0, datetime(2020, 5, 6, 7, 8, 10, tzinfo=timezone.get_current_timezone()).timestamp()),
+    )
+    os.utime(workspace.put("src/b.txt", "1"), (0, 0))  # before the first year that a zip can tell
+    data = b"".join(files.archive(sandbox=box, by=alice, path="src", kind="zip"))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        ages = {info.filename: info.date_time for info in archive.infolist()}
+    assert ages == {"src/a.txt": (2020, 5, 6, 7, 8, 10), "src/b.txt": (1980, 1, 1, 0, 0, 0)}
 
 
 def test_an_unknown_kind_of_archive_is_refused(box, alice):

@@ -43,4 +43,4 @@ class ToolExecutionViewSet(OwnedReadOnlyViewSet):
     @action(detail=True, methods=["get"])
     def result(self, request: Request, pk: str) -> HttpResponseBase:
         """The whole result, however large: JSON, or text where the tool gave text."""
-        return send_result(self.get_object())
+        return send_result(request, self.get_object())

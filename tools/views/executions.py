@@ -81,7 +81,7 @@ def repeat(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def result(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The whole result, as a download."""
-    return send_result(execution_of(request, pk))
+    return send_result(request, execution_of(request, pk))
 
 
 def part_of_run(request: HttpRequest, execution: ToolExecution) -> HttpResponse:

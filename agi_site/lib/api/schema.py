@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 
 
@@ -21,6 +22,12 @@ class ProblemSerializer(serializers.Serializer[Any]):
 def problems(*statuses: int) -> dict[Any, Any]:
     """The entries of `responses=` that document these error answers."""
     return {(status, "application/problem+json"): ProblemSerializer for status in statuses}
+
+
+def bytes_of(*kinds: str) -> dict[Any, Any]:
+    """The entries of `responses=` for the bytes of a file, of which `Range` asks for a part."""
+    sent = {(status, kind): OpenApiTypes.BINARY for status in (200, 206) for kind in kinds}
+    return sent | problems(412, 416)
 
 
 PROBLEMS = problems(400, 401, 403, 404, 406, 409, 415, 429)
