@@ -13,6 +13,10 @@ from django.utils.translation import gettext_noop
 TEXTS = {
     "condition": gettext_noop("Skipped, because its condition does not hold."),
     "dependency": gettext_noop("Skipped, because it waits for “%(key)s”, which has failed."),
+    "forgotten": gettext_noop(
+        "It did not begin: a part of what “%(expression)s” gives was forgotten meanwhile. "
+        "Run the plan again, or go on without this step."
+    ),
     "run_ended_within": gettext_noop("The run ended in its middle."),
     "run_ended_before": gettext_noop("The run ended before this step began."),
     "canceled": gettext_noop("The run was canceled."),

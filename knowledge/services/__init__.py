@@ -30,9 +30,10 @@ from .memory import (
     unrelate_memories,
 )
 from .own import forget_everything, memory_of, set_memory
-from .traces import Mark, Traces
+from .traces import LEFT, Mark, Traces
 
 __all__ = [
+    "LEFT",
     "ContextPart",
     "Learnt",
     "Mark",

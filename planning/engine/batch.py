@@ -68,7 +68,7 @@ class Batch:
             self.calls.append(call)
         if moves.satisfies(step, outcome):
             self.arrived.update(step.dependents)
-            self.run.remember(step, outcome.status, outcome.output)
+            self.run.remember(step, outcome)
 
     def next(self) -> Step | None:
         """The next step that may begin; those ahead whose turn does not come are let go."""

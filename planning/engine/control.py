@@ -196,6 +196,7 @@ def _go_on(execution: PlanExecution) -> None:
         error_details=None,
         why=None,
         result=None,
+        result_forgotten=False,
         paused_at=None,
     )
     execution.status, execution.completed_at, execution.paused_at = PlanExecutionStatus.RUNNING, None, None

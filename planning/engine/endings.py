@@ -40,15 +40,17 @@ def finish(execution: PlanExecution) -> None:
         .values_list("key", "error_message", "error_code", "spec")[:200]
     )
     stopping = [found for found in failures if found[3].get("on_failure") != "continue"]
-    result: dict[str, Any] = {"outputs": outputs_of_ends(execution.pk)}
+    outputs, gone = outputs_of_ends(execution.pk)
+    result: dict[str, Any] = {"outputs": outputs}
     if failures:
         result["failed"] = [key for key, _text, _code, _spec in failures]
     if not stopping:
-        _close(execution, PlanExecutionStatus.COMPLETED, result=result)
+        _close(execution, PlanExecutionStatus.COMPLETED, result=result, result_forgotten=gone)
         return
     key, text, code, _spec = stopping[0]
     why = because("step_failed", key=key, error=text)
-    _close(execution, PlanExecutionStatus.FAILED, why=why, result=result, error_code=code[:50])
+    values = {"result": result, "result_forgotten": gone, "error_code": code[:50]}
+    _close(execution, PlanExecutionStatus.FAILED, why=why, **values)
 
 
 def stop(execution: PlanExecution, *, status: str, code: str, why: dict[str, Any]) -> None:

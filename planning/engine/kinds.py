@@ -18,6 +18,7 @@ from ..models import PlanExecution, PlanExecutionStatus, PlanStepExecution, Step
 from ..reasons import because
 from ..services.checking_arguments import LONGEST_WAIT, end_of_wait
 from . import waking
+from .gaps import Forgotten, has_gap
 from .moves import CONDITION, USED, Outcome, Step, Work, left_out
 from .references import BadReference, evaluated, holds, is_about_items, keys_in, resolved
 from .run import Run
@@ -27,9 +28,9 @@ MOST_ITEMS_BYTES = 16 * 1024**2
 TARGET = "plan_step_execution"
 
 
-def failed(error: object, code: str, *, again: bool = False) -> Outcome:
+def failed(error: object, code: str, *, again: bool = False, why: dict[str, Any] | None = None) -> Outcome:
     """The end of a step that did not work."""
-    return Outcome(StepState.FAILED, error=str(error), code=code, again=again)
+    return Outcome(StepState.FAILED, error=str(error), code=code, again=again, why=why)
 
 
 def prepare(run: Run, step: Step, *, reading: bool = True) -> Work | Outcome:
@@ -52,6 +53,8 @@ def prepare(run: Run, step: Step, *, reading: bool = True) -> Work | Outcome:
             return failed(_("A JSON object is expected."), "invalid")
     except BadReference as error:
         return failed(error, error.code)
+    except Forgotten as gone:
+        return failed(gone, gone.code, why=gone.why)
     except Problem as problem:
         return failed(text_of(problem), problem.code)
     return _for_kind(run, step, arguments)
@@ -94,7 +97,7 @@ def _is_off(step: Step, scope: dict[str, Any]) -> bool:
 # --- For each ---------------------------------------------------------------------------------------------
 def _spread(run: Run, step: Step, scope: dict[str, Any]) -> Outcome:
     """One row for each item of the list; the step waits for them."""
-    items = evaluated(step.spec["for_each"], scope)
+    items = evaluated(step.spec["for_each"], scope, items=True)
     if items is None:
         items = []
     if not isinstance(items, list):
@@ -118,7 +121,7 @@ def _spread(run: Run, step: Step, scope: dict[str, Any]) -> Outcome:
             order_index=step.order_index,
             key=step.key,
             kind=step.kind,
-            spec={**kept, "item": item},
+            spec={**kept, "item": item, **({"item_forgotten": True} if has_gap(item) else {})},
             status=StepState.READY,
             dependents=[step.id],
         )
@@ -136,15 +139,14 @@ def _spread(run: Run, step: Step, scope: dict[str, Any]) -> Outcome:
 def _gathered(step: Step) -> Outcome:
     """The items' outputs in their order; it has failed if any of them has."""
     rows = PlanStepExecution.objects.filter(parent=step.id).order_by("item_index")
-    found = list(rows.values_list("item_index", "status", "output", "error_message"))
-    outputs = [output for _index, _status, output, _error in found]
-    bad = [(index, error) for index, status, _output, error in found if status == StepState.FAILED]
-    usage = step.usage
+    found = list(rows.values_list("item_index", "status", "output", "error_message", "output_forgotten"))
+    told: dict[str, Any] = {"output": [row[2] for row in found], "forgotten": any(row[4] for row in found)}
+    bad = [(index, error) for index, status, _output, error, _gone in found if status == StepState.FAILED]
     if not bad:
-        return Outcome(StepState.COMPLETED, output=outputs, usage=usage)
+        return Outcome(StepState.COMPLETED, usage=step.usage, **told)
     message = _("%(count)d of %(all)d items failed. The first, number %(number)d: %(error)s")
-    told = {"count": len(bad), "all": len(found), "number": bad[0][0], "error": bad[0][1]}
-    return Outcome(StepState.FAILED, output=outputs, error=message % told, code="items_failed", usage=usage)
+    text = message % {"count": len(bad), "all": len(found), "number": bad[0][0], "error": bad[0][1]}
+    return Outcome(StepState.FAILED, error=text, code="items_failed", usage=step.usage, **told)
 
 
 # --- Waiting for a time, a person, another plan -----------------------------------------------------------
@@ -235,7 +237,7 @@ def child_of(step_id: int) -> Outcome | None:
     used = {name: spent[name] for name in USED if spent.get(name)}
     if child.status == PlanExecutionStatus.COMPLETED:
         output = (child.result or {}).get("outputs")
-        return Outcome(StepState.COMPLETED, output=output, used=used)
+        return Outcome(StepState.COMPLETED, output=output, used=used, forgotten=child.result_forgotten)
     text = child.error_text or _("The sub-plan was canceled.")
     code = "canceled" if child.status == PlanExecutionStatus.CANCELED else (child.error_code or "failed")
     return Outcome(StepState.FAILED, error=text, code=code, used=used, again=True)

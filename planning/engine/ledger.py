@@ -87,7 +87,7 @@ def outcome_of(step: Step, row: ToolExecution) -> Outcome:
         "used": _used(row),
     }
     if row.status == ToolExecutionStatus.COMPLETED:
-        common["output"] = _kept(row.result)
+        common |= {"output": _kept(row.result), "forgotten": row.result_forgotten}
         if fault := _fault_of_program(row.result):
             text, code = fault
             return Outcome(StepState.FAILED, error=text, code=code, again=True, **common)

@@ -131,6 +131,8 @@ class Outcome:
     uncounted: bool = False
     # Whether another attempt may do better.
     again: bool = False
+    # Whether something was forgotten out of the output.
+    forgotten: bool = False
     act: Callable[[], None] | None = None
     completed_at: datetime = field(default_factory=timezone.now)
 
@@ -230,6 +232,7 @@ def _columns(step: Step, outcome: Outcome, token: str) -> dict[str, Any]:
         "claimed_by": "" if outcome.status in (StepState.READY, StepState.PENDING) else token,
         "input": outcome.input,
         "output": outcome.output,
+        "output_forgotten": outcome.forgotten,
         "usage": _usage(step, outcome),
         "error_message": outcome.error,
         "why": outcome.why,

@@ -16,9 +16,16 @@ from django.utils.translation import gettext as _
 from jmespath.exceptions import JMESPathError
 
 from ..services.mentions import REFERENCE, mentions_of
+from . import gaps
 
 _ITEM = re.compile(r"\b(item|index)\b")
-type Scope = Mapping[str, Any]
+type Values = Mapping[str, Any]
+
+
+class Scope(dict[str, Any]):
+    """What expressions see; `cut` where places in it are marked as forgotten (`gaps`)."""
+
+    cut = False
 
 
 class BadReference(Exception):
@@ -41,23 +48,26 @@ def is_about_items(expression: str) -> bool:
     return bool(_ITEM.search(expression))
 
 
-def evaluated(expression: str, scope: Scope) -> Any:
-    """The value of a bare expression; raises BadReference."""
+def evaluated(expression: str, scope: Values, *, items: bool = False) -> Any:
+    """The value of a bare expression; raises BadReference, and Forgotten (`gaps.searched` says when)."""
     try:
-        return _compiled(expression.strip()).search(scope)
+        compiled = _compiled(expression.strip())
+        if isinstance(scope, Scope) and scope.cut:
+            return gaps.searched(expression, compiled.parsed, scope, items=items)
+        return compiled.search(scope)
     except (JMESPathError, ValueError, RecursionError) as error:
         message = _("The expression “%(text)s” cannot be evaluated: %(error)s")
         told = {"text": expression.strip()[:200], "error": str(error).splitlines()[0][:200]}
         raise BadReference(message % told) from None
 
 
-def holds(condition: str, scope: Scope) -> bool:
+def holds(condition: str, scope: Values) -> bool:
     """Whether a condition is true, in JMESPath's sense: null, false and empty values are not."""
     value = evaluated(condition, scope)
     return not (value is None or value is False or value in ("", [], {}))
 
 
-def resolved(value: Any, scope: Scope) -> Any:
+def resolved(value: Any, scope: Values) -> Any:
     """A JSON value with its references replaced; a text that is one reference becomes what it refers to."""
     if isinstance(value, str):
         return _text(value, scope) if "{{" in value else value
@@ -68,7 +78,7 @@ def resolved(value: Any, scope: Scope) -> Any:
     return value
 
 
-def _text(text: str, scope: Scope) -> Any:
+def _text(text: str, scope: Values) -> Any:
     whole = REFERENCE.fullmatch(text.strip())
     if whole and "{{" not in whole[1]:
         return evaluated(whole[1], scope)

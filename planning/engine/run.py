@@ -10,7 +10,9 @@ from tools.services.lookup import Lookup
 
 from ..models import PlanExecution, PlanStepExecution, StepState
 from . import whole
-from .moves import Step
+from .gaps import marked
+from .moves import Outcome, Step
+from .references import Scope
 
 KEPT_OUTPUTS = 1000
 
@@ -51,10 +53,10 @@ class Run:
         """What the run may use at most; empty for a run without a budget."""
         return self.execution.budget or {}
 
-    def remember(self, step: Step, status: str, output: Any) -> None:
-        """Keep an output that following steps may refer to."""
-        if step.parent_id is None:
-            self._outputs[step.key] = {"output": output, "status": str(status)}
+    def remember(self, step: Step, outcome: Outcome) -> None:
+        """Keep an output that following steps may refer to; one with gaps is read anew."""
+        if step.parent_id is None and not outcome.forgotten:
+            self._outputs[step.key] = {"output": outcome.output, "status": str(outcome.status)}
             while len(self._outputs) > KEPT_OUTPUTS:
                 self._outputs.popitem(last=False)
 
@@ -62,27 +64,32 @@ class Run:
         """What was remembered may not have been written."""
         self._outputs.clear()
 
-    def scope(self, step: Step, keys: Iterable[str], *, reading: bool = True) -> dict[str, Any]:
+    def scope(self, step: Step, keys: Iterable[str], *, reading: bool = True) -> Scope:
         """What a step's expressions see; raises Unread where that takes files, and no `reading` is to be."""
         wanted = {key: self._outputs.get(key) for key in keys}
-        missing = [key for key, found in wanted.items() if found is None]
+        missing, cut = [key for key, found in wanted.items() if found is None], False
         if missing:
             rows = PlanStepExecution.objects.filter(
                 execution=self.id, key__in=missing, parent=None
-            ).values_list("key", "status", "output")
-            wanted |= {key: {"output": output, "status": status} for key, status, output in rows}
+            ).values_list("key", "status", "output", "output_forgotten")
+            for key, status, output, gone in rows:
+                wanted[key] = {"output": marked(output) if gone else output, "status": status}
+                cut = cut or gone
         steps = {key: found for key, found in wanted.items() if found is not None}
         if large := whole.named_in(steps):
             if not reading:
                 raise Unread
-            self._wholes = whole.load(large, user=self.execution.user, known=self._wholes)
+            self._wholes, gone = whole.load(large, user=self.execution.user, known=self._wholes)
+            cut = cut or gone
             steps = whole.filled(steps, self._wholes)
-        return {
-            "steps": steps,
-            "inputs": self.execution.inputs or {},
-            "item": step.spec.get("item"),
-            "index": step.item_index,
-        }
+        inputs, item = self.execution.inputs or {}, step.spec.get("item")
+        if self.execution.inputs_forgotten:
+            inputs, cut = marked(inputs), True
+        if step.spec.get("item_forgotten"):
+            item, cut = marked(item), True
+        scope = Scope(steps=steps, inputs=inputs, item=item, index=step.item_index)
+        scope.cut = cut
+        return scope
 
 
 def _conversation(execution: PlanExecution) -> str | None:
@@ -95,9 +102,9 @@ def _conversation(execution: PlanExecution) -> str | None:
     return None
 
 
-def outputs_of_ends(execution_id: str) -> dict[str, Any]:
-    """The outputs of the completed steps that nobody waits for, by key."""
+def outputs_of_ends(execution_id: str) -> tuple[dict[str, Any], bool]:
+    """The outputs by key of the completed steps that nobody waits for; whether any has lost something."""
     rows = PlanStepExecution.objects.filter(execution=execution_id, parent=None, dependents=[])
-    return dict(
-        rows.filter(status=StepState.COMPLETED).order_by("order_index").values_list("key", "output")[:100]
-    )
+    rows = rows.filter(status=StepState.COMPLETED).order_by("order_index")
+    found = list(rows.values_list("key", "output", "output_forgotten")[:100])
+    return {key: output for key, output, _gone in found}, any(gone for _key, _output, gone in found)

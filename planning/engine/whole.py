@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from tools import results
 from tools.models import ToolExecution
 
+from .gaps import marked
 from .references import BadReference
 
 # What one step may refer to of such outputs together: one that is as long as a sandbox lets it be fits.
@@ -42,17 +43,21 @@ def named_in(value: Any) -> set[str]:
     return found
 
 
-def load(executions: set[str], *, user: Any, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole results by id, of those of `user`; `known` are not read again. Raises BadReference."""
+def load(executions: set[str], *, user: Any, known: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The whole results by id, of those of `user`, and whether places in them are marked (`gaps`).
+
+    What is `known` is not read again. Raises BadReference.
+    """
     rows = list(ToolExecution.objects.filter(pk__in=executions, user=user).order_by("pk"))
     size = sum(row.result_size or 0 for row in rows)
     if size > MOST_BYTES:
         message = _("This step refers to outputs of %(size)s in all. At most %(most)s are taken.")
         raise TooLarge(message % {"size": filesizeformat(size), "most": filesizeformat(MOST_BYTES)})
     try:
-        return {row.pk: known[row.pk] if row.pk in known else _read(row) for row in rows}
+        found = {row.pk: known[row.pk] if row.pk in known else _read(row) for row in rows}
     except OSError as gone:
         raise BadReference(_("The file of an output that this step refers to is gone.")) from gone
+    return found, any(row.result_forgotten for row in rows)
 
 
 def filled(value: Any, wholes: Mapping[str, Any], depth: int = 0) -> Any:
@@ -87,4 +92,5 @@ def _execution_of(value: Any) -> str:
 
 
 def _read(row: ToolExecution) -> Any:
-    return results.read(row.result_file) if row.result_file else row.result
+    result = results.read(row.result_file) if row.result_file else row.result
+    return marked(result) if row.result_forgotten else result

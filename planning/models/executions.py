@@ -82,6 +82,9 @@ class PlanExecution(OwnedModel):
     paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
     unattended = models.BooleanField(_("unattended"), default=False, db_default=False)
     language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
+    # Something that was forgotten was taken out of them: no step begins with what is left.
+    inputs_forgotten = models.BooleanField(_("inputs forgotten"), default=False, db_default=False)
+    result_forgotten = models.BooleanField(_("result forgotten"), default=False, db_default=False)
     error_code = models.CharField(_("error code"), max_length=50, blank=True, default="", db_default="")
     why = models.JSONField(_("reason as data"), null=True, blank=True, editable=False)
     trigger_type = models.CharField(_("trigger type"), max_length=50, null=True, blank=True)
@@ -200,6 +203,8 @@ class PlanStepExecution(OwnedModel):
     claimed_by = models.CharField(_("claimed by"), max_length=100, blank=True, default="", db_default="")
     input = models.JSONField(_("input"), null=True, blank=True)
     output = models.JSONField(_("output"), null=True, blank=True)
+    # Something that was forgotten was taken out of it; of an item, `spec` says so (`item_forgotten`).
+    output_forgotten = models.BooleanField(_("output forgotten"), default=False, db_default=False)
     usage = models.JSONField(_("usage"), null=True, blank=True)
     error_message = models.TextField(_("error message"), blank=True, default="")
     error_code = models.CharField(_("error code"), max_length=50, blank=True, default="", db_default="")

@@ -16,6 +16,7 @@ def take_out_memories(*, user_id: int, traces: Traces) -> int:
 
     Out of what searches have found, what steps were given (the text of a prompt above all), and what tools
     have made of it. What the assistant has answered to a prompt stays, as what was said in a conversation.
+    The rows say that something is missing in them, so that no step begins with what is left of it.
     """
     lately = Q(completed_at=None) | Q(completed_at__gte=traces.since)
     runs = PlanExecution.objects.filter(lately, user=user_id)
@@ -30,23 +31,27 @@ def take_out_memories(*, user_id: int, traces: Traces) -> int:
 
 def _take_out_of_run(run: PlanExecution, traces: Traces) -> int:
     values = _without(run, ("inputs", "error_details", "why"), traces)
+    if "inputs" in values:
+        values["inputs_forgotten"] = True
     kept = run.result if isinstance(run.result, dict) else {}
     if isinstance(outputs := kept.get("outputs"), dict):
         prompts = PlanStepExecution.objects.filter(execution=run, parent=None, kind=StepKind.PROMPT)
         answers = set(prompts.values_list("key", flat=True))
         result, gone = traces.out_of({key: told for key, told in outputs.items() if key not in answers})
         if gone:
-            values["result"] = kept | {"outputs": outputs | result}
+            values |= {"result": kept | {"outputs": outputs | result}, "result_forgotten": True}
     return PlanExecution.objects.filter(pk=run.pk).update(**values) if values else 0
 
 
 def _take_out_of_step(step: PlanStepExecution, traces: Traces) -> int:
     answers = step.kind == StepKind.PROMPT
     values = _without(step, ("input", "error_message", "why", *(() if answers else ("output",))), traces)
+    if "output" in values:
+        values["output_forgotten"] = True
     if "item" in step.spec:
         item, gone = traces.out_of(step.spec["item"])
         if gone:
-            values["spec"] = step.spec | {"item": item}
+            values["spec"] = step.spec | {"item": item, "item_forgotten": True}
     return PlanStepExecution.objects.filter(pk=step.pk).update(**values) if values else 0
 
 

@@ -93,7 +93,7 @@ def test_what_is_no_reason_of_ours_leaves_the_sentence_that_was_stored(why: Any)
 
 @pytest.mark.parametrize("name", sorted(reasons.TEXTS))
 def test_every_reason_has_a_korean_sentence(name: str) -> None:
-    why = reasons.because(name, key="100%", error="%(x)s")
+    why = reasons.because(name, key="100%", error="%(x)s", expression="%(y)s")
     with translation.override("en"):
         english = reasons.text_of(why, "")
     with translation.override("ko"):

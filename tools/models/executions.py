@@ -135,6 +135,8 @@ class ToolExecution(OwnedModel):
     deadline_at = models.DateTimeField(_("deadline"), null=True, blank=True)
     # Something that was forgotten was taken out of its arguments: with what is left it never runs.
     arguments_forgotten = models.BooleanField(_("arguments forgotten"), default=False, db_default=False)
+    # The same of its result: a step of a plan that would go on with what is left is told.
+    result_forgotten = models.BooleanField(_("result forgotten"), default=False, db_default=False)
     stop_requested_at = models.DateTimeField(_("stop requested at"), null=True, blank=True)
     # What a running row waits for (a plan's run), which ends it.
     awaits_type = models.CharField(_("awaits type"), max_length=50, blank=True, default="", db_default="")

@@ -60,6 +60,8 @@ def _take_out_of(run: ToolExecution, traces: Traces) -> bool:
         values["error_message"] = error
     if run.result_file:
         values |= _whole_without(run, traces)
+    if "result" in values:
+        values["result_forgotten"] = True
     if values:
         _keep(run, values)
     if values.get("result_file", run.result_file) != run.result_file:
