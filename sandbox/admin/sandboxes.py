@@ -20,6 +20,7 @@ from ..models import (
     SandboxFile,
     SandboxPort,
     SandboxResource,
+    SandboxRun,
     SandboxSecurity,
     SandboxSnapshot,
     SandboxStatus,
@@ -162,6 +163,14 @@ class SandboxPortAdmin(PartAdmin):
     ]
     list_filter = ["protocol", "published"]
     search_fields = ["id", "sandbox__id", "description"]
+
+
+@admin.register(SandboxRun)
+class SandboxRunAdmin(PartAdmin):
+    list_display = ["started_at", link_to("sandbox"), link_to("user"), "ended_at", "seconds"]
+    list_display_links = ["started_at"]
+    list_filter = ["ended_at"]
+    search_fields = ["id", "sandbox__id"]
 
 
 @admin.register(SandboxEvent)

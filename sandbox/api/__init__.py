@@ -7,6 +7,7 @@ from .images import SandboxImageBuildViewSet, SandboxImageViewSet
 from .parts import (
     SandboxEventViewSet,
     SandboxResourceViewSet,
+    SandboxRunViewSet,
     SandboxSecurityViewSet,
     SandboxWorkspaceViewSet,
 )
@@ -26,6 +27,7 @@ router_entries = [
     ("sandbox-ports", SandboxPortViewSet),
     ("sandbox-templates", SandboxTemplateViewSet),
     ("sandbox-events", SandboxEventViewSet),
+    ("sandbox-runs", SandboxRunViewSet),
     ("sandbox-snapshots", SandboxSnapshotViewSet),
     ("sandbox-quarantine", SandboxQuarantineViewSet),
     ("sandbox-hosts", SandboxHostViewSet),

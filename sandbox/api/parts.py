@@ -3,7 +3,7 @@
 from agi_site.lib.api.fields import RowSerializer
 from agi_site.lib.api.viewsets import OwnedReadOnlyViewSet
 
-from ..models import SandboxEvent, SandboxResource, SandboxSecurity, SandboxWorkspace
+from ..models import SandboxEvent, SandboxResource, SandboxRun, SandboxSecurity, SandboxWorkspace
 
 
 class SandboxWorkspaceSerializer(RowSerializer):
@@ -61,6 +61,13 @@ class SandboxEventSerializer(RowSerializer):
         read_only_fields = fields
 
 
+class SandboxRunSerializer(RowSerializer):
+    class Meta:
+        model = SandboxRun
+        fields = ["id", "sandbox", "started_at", "ended_at", "seconds"]
+        read_only_fields = fields
+
+
 class SandboxWorkspaceViewSet(OwnedReadOnlyViewSet):
     """The working directory of a sandbox."""
 
@@ -95,3 +102,12 @@ class SandboxEventViewSet(OwnedReadOnlyViewSet):
     serializer_class = SandboxEventSerializer
     filterset_fields = {"sandbox": ["exact"], "kind": ["exact"], "created_at": ["gte", "lt"]}
     ordering_fields = ["id", "created_at"]
+
+
+class SandboxRunViewSet(OwnedReadOnlyViewSet):
+    """The runs of sandboxes that are over: what the quota of seconds adds up."""
+
+    queryset = SandboxRun.objects.order_by("-pk")
+    serializer_class = SandboxRunSerializer
+    filterset_fields = {"sandbox": ["exact"], "ended_at": ["gte", "lt"]}
+    ordering_fields = ["id", "ended_at"]

@@ -15,6 +15,7 @@ from ..models import (
     SandboxFile,
     SandboxInstance,
     SandboxPort,
+    SandboxRun,
     SandboxSecurity,
     SandboxStatus,
 )
@@ -29,15 +30,21 @@ def task_key(verb: str, sandbox_id: str) -> str:
 
 
 def ran(sandbox: Sandbox, now: datetime) -> int:
-    """Seconds of the run that ends `now`, 0 if none does; notes them for the quotas.
+    """Seconds of the run that ends `now`, 0 if none does; writes the run down, for the quotas.
 
     In the transaction that moves the sandbox out of running, with what the row says before that.
     """
     if sandbox.status not in RUNS or sandbox.started_at is None:
         return 0
-    seconds = max(0, round((now - sandbox.started_at).total_seconds()))
-    trail.note(sandbox, trail.RAN, seconds=seconds)
-    return seconds
+    seconds = max(0.0, (now - sandbox.started_at).total_seconds())
+    SandboxRun.objects.create(
+        user_id=sandbox.user_id,
+        sandbox=sandbox,
+        started_at=sandbox.started_at,
+        ended_at=now,
+        seconds=seconds,
+    )
+    return round(seconds)
 
 
 def close_published(sandbox: Sandbox) -> None:

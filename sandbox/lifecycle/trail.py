@@ -18,8 +18,6 @@ from ..models import ALIVE, ExecutionCause, ExecutionStatus, Sandbox, SandboxEve
 logger = logging.getLogger(__name__)
 
 CACHED_SECONDS = 3600
-# An event of this kind says how many seconds a sandbox ran, each time it ends to run: the quotas add them up.
-RAN = "ran"
 
 
 def note(sandbox: Sandbox, kind: str, /, **data: Any) -> SandboxEvent:

@@ -229,6 +229,35 @@ class SandboxSecurity(OwnedModel):
         return str(self.pk)
 
 
+class SandboxRun(OwnedModel):
+    """A run of a sandbox that is over, from its start to its stop or end: what the quotas add up."""
+
+    owner_path = "user"
+
+    id = UUIDKey()
+    # The sandbox's person, here too: a claim adds up a day of theirs from the index alone.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DB_CASCADE, related_name="+", verbose_name=_("user")
+    )
+    sandbox = models.ForeignKey(Sandbox, models.DB_CASCADE, related_name="runs", verbose_name=_("sandbox"))
+    started_at = models.DateTimeField(_("started at"))
+    ended_at = models.DateTimeField(_("ended at"))
+    seconds = models.FloatField(_("seconds"))
+
+    class Meta:
+        db_table = "sandbox_run"
+        verbose_name = _("sandbox run")
+        verbose_name_plural = _("sandbox runs")
+        indexes = [
+            models.Index(
+                fields=["user", "ended_at", "started_at", "seconds"], name="idx_sandbox_run_user_ended"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M:%S}, {self.seconds:.1f} s"
+
+
 class SandboxEvent(OwnedModel):
     """What happened to a sandbox, in order: made, stopped, killed, cleaned up, and why."""
 

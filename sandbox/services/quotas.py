@@ -1,24 +1,24 @@
 """How much of sandboxes a person may have at a time, and use in a day."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, CharField, FloatField, QuerySet, Value, When
-from django.db.models.fields.json import KT
+from django.db.models import Case, CharField, DateTimeField, FloatField, QuerySet, Sum, Value, When
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, TooMany
 
-from ..lifecycle.trail import RAN
-from ..models import Sandbox, SandboxEvent, SandboxStatus
+from ..models import Sandbox, SandboxRun, SandboxStatus
 
 WINDOW = timedelta(hours=24)
 RETRY_SECONDS = 600
 GOING, GOING_SECONDS = "going", 2
+RAN = "ran"
 RUNS = (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
 STANDS = (SandboxStatus.CREATING, *RUNS, SandboxStatus.STOPPED, SandboxStatus.FAILED)
 
@@ -37,11 +37,12 @@ class Quota:
 def quota_of(user: Any) -> Quota:
     """A person's quota and what is used of it, as of now."""
     now, count, going, seconds = timezone.now(), 0, 0, 0.0
-    for kind, moment, ran in _standing(user).union(_runs(user, now - WINDOW), all=True):
+    since = now - WINDOW
+    for kind, moment, ran in _standing(user).union(*_runs(user, since), all=True):
         if kind == GOING:
             going += 1
         elif kind == RAN:  # counted only as far as it lies within the window
-            seconds += min(ran or 0.0, (moment - (now - WINDOW)).total_seconds())
+            seconds += min(ran, (moment - since).total_seconds()) if moment else ran
         else:
             count += 1
             seconds += _seconds(moment, now) if kind in RUNS else 0.0
@@ -103,8 +104,9 @@ def _standing(user: Any) -> QuerySet[Any, Any]:
     )
 
 
-def _runs(user: Any, since: datetime) -> QuerySet[Any, Any]:
-    """The runs that ended since a moment, as (RAN, end, seconds)."""
-    return SandboxEvent.objects.filter(sandbox__user=user, kind=RAN, created_at__gte=since).values_list(
-        "kind", "created_at", Cast(KT("data__seconds"), FloatField())
-    )
+def _runs(user: Any, since: datetime) -> Iterator[QuerySet[Any, Any]]:
+    """Runs that ended since a moment, as (RAN, end, seconds): those that began earlier, all others as one."""
+    runs = SandboxRun.objects.filter(user=user, ended_at__gte=since).order_by()
+    yield runs.filter(started_at__lt=since).values_list(Value(RAN), "ended_at", "seconds")
+    others = runs.filter(started_at__gte=since).values("user").annotate(total=Sum("seconds"))
+    yield others.values_list(Value(RAN), Value(None, DateTimeField()), "total")

@@ -16,6 +16,7 @@ from sandbox.models import (
     SandboxEvent,
     SandboxHost,
     SandboxInstance,
+    SandboxRun,
 )
 from system.models import TaskQueue, TaskStatus
 
@@ -87,7 +88,7 @@ def test_a_sandbox_says_how_it_died(mine, host, paper, fresh, alice, oom, code, 
     row.refresh_from_db()
     assert (row.status, row.cause) == ("ended", "oom" if oom else "lost")
     assert SandboxEvent.objects.get(sandbox=mine, kind="failed").data["cause"] == cause
-    assert SandboxEvent.objects.filter(sandbox=mine, kind="ran").exists()
+    assert SandboxRun.objects.filter(sandbox=mine, user=alice).exists()
 
 
 def test_a_sandbox_whose_container_is_gone_says_so_and_starts_anew(
