@@ -1,4 +1,4 @@
-"""Markdown of messages as safe HTML: tables, coloured code with a copy button, links, and citations.
+"""Markdown of messages as safe HTML: tables, formulas, coloured code with a copy button, links, citations.
 
 What comes out may be put on a page as it is: raw HTML in the text is shown, not obeyed, and
 everything made here goes through a sanitiser as well. Half a text renders too, so that an answer can be shown
@@ -24,11 +24,21 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from agi_site.lib import mathml
+
 LONGEST_COLOURED = 50_000  # characters of code; beyond this colours cost more than they help
 _CITATION = re.compile(r"\[(\d{1,3})\]")
 # Code that a page may offer to run; whether it does is up to the page (its style sheet shows the button).
 RUNNABLE = frozenset({"python", "python3", "py", "bash", "sh", "shell", "zsh"})
 _LANGUAGE = re.compile(r"[^A-Za-z0-9+#.-]")
+# An address in running text. Letters of other scripts belong to it only where a part of its path begins:
+# Korean puts its particles right behind an address.
+_ADDRESS = re.compile(
+    r"https?://(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|(?<=[/=_%+-]|[^\x00-\x7f])(?![\x00-\x7f])\w)+"
+)
+_AFTER_ADDRESS = ".,;:!?'*"
+_TASK = re.compile(r"\[([ xX])\] +")
+_DIRECTED = frozenset({"paragraph", "heading", "bullet_list", "ordered_list", "blockquote"})
 
 _TAGS = {
     *("a", "blockquote", "br", "button", "code", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li"),
@@ -36,14 +46,17 @@ _TAGS = {
 }
 _ATTRIBUTES = {
     "a": {"href", "title", "class", "data-n", "target"},
+    **{name: {"dir"} for name in ("blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "p", "ul")},
+    **{name: set(mathml.ATTRIBUTES) for name in mathml.TAGS},
     "button": {"type", "class", "data-copy", "data-run"},
     "code": {"class"},
     "div": {"class", "data-language", "tabindex", "role", "aria-label"},
-    "ol": {"start"},
+    "li": {"class"},
+    "ol": {"start", "dir"},
     "pre": {"tabindex"},
     "span": {"class"},
-    "td": {"class"},
-    "th": {"class"},
+    "td": {"class", "dir"},
+    "th": {"class", "dir"},
 }
 
 
@@ -57,7 +70,7 @@ def render(text: str, citations: Iterable[Mapping[str, Any]] = (), *, streaming:
     html = _parser().render(text, {"citations": known})
     clean = nh3.clean(
         html,
-        tags=_TAGS,
+        tags=_TAGS | mathml.TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
@@ -77,8 +90,11 @@ def styles(*, light: str = "default", dark: str = "github-dark") -> str:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
     parser.enable(["table", "strikethrough"])
-    parser.disable(["image"])  # a picture's address would tell its server who reads this
+    mathml.add_math(parser)
     parser.core.ruler.after("inline", "citations", _cite)
+    parser.core.ruler.after("inline", "addresses", _link_addresses)
+    parser.core.ruler.push("looks", _looks)
+    parser.add_render_rule("image", _image)
     parser.add_render_rule("fence", _fence)
     parser.add_render_rule("code_block", _fence)
     parser.add_render_rule("table_open", _table_open)
@@ -121,6 +137,70 @@ def _citation_link(cited: Mapping[str, Any]) -> str:
         return format_html('<span class="citation">[{}]</span>', number)
     link = '<a class="citation" data-n="{}" href="{}" title="{}">[{}]</a>'
     return format_html(link, number, url, title, number)
+
+
+def _link_addresses(state: StateCore) -> None:
+    """Make links of addresses in running text; code and link texts are left alone."""
+    for block in state.tokens:
+        if block.type == "inline" and block.children and "://" in block.content:
+            block.children = list(_with_addresses(block.children))
+
+
+def _with_addresses(tokens: Sequence[Token]) -> Iterable[Token]:
+    in_link = 0
+    for token in tokens:
+        in_link += token.nesting if token.type in ("link_open", "link_close") else 0
+        if token.type != "text" or in_link:
+            yield token
+            continue
+        at = 0
+        for found in _ADDRESS.finditer(token.content):
+            address = _without_closing(found[0])
+            yield _text(token.content[at : found.start()])
+            yield Token("link_open", "a", 1, attrs={"href": address})
+            yield _text(address)
+            yield Token("link_close", "a", -1)
+            at = found.start() + len(address)
+        yield _text(token.content[at:])
+
+
+def _without_closing(address: str) -> str:
+    """An address without what closes the sentence or the bracket it stands in."""
+    while address[-1] in _AFTER_ADDRESS or any(
+        address[-1] == closing and address.count(closing) > address.count(opening)
+        for opening, closing in ("()", "[]")
+    ):
+        address = address[:-1]
+    return address
+
+
+def _looks(state: StateCore) -> None:
+    """Texts run in the direction of their own script; columns keep their side; [x] becomes a ticked box."""
+    tokens = state.tokens
+    for index, token in enumerate(tokens):
+        if token.nesting == 1 and token.level == 0 and token.type.removesuffix("_open") in _DIRECTED:
+            token.attrSet("dir", "auto")
+        elif token.type in ("td_open", "th_open"):
+            side = str(token.attrs.pop("style", "")).removeprefix("text-align:")
+            token.attrs |= {"dir": "auto"} | ({"class": f"align-{side}"} if side else {})
+        elif token.type == "list_item_open" and index + 2 < len(tokens):
+            _tick(token, tokens[index + 2])
+
+
+def _tick(item: Token, inline: Token) -> None:
+    first = inline.children[0] if inline.type == "inline" and inline.children else None
+    found = _TASK.match(first.content) if first is not None and first.type == "text" else None
+    if first is not None and found:
+        item.attrSet("class", "task")
+        first.content = ("☐ " if found[1] == " " else "☑ ") + first.content[found.end() :]
+
+
+def _image(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """A link to a picture: to show it would tell its server who reads this."""
+    token = tokens[index]
+    address, words = str(token.attrs.get("src", "")), escape(token.content or _("Picture"))
+    in_link = sum(one.nesting for one in tokens[:index] if one.type in ("link_open", "link_close"))
+    return words if in_link or not address else f'<a href="{escape(address)}" target="_blank">{words}</a>'
 
 
 def _text(content: str) -> Token:

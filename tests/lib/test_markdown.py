@@ -30,6 +30,12 @@ CITED = [
         "<iframe src=//evil></iframe>",
         "&lt;script&gt;alert(1)&lt;/script&gt;",
         "[1]: javascript:alert(1)\n\n[1]",
+        r"$\text{<img src=x onerror=alert(1)>}$",
+        r"$\text{&lt;script&gt;alert(1)&lt;/script&gt;}$",
+        r"\(\href{javascript:alert(1)}{x}\)",
+        r"$$\text{</mtext></math><script>alert(1)</script>}$$",
+        'https://a.example/"onmouseover="alert(1)',
+        '![x"onerror="alert(1)](javascript:alert(1))',
     ],
 )
 def test_no_attack_becomes_markup(attack: str) -> None:
@@ -94,9 +100,94 @@ def test_half_an_answer_renders(text: str) -> None:
 def test_tables_and_lists_keep_their_form() -> None:
     html = render("| a | b |\n|---|---|\n| 1 | 2 |\n\n3. three\n4. four\n\n~~old~~")
     assert "<table>" in html
-    assert "<td>1</td>" in html
-    assert '<ol start="3">' in html
+    assert "1</td>" in html
+    assert '<ol start="3"' in html
     assert "<s>old</s>" in html
+
+
+def test_columns_keep_the_side_they_were_given() -> None:
+    html = render("| a | b | c |\n|:--|:-:|--:|\n| 1 | 2 | 3 |")
+    assert [
+        f'class="align-{side}">{n}</td>' in html for side, n in (("left", 1), ("center", 2), ("right", 3))
+    ]
+    assert 'class="align-right">3</td>' in html
+    assert 'class="align-center">b</th>' in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Euler: $e^{i\pi}+1=0$.",
+        r"Euler: \(e^{i\pi}+1=0\).",
+        "\\[\ne^{i\\pi}\n+ 1\n= 0\n\\]",
+        "So:\n$$\ne^{i\\pi}\n+ 1 = 0\n$$\nas Euler found.",
+        "\\begin{align}\ne^{i\\pi} &= -1\n\\end{align}",
+        "> - within a quote: $$e^{i\\pi}$$",
+        "오일러의 식은$e^{i\\pi}$이다",
+    ],
+)
+def test_formulas_are_drawn(text: str) -> None:
+    html = render(text)
+    assert "<math" in html
+    assert "<msup><mi>e</mi>" in html
+    assert "π" in html
+    assert "$" not in html
+    assert "\\" not in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It costs $5, not $10.", "US$5–US$6", r"\$a\$", "`$a$`", "$ a $", "a $b", "```\n$$a$$\n```", r"$$\frac"],
+)
+def test_prices_and_code_are_no_formulas(text: str) -> None:
+    assert "<math" not in render(text)
+
+
+def test_what_is_no_formula_is_shown_as_it_was_written() -> None:
+    assert render(r"$x^1^<$") == '<p dir="auto"><code>x^1^&lt;</code></p>\n'
+
+
+def test_boxes_of_tasks_are_ticked() -> None:
+    html = render("- [x] done\n- [ ] to do\n- [link](https://a.example)")
+    assert '<li class="task">☑ done</li>' in html
+    assert '<li class="task">☐ to do</li>' in html
+    assert "<li><a" in html
+
+
+def test_text_runs_in_the_direction_of_its_script() -> None:
+    html = render("# שלום\n\nمرحبا\n\n- פריט\n\n> ציטוט\n\n| א |\n|---|\n| ב |")
+    for start in ("<h1", "<p", "<ul", "<blockquote", "<th", "<td"):
+        assert f'{start} dir="auto"' in html
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("See https://a.example/b_c?d=1#e.", "https://a.example/b_c?d=1#e"),
+        ("(https://a.example/x_(y))", "https://a.example/x_(y)"),
+        ("https://a.example/path에서 보세요", "https://a.example/path"),
+        ("https://ko.example/wiki/서울_특별시, 또는", "https://ko.example/wiki/서울_특별시"),
+        ("**https://a.example**", "https://a.example"),
+        ("![A chart](https://a.example/c.png)", "https://a.example/c.png"),
+    ],
+)
+def test_addresses_and_pictures_become_links(text: str, address: str) -> None:
+    html = render(text)
+    assert f'href="{address}"' in html
+    assert html.count("<a ") == 1
+    assert "!" not in html
+    assert 'target="_blank"' in html
+
+
+def test_a_picture_in_a_link_leaves_one_link() -> None:
+    html = render("[![badge](https://i.example/b.png)](https://a.example)")
+    assert html.count("<a ") == 1
+    assert ">badge</a>" in html
+
+
+def test_addresses_in_code_and_links_are_left_alone() -> None:
+    assert render("`https://a.example` and http://").count("<a ") == 0
+    assert render("[https://b.example](https://a.example)").count("<a ") == 1
 
 
 def test_links_to_elsewhere_open_beside_and_tell_nothing() -> None:
@@ -112,6 +203,9 @@ def test_a_long_text_does_not_take_long() -> None:
     render("[" * 20_000)
     render("*a " * 7_000)
     render("> " * 5_000 + "x")
+    for formulas in ("\\(" * 10_000, "\\[\n" * 6_000 + "\n\\]", "$a" * 10_000, "$$a\n" * 5_000, "$" * 20_000):
+        render(formulas)
+    render("http://" + ")" * 19_000)
     assert time.perf_counter() - started < 5
 
 
