@@ -1,7 +1,6 @@
 """Files of media over REST: taken in by what they are, read back and deleted by their owner alone."""
 
 import io
-import wave
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 
 from media import services
 from media.models import AudioMetadata, ImageMetadata, MediaObject, MediaTag, VideoMetadata
+from tests.media.files import wav
 
 pytestmark = pytest.mark.django_db
 IMAGES, AUDIO, VIDEOS = (f"/api/v1/{kind}-metadata/" for kind in ("image", "audio", "video"))
@@ -28,16 +28,6 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
 def png(size: tuple[int, int] = (64, 48)) -> bytes:
     data = io.BytesIO()
     Image.new("RGB", size, "teal").save(data, "PNG")
-    return data.getvalue()
-
-
-def wav() -> bytes:
-    data = io.BytesIO()
-    with wave.open(data, "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(b"\0" * 8000 * 4 * 2)
     return data.getvalue()
 
 
