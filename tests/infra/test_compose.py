@@ -1,18 +1,22 @@
 """docker-compose.yml, the image and the proxy speak of things that exist. (Tests cannot pull images.)"""
 
 import importlib
+import os
 import re
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from django.core.management import get_commands
 
 from agi_site import embedded
-from tests.infra.processes import ROOT
+from tests.infra.processes import ROOT, free_ports, running, status_of, wait_until
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -124,3 +128,42 @@ def test_the_proxy_understands_its_configuration(caddy):
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
+
+
+class OnePart(BaseHTTPRequestHandler):
+    """Answers with a text that is worth compressing, as a part where one is asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", "5000")
+        self.end_headers()
+        self.wfile.write(b"a" * 5000)
+
+    def log_message(self, *_args: Any) -> None:
+        """Nothing is printed."""
+
+
+def test_the_proxy_packs_whole_texts_and_no_part_of_one(caddy, tmp_path):
+    port = free_ports()
+    upstream = ThreadingHTTPServer(("127.0.0.1", 0), OnePart)
+    Thread(target=upstream.serve_forever, daemon=True).start()
+    env = os.environ | {
+        "SITE_ADDRESS": f"http://127.0.0.1:{port}",
+        "SANDBOX_ADDRESS": f"http://*.localhost:{port}",
+        "WEB_UPSTREAM": f"127.0.0.1:{upstream.server_port}",
+        "XDG_DATA_HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+    }
+    command = [caddy, "run", "--config", str(ROOT / "deploy" / "Caddyfile"), "--adapter", "caddyfile"]
+    site = f"http://127.0.0.1:{port}/"
+    packed = {"Accept-Encoding": "gzip"}
+    try:
+        with running(command, env, tmp_path / "caddy.log"):
+            wait_until(lambda: status_of(site) == 200, 20)
+            assert httpx.get(site, headers=packed).headers["Content-Encoding"] == "gzip"
+            part = httpx.get(site, headers=packed | {"Range": "bytes=5-"})
+            assert (part.status_code, "Content-Encoding" in part.headers) == (206, False)
+    finally:
+        upstream.shutdown()
+        upstream.server_close()
