@@ -1,30 +1,54 @@
 """Admin of media."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from agi_site.lib.admin import HistoryAdmin, TableAdmin
 
+from . import services
 from .models import AudioMetadata, ImageMetadata, MediaObject, MediaTag, VideoMetadata
 
 
-@admin.register(ImageMetadata)
-class ImageMetadataAdmin(TableAdmin):
-    list_display = ["user", "filename", "path", "width", "height", "format", "size_bytes"]
+class FileAdmin(TableAdmin):
+    """Files come by upload alone, and go with their bytes; what they say of themselves is read from them."""
+
     list_filter = ["created_at"]
+    readonly_fields = ["user", "path", "format", "size_bytes"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """With its tags, what was seen in it, and its bytes."""
+        services.delete_media(row=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Each as one alone."""
+        for row in queryset:
+            services.delete_media(row=row)
+
+
+@admin.register(ImageMetadata)
+class ImageMetadataAdmin(FileAdmin):
+    list_display = ["user", "filename", "path", "width", "height", "format", "size_bytes"]
+    readonly_fields = [*FileAdmin.readonly_fields, "width", "height"]
     search_fields = ["id", "filename", "format"]
 
 
 @admin.register(AudioMetadata)
-class AudioMetadataAdmin(TableAdmin):
+class AudioMetadataAdmin(FileAdmin):
     list_display = ["user", "filename", "path", "duration", "format", "sample_rate", "channels"]
-    list_filter = ["created_at"]
+    readonly_fields = [*FileAdmin.readonly_fields, "duration", "sample_rate", "channels"]
     search_fields = ["id", "filename", "format"]
 
 
 @admin.register(VideoMetadata)
-class VideoMetadataAdmin(TableAdmin):
+class VideoMetadataAdmin(FileAdmin):
     list_display = ["user", "filename", "path", "duration", "format", "resolution", "fps"]
-    list_filter = ["created_at"]
+    readonly_fields = [*FileAdmin.readonly_fields, "duration", "resolution", "fps"]
     search_fields = ["id", "filename", "format", "resolution"]
 
 
