@@ -53,9 +53,9 @@ class StoredFile:
     def chunks(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         left = self.size - offset if size is None else size
         remote = getattr(self._file, "obj", None)
-        if hasattr(remote, "get") and left < self.size:
-            # django-storages would fetch all of an S3 object before the first seek
-            yield from _s3_part(remote, offset, left)
+        if hasattr(remote, "get"):
+            # django-storages would fetch all of an S3 object, into memory, before the first byte
+            yield from _s3_part(remote, offset, left) if left else ()
             return
         self._file.seek(offset)
         while left > 0 and (data := self._file.read(min(CHUNK, left))):

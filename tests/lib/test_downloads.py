@@ -210,3 +210,4 @@ def test_a_part_of_an_object_in_s3_is_asked_of_s3() -> None:
             """Nothing is open."""
 
     assert body(ask(StoredFile(Opened()), range="bytes=40-49")) == DATA[40:50]
+    assert body(ask(StoredFile(Opened()))) == DATA
