@@ -6,10 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.urls import include, path, re_path
 from django.utils.module_loading import module_has_submodule
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
 from accounts.api_urls import urlpatterns as auth_urlpatterns
+from agi_site.api_docs import PageSchemaView, SchemaView
 from agi_site.problem_pages import no_resource
 
 router = SimpleRouter()
@@ -23,8 +24,9 @@ for label in settings.INSTALLED_APPS:
         more_urlpatterns += getattr(rooms, "url_entries", [])
 
 urlpatterns = [
-    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    path("schema/", SchemaView.as_view(), name="api_schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api_docs_schema"), name="api_docs"),
+    path("docs/schema/", PageSchemaView.as_view(), name="api_docs_schema"),
     path("v1/auth/", include(auth_urlpatterns)),
     path("v1/", include(more_urlpatterns)),
     path("v1/", include(router.urls)),

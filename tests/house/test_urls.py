@@ -36,6 +36,7 @@ OPEN_PAGES = {
 OPEN_RESOURCES = {
     "api_schema": "describes the API",
     "api_docs": "shows that description",
+    "api_docs_schema": "the description as that page takes it",
     "auth_token": "is where programs sign in",
     "auth_sign_up": "is where people join",
     "auth_password_reset": "is for those who cannot sign in",

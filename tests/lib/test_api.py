@@ -10,6 +10,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.db import IntegrityError
+from django.utils.translation import get_language
 from drf_spectacular import validation
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
@@ -17,6 +18,7 @@ from rest_framework import serializers
 from rest_framework.settings import api_settings
 from rest_framework.test import APIClient
 
+from agi_site.api_docs import SchemaView
 from agi_site.api_urls import router
 from agi_site.lib.admin import tell_problems
 from agi_site.lib.api.errors import problem_handler
@@ -141,6 +143,37 @@ def test_a_visitor_cannot_escape_the_limit_by_naming_another_address(db: None) -
     assert client.get("/api/schema/", headers={"X-Forwarded-For": "1.2.3.4"}).status_code == 200
     again = client.get("/api/schema/", headers={"X-Forwarded-For": "5.6.7.8"})
     problem(again, 429, "throttled")
+
+
+def test_the_description_is_made_once_for_each_language_and_form(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def make(self: Any, request: Any = None, public: bool = False) -> dict[str, str]:
+        made.append(get_language())
+        return {"openapi": "3.1", "language": str(get_language())}
+
+    monkeypatch.setattr(SchemaView, "made", {})
+    monkeypatch.setattr(SchemaView.generator_class, "get_schema", make)
+    client = APIClient()
+    for language in ("en", "ko", "en", "ko"):
+        answer = client.get("/api/schema/", {"format": "json"}, headers={"Accept-Language": language})
+        assert answer.json()["language"] == language
+        assert answer.headers["Content-Type"].endswith("+json")
+    assert made == ["en", "ko"]
+    assert "openapi: '3.1'" in client.get("/api/schema/").content.decode()
+    assert len(made) == 3
+
+
+def test_the_page_of_the_description_takes_one_that_it_reads_fast(db: None) -> None:
+    page = APIClient().get("/api/docs/", {"script": ""}).content.decode()
+    assert "/api/docs/schema/" in page
+    assert '"docExpansion": "none"' in page
+    document = APIClient().get("/api/docs/schema/", {"format": "json"}).json()
+    assert document["openapi"] == "3.0.3"
+    assert "/api/v1/conversations/" in document["paths"]
+    assert APIClient().get("/api/schema/", {"format": "json"}).json()["openapi"] == "3.1.1"
 
 
 # --- Lists ----------------------------------------------------------------------
