@@ -60,10 +60,7 @@ async def port_proxy(scope: Scope, receive: Receive, send: Send) -> None:
                 return
             given, instance = await _let_in(scope, place)
             carried = (scope, receive, send, instance, place[0], _headers_inwards(scope))
-            if is_socket:
-                await pass_socket(*carried, is_allowed=partial(_is_allowed, given))
-            else:
-                await pass_request(*carried)
+            await (pass_socket if is_socket else pass_request)(*carried, check=partial(_check_stays, given))
         except Refusal as refusal:
             await (_refuse_socket if is_socket else _refuse)(scope, send, refusal)
         except Problem as problem:
@@ -85,13 +82,13 @@ async def _let_in(scope: Scope, place: tuple[int, str]) -> tuple[Pass, str]:
     return given, await sync_to_async(_instance_for)(given)
 
 
-async def _is_allowed(given: Pass) -> bool:
-    """Whether those who came in may stay: they may while a sandbox is paused, too."""
+async def _check_stays(given: Pass) -> None:
+    """Raise Refusal when those who came in may not stay; they may while a sandbox is paused, too."""
     try:
         await sync_to_async(_instance_for)(given)
     except Refusal as refusal:
-        return refusal.status == HTTPStatus.SERVICE_UNAVAILABLE
-    return True
+        if refusal.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
 
 
 def _instance_for(given: Pass) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 import h11
 from django.utils.translation import gettext as _
@@ -14,7 +15,11 @@ from .doors import Headers, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
+type Check = Callable[[], Awaitable[None]]
+
 CHUNK = 64 << 10
+# Whoever signs out, and whose port or sandbox goes, loses what is open after so long.
+CHECK_SECONDS = 60.0
 LONGEST_HEAD = 256 << 10
 # Of one connection, not of what it carries (RFC 9110, 7.6.1).
 HOP_BY_HOP = frozenset(
@@ -35,24 +40,41 @@ NOT_OUTWARDS = frozenset({b"strict-transport-security", b"alt-svc", b"clear-site
 
 
 async def pass_request(
-    scope: Scope, receive: Receive, send: Send, instance: str, port: int, headers: Headers
+    scope: Scope, receive: Receive, send: Send, instance: str, port: int, headers: Headers, *, check: Check
 ) -> None:
-    """Carry a request in and its answer out; raises a Problem as long as nothing was answered."""
+    """Carry a request in and its answer out; raises a Problem as long as nothing was answered.
+
+    What `check` raises from time to time ends it: as an answer where none was begun, else by breaking off.
+    """
     reader, writer = await gateway.open_tunnel(instance, port)
     connection = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
-    sender: asyncio.Task[None] | None = None
+    begun, tasks = asyncio.Event(), list[asyncio.Task[None]]()
     try:
         writer.write(_encoded(connection, _request(scope, headers)))
         await writer.drain()
         sender = asyncio.create_task(_send_body(connection, writer, receive))
-        await _answer(connection, reader, send, sender)
+        answer = asyncio.create_task(_answer(connection, reader, send, sender, begun))
+        refused = asyncio.create_task(until_refused(check))
+        tasks = [answer, sender, refused]
+        await asyncio.wait({answer, refused}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            answer.result()
+        elif not begun.is_set():
+            refused.result()
     finally:
-        if sender is not None:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def until_refused(check: Check) -> None:
+    """Ends by what `check` raises, once it does."""
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        await check()
 
 
 # --- In -------------------------------------------------------------------------
@@ -104,13 +126,16 @@ def _encoded(connection: h11.Connection, event: h11.Event) -> bytes:
 
 # --- Out ------------------------------------------------------------------------
 async def _answer(
-    connection: h11.Connection, reader: asyncio.StreamReader, send: Send, sender: asyncio.Task[None]
+    connection: h11.Connection,
+    reader: asyncio.StreamReader,
+    send: Send,
+    sender: asyncio.Task[None],
+    begun: asyncio.Event,
 ) -> None:
-    started = False
     while True:
         event = await _next_event(connection, reader, sender)
         if isinstance(event, h11.Response):
-            started = True
+            begun.set()
             await send(
                 {
                     "type": "http.response.start",
@@ -126,7 +151,7 @@ async def _answer(
         elif isinstance(event, h11.InformationalResponse):
             continue
         elif event is None:  # cut off, or the browser left
-            if started or sender.done():
+            if begun.is_set() or sender.done():
                 return  # unfinished: the server drops the connection, so that it does not look whole
             raise Unavailable(_("The program in the sandbox did not answer in HTTP."), code="bad_answer")
 
@@ -154,15 +179,17 @@ async def _next_event(
 async def _read_or_left(reader: asyncio.StreamReader, sender: asyncio.Task[None]) -> bytes | None:
     """Bytes from inside, b"" at their end; None when the browser went away first."""
     read = asyncio.ensure_future(reader.read(CHUNK))
-    await asyncio.wait({read, sender}, return_when=asyncio.FIRST_COMPLETED)
-    # the one who left is looked at first: a program that never stops would win for ever
-    if not sender.done():
-        try:
-            return read.result()
-        except OSError:
-            return b""
-    read.cancel()
-    await asyncio.gather(read, return_exceptions=True)
+    try:
+        await asyncio.wait({read, sender}, return_when=asyncio.FIRST_COMPLETED)
+        # the one who left is looked at first: a program that never stops would win for ever
+        if not sender.done():
+            try:
+                return read.result()
+            except OSError:
+                return b""
+    finally:
+        read.cancel()
+        await asyncio.gather(read, return_exceptions=True)
     error = sender.exception()
     if error is not None and not isinstance(error, Left):
         raise error

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -18,14 +17,12 @@ from agi_site.lib.problems import Unavailable
 
 from . import gateway
 from .doors import Headers, Receive, Scope, Send
-from .proxy_http import CHUNK, end_to_end
+from .proxy_http import CHUNK, Check, end_to_end, until_refused
 
 logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 16 << 20
 HANDSHAKE_SECONDS = 20.0
-# Whoever signs out, and whose port is closed, loses what is open after so long.
-CHECK_SECONDS = 60.0
 GOING_AWAY, POLICY_VIOLATION, ABNORMAL = 1001, 1008, 1011
 # What the handshake inside says anew.
 OURS = (b"host", b"origin", b"content-length")
@@ -39,11 +36,11 @@ async def pass_socket(
     port: int,
     headers: Headers,
     *,
-    is_allowed: Callable[[], Awaitable[bool]],
+    check: Check,
 ) -> None:
     """Open the socket inside first, then accept the browser's, and carry messages until one side closes.
 
-    The browser's wish to connect was received already. `is_allowed` is asked from time to time.
+    The browser's wish to connect was received already. What `check` raises from time to time ends it.
     """
     reader, writer = await gateway.open_tunnel(instance, port)
     try:
@@ -58,7 +55,7 @@ async def pass_socket(
         return
     await send({"type": "websocket.accept", "subprotocol": chosen})
     link = _Link(protocol, reader, writer, send)
-    refused = asyncio.create_task(_until_refused(is_allowed))
+    refused = asyncio.create_task(until_refused(check))
     tasks = [asyncio.create_task(link.inwards(receive)), asyncio.create_task(link.outwards()), refused]
     try:
         done, _rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -71,13 +68,6 @@ async def pass_socket(
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-
-
-async def _until_refused(is_allowed: Callable[[], Awaitable[bool]]) -> None:
-    while True:
-        await asyncio.sleep(CHECK_SECONDS)
-        if not await is_allowed():
-            return
 
 
 async def _handshake(

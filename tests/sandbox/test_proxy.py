@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from accounts.models import Session
 from agi_site.asgi import application
 from agi_site.lib.problems import Conflict
-from sandbox import gateway, port_access, proxy_ws
+from sandbox import gateway, port_access, proxy_http
 from sandbox.models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance, SandboxPort
 
 DOMAIN = "boxes.test:8000"
@@ -359,6 +359,74 @@ def test_what_is_broken_off_does_not_look_whole(port: SandboxPort, cookie: str, 
     assert (part["body"], part["more_body"]) == (b"short", True)
 
 
+async def ticking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An answer that says something ten times a second and never ends by itself."""
+    await head_of(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    with contextlib.suppress(OSError):
+        while not reader.at_eof():
+            writer.write(b"data: tick\n\n")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+    writer.close()
+
+
+# How whoever is connected to a port may lose it; a paused sandbox they keep.
+LOST: dict[str, Callable[[], Any]] = {
+    "signed out": lambda: Session.objects.all().delete(),
+    "port closed": lambda: SandboxPort.objects.all().delete(),
+    "sandbox deleted": lambda: Sandbox.objects.all().update(status="deleted"),
+    "paused": lambda: Sandbox.objects.all().update(status="paused"),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_a_long_answer_is_broken_off_with_the_right_to_it(
+    port: SandboxPort, cookie: str, inside: Any, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(proxy_http, "CHECK_SECONDS", 0.2)
+
+    async def go() -> bool:
+        """Whether it ended, and not as if it were whole."""
+        async with inside(ticking):
+            one = ApplicationCommunicator(application, scope_of(host_of(port), cookie=cookie))
+            await one.send_input({"type": "http.request", "body": b"", "more_body": False})
+            assert (await one.receive_output(5))["status"] == 200
+            for _tick in range(6):  # for longer than it takes to look
+                assert (await one.receive_output(5))["body"] == b"data: tick\n\n"
+            await sync_to_async(LOST[what])()
+            ended, _going = await asyncio.wait([one.future], timeout=1)
+            while not one.output_queue.empty():
+                assert one.output_queue.get_nowait()["more_body"]
+            await one.send_input({"type": "http.disconnect"})
+            await one.wait(5)
+            return bool(ended)
+
+    assert async_to_sync(go)() == (what != "paused")
+
+
+def test_who_signs_out_while_nothing_is_answered_yet_is_told(
+    port: SandboxPort, cookie: str, inside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy_http, "CHECK_SECONDS", 0.2)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+
+    async def go() -> Any:
+        async with inside(silent):
+            asked = asyncio.create_task(answer_of(scope_of(host_of(port), cookie=cookie)))
+            await asyncio.sleep(0.5)
+            assert not asked.done()
+            await sync_to_async(LOST["signed out"])()
+            return await asyncio.wait_for(asked, 5)
+
+    status, _headers, body = async_to_sync(go)()
+    assert (status, b"signed out" in body) == (401, True)
+
+
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n"])
 def test_a_program_that_speaks_no_http_is_said(
     port: SandboxPort, cookie: str, inside: Any, answer: bytes
@@ -477,15 +545,7 @@ def test_a_program_that_dies_is_not_told_as_a_close_in_good_order(
 def test_a_socket_ends_with_the_right_to_it(
     port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr(proxy_ws, "CHECK_SECONDS", 0.2)
-
-    def lose() -> None:
-        if what == "signed out":
-            Session.objects.all().delete()
-        elif what == "port closed":
-            SandboxPort.objects.all().delete()
-        else:
-            Sandbox.objects.all().update(status="paused")
+    monkeypatch.setattr(proxy_http, "CHECK_SECONDS", 0.2)
 
     async def go() -> Any:
         async with _connected(_echo, port, cookie, monkeypatch) as one:
@@ -493,7 +553,7 @@ def test_a_socket_ends_with_the_right_to_it(
             await asyncio.sleep(0.5)
             await one.send_input({"type": "websocket.receive", "text": "still"})
             assert (await one.receive_output(5))["text"] == "still"
-            await sync_to_async(lose)()
+            await sync_to_async(LOST[what])()
             await asyncio.sleep(0.5)
             if what == "paused":
                 await one.send_input({"type": "websocket.receive", "text": "bye"})
