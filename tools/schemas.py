@@ -1,7 +1,7 @@
 """From parameter rows to the JSON Schema that models see, and the check of every call against it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,7 @@ from .models import ToolParameter
 from .registry import Parameter
 
 _MAX_FAULTS = 20
+type Path = tuple[str | int, ...]
 
 
 def json_schema(parameters: Iterable[ToolParameter]) -> dict[str, Any]:
@@ -33,29 +34,33 @@ class Arguments:
     """The check of a tool's arguments, made once for any number of calls."""
 
     def __init__(self, parameters: Sequence[ToolParameter]) -> None:
-        self._schema = json_schema(parameters)
-        self._validator = Draft202012Validator(self._schema)
+        self._validator = Draft202012Validator(json_schema(parameters))
         self._defaults = {row.name: default_of(row) for row in parameters if row.default_value is not None}
 
     def checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments with defaults filled in; raises Invalid with the faults of each parameter by name."""
         faults: dict[str, list[str]] = {}
-        for error in self._errors(arguments):
-            for name, fault in _named(error):
-                told = faults.setdefault(name, [])
-                if fault not in told:  # each missing argument is an error that lists all of them
-                    told.append(fault)
+        for path, fault in _faults(self._validator, arguments):
+            faults.setdefault(str(path[0])[:100], []).append(inside(path[1:], fault))
         if faults:
             message = _("The arguments do not fit the tool: %(names)s.")
             raise Invalid(message % {"names": ", ".join(sorted(faults))}, code="bad_arguments", errors=faults)
         return self._defaults | arguments
 
-    def _errors(self, arguments: dict[str, Any]) -> list[ValidationError]:
-        try:
-            return list(islice(self._validator.iter_errors(arguments), _MAX_FAULTS))
-        except Exception as error:  # a broken rule fails in whatever way its keyword is read
-            message = _("The tool's own description of its arguments is broken. Tell an operator.")
-            raise Conflict(message, code="bad_tool_schema") from error
+
+def faults_of(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    """Where the arguments do not fit, and what to do about it, once each; Conflict for a broken schema."""
+    return _faults(Draft202012Validator(schema), arguments)
+
+
+def _faults(validator: Draft202012Validator, arguments: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    try:
+        errors = list(islice(validator.iter_errors(arguments), _MAX_FAULTS))
+    except Exception as error:  # a broken rule fails in whatever way its keyword is read
+        message = _("The tool's own description of its arguments is broken. Tell an operator.")
+        raise Conflict(message, code="bad_tool_schema") from error
+    # each missing argument is an error that lists all of them
+    return list(dict.fromkeys(found for error in errors for found in _placed(error)))
 
 
 def checked(parameters: Sequence[ToolParameter], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -98,17 +103,23 @@ def _property(row: ToolParameter) -> dict[str, Any]:
     return found
 
 
-def _named(error: ValidationError) -> list[tuple[str, str]]:
-    """The parameters an error is about, each with what to do about it."""
-    if not error.absolute_path and error.validator == "required":
+def inside(path: Path, fault: str) -> str:
+    """A fault within a value, with its place in it: `[2].key: …`."""
+    place = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)
+    return f"{place.removeprefix('.')[:100]}: {fault}" if place else fault
+
+
+def _placed(error: ValidationError) -> list[tuple[Path, str]]:
+    """The places an error is about, each with what to do about it."""
+    path = tuple(error.absolute_path)
+    if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
-        return [(name, _("This argument is required.")) for name in missing]
-    if not error.absolute_path and error.validator == "additionalProperties":
-        known = error.schema["properties"]
+        return [((*path, name), _("This argument is required.")) for name in missing]
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        known = error.schema.get("properties", {})
         fault = _("There is no such argument. Known: %(known)s.") % {"known": ", ".join(known) or "–"}
-        return [(name[:100], fault) for name in error.instance if name not in known]
-    name = str(error.absolute_path[0]) if error.absolute_path else "arguments"
-    return [(name, _fault(error))]
+        return [((*path, name), fault) for name in error.instance if name not in known]
+    return [(path or ("arguments",), _fault(error))]
 
 
 def _fault(error: ValidationError) -> str:

@@ -8,6 +8,8 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from agi_site.lib.form_fields import TextField
+
 from ..services.authoring import TITLE_LENGTH
 from ..services.checking import MOST_BUDGET
 from ..services.proposals import LONGEST_GOAL
@@ -48,7 +50,7 @@ class PlanForm(forms.Form):
     """A plan's head."""
 
     title = forms.CharField(label=_("Title"), max_length=TITLE_LENGTH)
-    description = forms.CharField(
+    description = TextField(
         label=_("Description"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 3})
     )
     inputs = forms.CharField(
@@ -139,7 +141,7 @@ class InputsForm(forms.Form):
             default = self.defaults.get(name)
             shown = write_value(default) if default is not None else ""
             long = len(shown) > 60 or isinstance(default, dict | list)
-            self.fields[name] = forms.CharField(
+            self.fields[name] = TextField(
                 label=name,
                 required=default is None,
                 initial=shown,

@@ -9,6 +9,7 @@ from django.utils.html import escape, format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from agi_site.lib.form_fields import TextField
 from tools import schemas
 from tools.models import Tool
 
@@ -89,18 +90,22 @@ class StepForm(forms.Form):
         self.fields["sub_plan"] = forms.ChoiceField(
             label=_("Plan"), choices=[("", "–"), *choices], initial=old.sub_plan_id or ""
         )
-        self.fields["inputs"] = forms.CharField(
-            label=_("Inputs of that plan"),
+        help_text = _('A JSON object, such as {"topic": "{{ inputs.topic }}"}.')
+        self.fields["inputs"] = self._object_field(_("Inputs of that plan"), help_text, self.arguments)
+
+    def _object_field(self, label: Any, help_text: Any, value: dict[str, Any]) -> forms.Field:
+        return TextField(
+            label=label,
             required=False,
-            initial=json.dumps(self.arguments, ensure_ascii=False, indent=2) if self.arguments else "",
+            initial=json.dumps(value, ensure_ascii=False, indent=2) if value else "",
             widget=forms.Textarea(attrs={**CODE, "rows": 4}),
-            help_text=_('A JSON object, such as {"topic": "{{ inputs.topic }}"}.'),
+            help_text=help_text,
         )
 
     def _add_kind_fields(self) -> None:
         text = {"required": False, "strip": False, "max_length": 100_000}
         if self.kind == StepKind.PROMPT:
-            self.fields["argument-prompt"] = forms.CharField(
+            self.fields["argument-prompt"] = TextField(
                 label=_("What the assistant is asked"),
                 initial=self.arguments.get("prompt", ""),
                 widget=forms.Textarea(attrs={"rows": 5}),
@@ -112,6 +117,15 @@ class StepForm(forms.Form):
                 self.fields[f"argument-{name}"] = forms.CharField(
                     label=label, initial=self.arguments.get(name, ""), **text
                 )
+            rest = {name: value for name, value in self.arguments.items() if name not in ("title", "reason")}
+            self.fields["also"] = self._object_field(
+                _("Shown with it"),
+                _(
+                    "A JSON object of what is to be seen and may be changed, "
+                    'such as {"to": "{{ inputs.to }}"}.'
+                ),
+                rest,
+            )
         if self.kind == StepKind.WAIT:
             self.fields["argument-seconds"] = forms.CharField(
                 label=_("Seconds"),
@@ -180,7 +194,9 @@ class StepForm(forms.Form):
     @property
     def argument_fields(self) -> list[forms.BoundField]:
         """The fields that say what is done."""
-        return [self[name] for name in self.fields if name.startswith("argument-") or name == "inputs"]
+        return [
+            self[name] for name in self.fields if name.startswith("argument-") or name in ("inputs", "also")
+        ]
 
     @property
     def flow_fields(self) -> list[forms.BoundField]:
@@ -202,7 +218,9 @@ class StepForm(forms.Form):
         """The arguments under `arguments`; a fault is shown at its field."""
         given: dict[str, Any] = super().clean() or {}
         rules = self._rules()
-        found: dict[str, Any] = {}
+        # What only programs set, such as a prompt's `system`, stays.
+        hidden = self.kind == StepKind.PROMPT
+        found = {name: value for name, value in self.arguments.items() if hidden and name != "prompt"}
         for name in [name for name in self.fields if name.startswith("argument-")]:
             text = given.get(name)
             if text in (None, ""):
@@ -212,7 +230,9 @@ class StepForm(forms.Form):
             except ValueError as error:
                 self.add_error(name, str(error))
         if self.kind == StepKind.PLAN and given.get("inputs", "").strip():
-            found = self._json_object(given["inputs"])
+            found = self._json_object("inputs", given["inputs"])
+        if self.kind == StepKind.APPROVAL and given.get("also", "").strip():
+            found = self._json_object("also", given["also"]) | found
         given["arguments"] = found
         return given
 
@@ -224,13 +244,13 @@ class StepForm(forms.Form):
         schema = schemas.json_schema(self.tool.parameters.all())
         return {f"argument-{name}": rule for name, rule in schema["properties"].items()}
 
-    def _json_object(self, text: str) -> dict[str, Any]:
+    def _json_object(self, field: str, text: str) -> dict[str, Any]:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            self.add_error("inputs", gettext("A JSON object is expected."))
+            self.add_error(field, gettext("A JSON object is expected."))
             return {}
         return value
 
@@ -285,7 +305,7 @@ def argument_field(name: str, rule: Mapping[str, Any], required: bool, value: An
     if default is not None:
         attrs["placeholder"] = as_text(default)
     widget = forms.Textarea(attrs={"rows": 5, **attrs}) if long else forms.TextInput(attrs=attrs)
-    return forms.CharField(strip=False, max_length=100_000, widget=widget, **common)
+    return TextField(strip=False, max_length=100_000, widget=widget, **common)
 
 
 def as_text(value: Any) -> str:

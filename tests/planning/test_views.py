@@ -396,3 +396,45 @@ def test_every_page_of_a_plan_opens_in_korean(alice: Any, execution: Any, client
             reverse(f"planning:{name}", args=[execution.plan_id]), HTTP_ACCEPT_LANGUAGE="ko"
         )
         assert response.status_code == 200, name
+
+
+def test_text_of_several_lines_ends_its_lines_as_programs_expect(
+    alice: Any, plan: Plan, client_of: Any
+) -> None:
+    client = client_of(alice)
+    address = reverse("planning:step_new", args=[plan.pk]) + "?kind=tool"
+    given = {"tool_name": "calculator", "argument-expression": "1 +\r\n1", "on_failure": "stop"}
+    client.post(address, given)
+    assert plan.steps.last().arguments == {"expression": "1 +\n1"}
+    Plan.objects.filter(pk=plan.pk).update(inputs={"days": 5, "note": None})
+    client.post(reverse("planning:start", args=[plan.pk]), {"input-note": "a\r\nb", "input-days": "5"})
+    assert PlanExecution.objects.get().inputs["note"] == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "sent", "after"),
+    [
+        ("prompt", {"prompt": "a", "system": "s"}, {"argument-prompt": "b"}, {"prompt": "b", "system": "s"}),
+        (
+            "approval",
+            {"title": "Send?", "to": "x"},
+            {"argument-title": "Send it?", "also": '{"to": "y"}'},
+            {"title": "Send it?", "to": "y"},
+        ),
+    ],
+)
+def test_a_step_keeps_what_programs_have_given_it_beside_its_fields(
+    alice: Any, client_of: Any, kind: str, before: Any, sent: Any, after: Any
+) -> None:
+    steps = [services.StepDraft("a", kind=kind, arguments=before)]
+    plan = services.create_plan(owner=alice, title="plan", steps=steps)
+    address = reverse("planning:step", args=[plan.pk, plan.steps.get().pk])
+    assert client_of(alice).post(address, sent | {"key": "a", "on_failure": "stop"}).status_code == 302
+    assert plan.steps.get().arguments == after
+
+
+def test_what_is_shown_with_a_question_has_to_be_an_object(alice: Any, plan: Plan, client_of: Any) -> None:
+    given = {"argument-title": "Go on?", "also": "[1]", "on_failure": "stop"}
+    answer = client_of(alice).post(reverse("planning:step_new", args=[plan.pk]) + "?kind=approval", given)
+    assert answer.status_code == 400
+    assert list(answer.context["form"].errors) == ["also"]

@@ -113,7 +113,7 @@ PARAMETERS = (
         ({"text": "a", "count": 0}, {"count": ["Must be at least 1."]}),
         ({"text": "a", "count": 10}, {"count": ["Must be at most 9."]}),
         ({"text": "a", "mood": "sad"}, {"mood": ["Must be one of: calm, wild."]}),
-        ({"text": "a", "tags": ["x", 1]}, {"tags": ["Must be of type string."]}),
+        ({"text": "a", "tags": ["x", 1]}, {"tags": ["[1]: Must be of type string."]}),
         ({"text": "a", "tags": ["x"] * 3}, {"tags": ["Must have at most 2 entries."]}),
         (
             {"text": "a", "nosuch": 1},

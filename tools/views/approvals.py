@@ -15,12 +15,14 @@ from agi_site.lib.problems import Forbidden, Problem
 from agi_site.lib.web import add_problem, flash, page, paged
 
 from .. import services
-from ..forms import ArgumentsForm, DelegateForm, NoteForm
+from ..forms import ArgumentsForm, DelegateForm, NoteForm, schema_of
 from ..models import Approval, Tool, ToolExecution
+from ..schemas import json_schema
 
 SIZE = 20
 MOST_COUNTED = 99
 PART = "tools/includes/approval.html"
+ASKED = ("title", "reason")  # what a question of a plan says, beside what it is about
 
 
 @require_safe
@@ -63,7 +65,7 @@ def approve(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = arguments_form(approval, request.POST)
         if form is None or not form.is_valid():
             return _shown(request, approval, form=form, status=400)
-        arguments = form.arguments()
+        arguments = {**_kept(approval), **form.arguments()}
     note = request.POST.get("note", "")[:500]
     try:
         services.approve(approval=approval, by=request.user, arguments=arguments, note=note)
@@ -109,17 +111,28 @@ def delegate(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def arguments_form(approval: Approval, data: Any = None) -> ArgumentsForm | None:
-    """The form of the arguments that are asked about; None where it is not about a tool's run."""
-    if approval.target_type != "tool_execution":
+    """The form of the arguments that are asked about; None where there is nothing to be changed."""
+    schema = _schema_of(approval)
+    if not schema.get("properties"):
         return None
+    return ArgumentsForm(data, schema=schema, given=approval.arguments, prefix=f"arg-{approval.pk}")
+
+
+def _kept(approval: Approval) -> dict[str, Any]:
+    """What is no argument, but the question itself."""
+    if approval.target_type == "tool_execution" or not isinstance(approval.arguments, dict):
+        return {}
+    return {name: value for name, value in approval.arguments.items() if name in ASKED}
+
+
+def _schema_of(approval: Approval) -> dict[str, Any]:
+    """The schema of a tool's arguments; of a question of another kind, what its values are now."""
+    if approval.target_type != "tool_execution":
+        given = approval.arguments if isinstance(approval.arguments, dict) else {}
+        return schema_of({name: value for name, value in given.items() if name not in ASKED})
     tool_id = ToolExecution.objects.filter(pk=approval.target_id).values_list("tool_id", flat=True).first()
     tool = Tool.objects.with_parameters().filter(pk=tool_id).first()
-    if tool is None:
-        return None
-    prefix = f"arg-{approval.pk}"
-    return ArgumentsForm(
-        data, parameters=list(tool.parameters.all()), given=approval.arguments, prefix=prefix
-    )
+    return {} if tool is None else json_schema(tool.parameters.all())
 
 
 def _shown(request: HttpRequest, approval: Approval, *, status: int = 200, **forms: Any) -> HttpResponse:

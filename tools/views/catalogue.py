@@ -15,6 +15,7 @@ from agi_site.lib.web import add_problem, page, paged
 from .. import policy, registry, services
 from ..forms import ArgumentsForm
 from ..models import Tool, ToolExecution, ToolKind, ToolSource
+from ..schemas import json_schema
 from ..services import Lookup
 from .executions import part_of_run
 
@@ -56,10 +57,10 @@ def tool_list(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A tool: what it does, who may run it, a form to try it, and what one has run. POST runs it."""
     tool = get_object_or_404(Tool.objects.for_user(request.user).with_parameters(), pk=str(pk))
-    parameters = list(tool.parameters.all())
-    form = ArgumentsForm(request.POST or None, parameters=parameters, given=_again(request, tool))
+    schema = json_schema(tool.parameters.all())
+    form = ArgumentsForm(request.POST or None, schema=schema, given=_again(request, tool))
     if request.method == "POST":
-        execution = _run(request, tool, ArgumentsForm(request.POST, parameters=parameters))
+        execution = _run(request, tool, ArgumentsForm(request.POST, schema=schema))
         if isinstance(execution, ToolExecution):
             if request.htmx:
                 return part_of_run(request, execution)
@@ -72,7 +73,6 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "tools/detail.html",
         partial="form" if request.method == "POST" else "history",
         tool=tool,
-        parameters=parameters,
         form=form,
         page=paged(request, mine.defer("result").select_related("tool"), order=["-pk"], size=10),
         may_change=request.user.has_perm("tools.change_tool"),
