@@ -173,7 +173,11 @@ class SandboxViewSet(FilesOfSandbox, SnapshotsOfSandbox):
     @extend_schema(request=PolicySerializer, responses={202: SandboxSerializer})
     @action(detail=True, methods=["post"])
     def policy(self, request: Request, pk: str) -> Response:
-        """Change what it may do; the network changes at once, the rest by a restart."""
+        """Change what it may do, by a restart that keeps the files and is told as an event, or without one.
+
+        The rules of a network that it has change at once, for open connections too. Its first network, all of
+        the internet and no network any more need the restart, as all but the network does.
+        """
         sandbox, given = self.get_object(), asked(PolicySerializer, request)
         return self._answer(services.change_policy(sandbox=sandbox, by=request.user, security=given))
 

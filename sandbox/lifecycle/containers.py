@@ -39,12 +39,12 @@ def bring_up(sandbox: Sandbox, instance: SandboxInstance, *, verb: str, just_sta
         reach(f"{verb}:created")
         _store(sandbox, instance, verb, container_id, wanted)
         reach(f"{verb}:stored")
+    rules = specs.network_rules(wanted)
     if not (runs and just_started):
         # one that runs, too: whoever started it may have died before its network was looked at
-        rules = specs.network_rules(wanted)
         engine.start(instance.pk, nft_script=rules.nft_script, rate=rules.rate, hosts=rules.hosts)
-        note_closed(sandbox, rules)
         reach(f"{verb}:started")
+    note_closed(sandbox, rules)
     check(sandbox, verb)
     boot = gateway.attach(instance.pk).get("boot")
     SandboxInstance.objects.filter(pk=instance.pk).update(boot_id=boot)
@@ -98,10 +98,9 @@ def apply_live(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSp
 
 
 def note_closed(sandbox: Sandbox, rules: NetworkRules) -> None:
-    """Say which names of its policy have no address that may be reached: their rules do nothing."""
-    closed = sorted(host for host, addresses in rules.hosts.items() if not addresses)
-    if closed:
-        trail.note(sandbox, "names_closed", hosts=closed)
+    """Say which names of its policy lead nowhere."""
+    if rules.closed:
+        trail.note(sandbox, "names_closed", hosts=rules.closed)
 
 
 def take_down(sandbox: Sandbox, instance: SandboxInstance, *, verb: str) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from agi_site.lib.problems import Problem
 
 from ..engine import EngineError
-from ..models import InstanceStatus, SandboxHost, SandboxInstance, SandboxStatus
-from . import specs
+from ..engine.spec import InstanceSpec
+from ..models import InstanceStatus, SandboxEvent, SandboxHost, SandboxInstance, SandboxStatus
+from . import containers, specs
 from .engines import engine_of
 from .specs import NetworkRules
 
@@ -31,10 +32,23 @@ def renew(host: SandboxHost, known: dict[str, str]) -> dict[str, str]:
             mark = hashlib.sha256(f"{rules.nft_script}{rules.hosts}".encode()).hexdigest()
             if known.get(row.pk) != mark:
                 engine_of(host).apply_network(row.pk, rules.nft_script, rules.rate, hosts=rules.hosts)
+                _tell(row, rules)
             now[row.pk] = mark
         except (EngineError, Problem) as error:  # tried again next time
             logger.warning("the network rules of instance %s could not be renewed: %s", row.pk, error)
     return now
+
+
+def _tell(row: SandboxInstance, rules: NetworkRules) -> None:
+    """Say which names lead nowhere by now, unless that was the last thing said of its names."""
+    if row.sandbox is None:  # whoever claims it is told
+        SandboxInstance.objects.filter(pk=row.pk, status=InstanceStatus.WARM).update(
+            spec=specs.with_closed(InstanceSpec.from_json(row.spec or {}), rules)
+        )
+        return
+    said = SandboxEvent.objects.filter(sandbox=row.sandbox, kind="names_closed").order_by("-pk").first()
+    if said is None or (said.data or {}).get("hosts") != rules.closed:
+        containers.note_closed(row.sandbox, rules)
 
 
 def _named(host: SandboxHost) -> list[SandboxInstance]:

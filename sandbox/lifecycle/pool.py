@@ -132,7 +132,11 @@ def make_warm(instance: SandboxInstance) -> bool:
         return False
     now = timezone.now()
     waits = SandboxInstance.objects.filter(pk=instance.pk, status=InstanceStatus.WARMING).update(
-        status=InstanceStatus.WARM, container_id=container_id, boot_id=boot, warm_at=now
+        status=InstanceStatus.WARM,
+        container_id=container_id,
+        boot_id=boot,
+        warm_at=now,
+        spec=specs.with_closed(spec, rules),
     )
     if not waits:
         return _hand_over(instance, boot)

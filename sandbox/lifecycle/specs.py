@@ -12,6 +12,7 @@ from ..policy.network import read_network_policy, to_nft, usable_pins
 
 LATEST = "latest"
 KEPT_NAMES = 10_000
+CLOSED = "names_closed"  # beside a warm instance's spec
 _resolved: dict[str, list[str]] = {}  # what names had when they were last looked up
 
 
@@ -22,6 +23,11 @@ class NetworkRules:
     nft_script: str | None
     rate: int | None
     hosts: dict[str, Sequence[str]]
+
+    @property
+    def closed(self) -> list[str]:
+        """Names that have no address which may be reached: their rules do nothing."""
+        return sorted(host for host, addresses in self.hosts.items() if not addresses)
 
 
 def image_reference(name: str, tag: str) -> str:
@@ -90,6 +96,16 @@ def spec_of_template(
 def stored_spec(instance: SandboxInstance) -> InstanceSpec | None:
     """What the container of an instance is made of; None before it was made."""
     return InstanceSpec.from_json(instance.spec) if instance.spec and instance.container_id else None
+
+
+def with_closed(spec: InstanceSpec, rules: NetworkRules) -> dict[str, Any]:
+    """A spec for a warm instance's row, with what whoever claims it is to be told of its network."""
+    return spec.as_json() | ({CLOSED: rules.closed} if rules.closed else {})
+
+
+def closed_of(instance: SandboxInstance | None) -> list[str]:
+    """The names of a warm instance's policy that led nowhere when it was made."""
+    return list((instance.spec or {}).get(CLOSED) or ()) if instance is not None else []
 
 
 def changes_live(before: InstanceSpec, after: InstanceSpec) -> bool:

@@ -98,6 +98,8 @@ def create_sandbox(
             trail.note_and_tell(
                 sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host)
             )
+            if kind == "claimed" and (closed := specs.closed_of(instance)):
+                trail.note(sandbox, "names_closed", hosts=closed)
             audit(component="sandbox", message=f"sandbox {sandbox.pk} was made of {template.name}", by=owner)
             then(sandbox)
             return sandbox

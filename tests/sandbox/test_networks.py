@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from sandbox import services, words
-from sandbox.lifecycle import reconcile, specs
-from sandbox.models import SandboxEvent, SandboxPort
+from sandbox.lifecycle import names, pool, reconcile, specs
+from sandbox.models import SandboxEvent, SandboxInstance, SandboxPort
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_a_published_port_is_not_told_when_it_leads_nowhere(
     assert list(told.all()) == [40_000]
 
 
-def test_opening_the_internet_takes_a_restart_for_its_resolver_and_closing_it_does_not(
+def test_rules_change_live_but_the_first_network_all_of_the_internet_and_none_take_a_restart(
     alice, mine, run_tasks, fresh, paper
 ):
     def stops(policy):
@@ -63,6 +63,8 @@ def test_opening_the_internet_takes_a_restart_for_its_resolver_and_closing_it_do
     assert stops(some)
     assert stops({"default": "allow"})
     assert not stops(some)
+    assert not stops(some | {"deny": [{"cidr": "93.184.216.0/30"}]})
+    assert stops({})
 
 
 def test_what_a_name_had_stays_pinned_while_nobody_can_say(monkeypatch):
@@ -100,3 +102,57 @@ def test_names_that_lead_nowhere_are_told_live_and_at_each_start(alice, mine, ru
     run_tasks()
     event = SandboxEvent.objects.get(sandbox=mine, kind="names_closed")
     assert words.event_of(event)["facts"] == [("names", "gone.example, inside.example")]
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """What names have; those that are not there have nothing."""
+    known = {"public.example": ["93.184.216.34"]}
+    monkeypatch.setattr(specs, "resolve", lambda host: known.get(host, []))
+    return known
+
+
+@pytest.fixture
+def named_pool(host, recipe, found):
+    """A warm instance whose template allows two names, one of which leads nowhere."""
+    rules = [{"host": "public.example"}, {"host": "gone.example"}]
+    recipe.security_config = {"network_policy": {"allow": rules}}
+    recipe.save()
+    pool.refill(host)
+    return host
+
+
+def told_of(sandbox):
+    return [row.data["hosts"] for row in SandboxEvent.objects.filter(sandbox=sandbox, kind="names_closed")]
+
+
+def test_who_claims_a_warm_one_is_told_of_its_names_at_once(alice, named_pool, recipe, run_tasks):
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    assert sandbox.status == "running"
+    assert told_of(sandbox) == [["gone.example"]]
+    run_tasks()
+    assert told_of(sandbox) == [["gone.example"]]
+
+
+def test_who_claims_one_that_is_being_made_is_told_of_its_names(alice, named_pool, recipe):
+    row = SandboxInstance.objects.order_by("pk")[0]
+    SandboxInstance.objects.exclude(pk=row.pk).delete()
+    SandboxInstance.objects.filter(pk=row.pk).update(status="warming", container_id=None)
+    row.refresh_from_db()
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    assert sandbox.status == "creating"
+    pool.make_warm(row)
+    assert told_of(sandbox) == [["gone.example"]]
+
+
+def test_names_that_cease_to_lead_somewhere_are_told_once(alice, named_pool, recipe, found):
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    known = names.renew(named_pool, {})
+    assert told_of(sandbox) == [["gone.example"]]
+    found.clear()
+    known = names.renew(named_pool, known)
+    names.renew(named_pool, known)
+    names.renew(named_pool, {})  # another worker
+    assert told_of(sandbox) == [["gone.example"], ["gone.example", "public.example"]]
+    again = services.create_sandbox(owner=alice, template=recipe)
+    assert told_of(again) == [["gone.example", "public.example"]]
