@@ -167,12 +167,18 @@ class VectorIndex:
         self._newest = max([newest, *changed.values()])
 
     def _take(self, keys: Sequence[str]) -> None:
-        """Read these rows; what the large index knows of them no longer counts."""
+        """Read these rows; of those that are as they were built, the large index still answers.
+
+        They may be many: each look reaches back, and the first one after a build into what was built.
+        """
         for at in range(0, len(keys), MOST_READ_SINGLY):
-            chunk = keys[at : at + MOST_READ_SINGLY]
-            now = self._now
-            built = now.built.without(chunk) if now.built is not None else None
-            self._now = View(now.recent.with_rows(self.rows.among(chunk)), built)
+            chunk, now, built = keys[at : at + MOST_READ_SINGLY], self._now, self._now.built
+            rows = list(self.rows.among(chunk))
+            if built is not None:
+                read = {row[0] for row in rows}
+                rows = built.differing(rows)
+                built = built.without(set(chunk) - (read - {row[0] for row in rows}))
+            self._now = View(now.recent.with_rows(rows), built)
 
     def _hide(self, gone: set[str]) -> None:
         if not gone:

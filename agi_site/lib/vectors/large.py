@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .packing import Matrix, Places, Vector
 from .parts import Cosines, Exact, Middle, Part, Usual
+from .rows import Row
 
 KEY = np.dtype("S36")
 MOST_PROBED = 4_096
@@ -91,6 +92,16 @@ class Large:
         """See Built."""
         return set(self.places_of(keys))
 
+    def differing(self, rows: Iterable[Row]) -> list[Row]:
+        """See Built."""
+        asked = list(rows)
+        places = self.places_of(key for key, _blob, _owner in asked)
+        return [row for row in asked if row[0] not in places or not self._is_at(places[row[0]], row)]
+
+    def _is_at(self, place: int, row: Row) -> bool:
+        _key, blob, owner = row
+        return int(self.owners[place]) == owner and self.vectors[place].tobytes() == blob
+
     def without(self, keys: Iterable[str]) -> "Large":
         """See Built."""
         gone = self.places_of(keys).values()
@@ -121,7 +132,14 @@ class Large:
         """For each place whether its row is not left out; None where no row is."""
         if not self.hidden:
             return None
-        return ~np.isin(places, np.fromiter(self.hidden, np.int64))
+        left_out = self._hidden_in_order
+        at = np.minimum(np.searchsorted(left_out, places), len(left_out) - 1)
+        shown: npt.NDArray[np.bool_] = left_out[at] != places
+        return shown
+
+    @cached_property
+    def _hidden_in_order(self) -> Places:
+        return np.array(sorted(self.hidden), np.int64)
 
     def usual(self, vector: Vector) -> Usual:
         """Mean and standard deviation of the cosines with all rows; exact, without looking at them."""

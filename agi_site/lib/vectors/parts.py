@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .packing import Matrix, Places, Vector
+from .rows import Row
 
 type Cosines = npt.NDArray[np.float32]
 
@@ -91,6 +92,9 @@ class Built(Protocol):
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """Those of these rows that are here."""
+
+    def differing(self, rows: Iterable[Row]) -> list[Row]:
+        """Of these rows those that are not here with this vector and owner, as far as that can be told."""
 
     def without(self, keys: Iterable[str]) -> "Built":
         """The same, these rows left out."""

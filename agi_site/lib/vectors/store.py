@@ -22,7 +22,7 @@ from django.conf import settings
 
 from .packing import LITTLE_ENDIAN, Matrix, Vector
 from .parts import Middle, Part, Usual
-from .rows import Rows
+from .rows import Row, Rows
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,10 @@ class Stored:
     def known(self, keys: Iterable[str]) -> set[str]:
         """See Built; rows that are not there, too: to leave those out does no harm."""
         return set(keys) - self.hidden
+
+    def differing(self, rows: Iterable[Row]) -> list[Row]:
+        """See Built; all of them, as their vectors are the server's."""
+        return list(rows)
 
     def without(self, keys: Iterable[str]) -> "Stored":
         """See Built."""
