@@ -21,6 +21,7 @@ from .models import Conversation, Entity, Intent, Message, Sentiment
 from .receipt_api import ReceiptsSerializer
 from .receipt_api import router_entries as receipt_entries
 from .receipts import lines_of
+from .transcript_api import TranscriptActions
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -164,7 +165,7 @@ def _session(request: Request) -> Any:
     return getattr(request._request, "session_row", None)
 
 
-class ConversationViewSet(OwnedViewSet):
+class ConversationViewSet(TranscriptActions, OwnedViewSet):
     """A dialogue with the assistant."""
 
     queryset = Conversation.objects.order_by("-pk")
@@ -276,6 +277,14 @@ class MessageViewSet(OwnedReadOnlyViewSet):
             session=_session(request),
         )
         return Response(TurnSerializer(turn).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses={201: ConversationSerializer})
+    @action(detail=True, methods=["post"])
+    def branch(self, request: Request, pk: str) -> Response:
+        """Go on from here in a new conversation, which holds copies of what was said up to this message."""
+        made = services.branch_off(message=self.get_object(), by=request.user)
+        body = ConversationSerializer(made, context=self.get_serializer_context()).data
+        return Response(body, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=RateSerializer, responses=RatedSerializer)
     @action(detail=True, methods=["post"])

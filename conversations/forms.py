@@ -36,3 +36,13 @@ class RatingForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+
+
+class ImportForm(forms.Form):
+    """A file of conversations."""
+
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("A conversation that was downloaded here, or conversations.json of a ChatGPT export."),
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+    )

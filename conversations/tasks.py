@@ -11,7 +11,7 @@ from system.queue import TaskRun, enqueue, on_event, periodic, task_type
 from . import forgetting, purge, settle, turn, waiting
 from .models import Message
 from .turn import summary
-from .turn.aftermath import index_messages, remember_message
+from .turn.aftermath import index_conversation, index_messages, remember_message
 
 TURN_SECONDS = 600.0
 
@@ -44,6 +44,12 @@ def follow_up(task: TaskRun, *, answer_id: str) -> None:
             priority=-1,  # the next answer goes first
             key=f"conversations.remember:{question.pk}",
         )
+
+
+@task_type("conversations.index", time_limit=300)
+def index(task: TaskRun, *, conversation_id: str) -> None:
+    """Make the messages of a conversation that was copied or read from a file searchable."""
+    index_conversation(conversation_id)
 
 
 @task_type("conversations.remember", time_limit=300, max_retries=5)

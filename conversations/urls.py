@@ -2,14 +2,17 @@
 
 from django.urls import path
 
-from . import receipt_views, run_views, views
+from . import receipt_views, run_views, transcript_views, views
 
 app_name = "conversations"
 
 urlpatterns = [
     path("", views.conversation_list, name="list"),
     path("new/", views.start, name="start"),
+    path("import/", transcript_views.import_file, name="import"),
     path("<uuid:pk>/", views.chat, name="chat"),
+    path("<uuid:pk>/export.json", transcript_views.export, {"kind": "json"}, name="export_json"),
+    path("<uuid:pk>/export.md", transcript_views.export, {"kind": "md"}, name="export_markdown"),
     path("<uuid:pk>/stop/", views.stop, name="stop"),
     path("<uuid:pk>/rename/", views.rename, name="rename"),
     path("<uuid:pk>/archive/", views.archive, name="archive"),
@@ -21,6 +24,7 @@ urlpatterns = [
     path("<uuid:pk>/messages/<uuid:message_pk>/", views.message, name="message"),
     path("<uuid:pk>/messages/<uuid:message_pk>/edit/", views.edit_message, name="edit_message"),
     path("<uuid:pk>/messages/<uuid:message_pk>/regenerate/", views.regenerate, name="regenerate"),
+    path("<uuid:pk>/messages/<uuid:message_pk>/branch/", transcript_views.branch, name="branch"),
     path("<uuid:pk>/messages/<uuid:message_pk>/rate/", views.rate, name="rate"),
     path("<uuid:pk>/messages/<uuid:message_pk>/why/", views.why, name="why"),
     path("<uuid:pk>/memory/", views.switch_memory, name="memory"),

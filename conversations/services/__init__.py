@@ -20,14 +20,25 @@ from .sending import (
     start_with_message,
     stop_turn,
 )
+from .transcripts import (
+    branch_off,
+    export_conversation,
+    import_conversations,
+    markdown_of,
+    store_transcripts,
+)
 
 __all__ = [
     "MAX_MESSAGE_LENGTH",
     "Found",
     "Turn",
     "archive",
+    "branch_off",
     "delete_conversation",
     "edit_and_resend",
+    "export_conversation",
+    "import_conversations",
+    "markdown_of",
     "post_message",
     "rate_message",
     "regenerate",
@@ -38,5 +49,6 @@ __all__ = [
     "start_conversation",
     "start_with_message",
     "stop_turn",
+    "store_transcripts",
     "unarchive",
 ]

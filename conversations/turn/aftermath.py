@@ -12,6 +12,7 @@ from knowledge.services import keep_proposals, propose_memories
 from ..memory import may_be_learnt_from
 from ..models import Message, MessageRole, MessageSearch, RecalledKind, RecallReceipt
 
+BATCH = 500
 ANSWERS = 3  # the assistant's newest, before a message
 
 
@@ -24,6 +25,17 @@ def index_messages(messages: list[Message]) -> None:
     ]
     MessageSearch.objects.filter(message__in=messages).delete()
     MessageSearch.objects.bulk_create(rows)
+
+
+def index_conversation(conversation_id: str) -> int:
+    """Write the search rows of all its visible messages anew, in batches; returns the number of messages."""
+    rows = Message.objects.filter(conversation_id=conversation_id).visible().light().order_by("pk")
+    count, last = 0, ""
+    while batch := list(rows.filter(pk__gt=last)[:BATCH]):
+        with transaction.atomic():
+            index_messages(batch)
+        count, last = count + len(batch), batch[-1].pk
+    return count
 
 
 def remember_message(question: Message, *, user: User) -> None:
