@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib import targets
@@ -18,4 +19,8 @@ class PlanningConfig(AppConfig):
         targets.register("plan", lambda: self.get_model("Plan"))
         targets.register("plan_step", lambda: self.get_model("PlanStep"))
         targets.register("plan_execution", lambda: self.get_model("PlanExecution"))
-        targets.register("plan_step_execution", lambda: self.get_model("PlanStepExecution"))
+        targets.register(
+            "plan_step_execution",
+            lambda: self.get_model("PlanStepExecution"),
+            lambda row: reverse("planning:execution_step", args=[row.execution_id, row.pk]),
+        )

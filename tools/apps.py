@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -21,6 +22,8 @@ class ToolsConfig(AppConfig):
         webhooks.declare("tool_execution", ToolExecutionStatus.values)
         webhooks.declare("approval", ApprovalStatus.values)
         targets.register("tool", lambda: Tool)
-        targets.register("tool_execution", lambda: ToolExecution)
+        targets.register(
+            "tool_execution", lambda: ToolExecution, lambda row: reverse("tools:execution", args=[row.pk])
+        )
         targets.register("approval", lambda: Approval)
         targets.register("tool_source", lambda: ToolSource)

@@ -12,11 +12,19 @@ from django.utils.translation import gettext as _
 from .problems import Invalid, NotFound
 
 _registry: dict[str, Callable[[], type[models.Model]]] = {}
+_addresses: dict[str, Callable[[Any], str]] = {}
 
 
-def register(target_type: str, model: Callable[[], type[models.Model]]) -> None:
-    """Make `target_type` known; `model` is called late, so that apps need not be loaded yet."""
+def register(
+    target_type: str, model: Callable[[], type[models.Model]], address: Callable[[Any], str] | None = None
+) -> None:
+    """Make `target_type` known; `model` is called late, so that apps need not be loaded yet.
+
+    `address` gives the path of a row's page.
+    """
     _registry[target_type] = model
+    if address is not None:
+        _addresses[target_type] = address
 
 
 def types() -> list[str]:
@@ -49,6 +57,15 @@ def resolve(*, target_type: str, target_id: str, user: Any) -> models.Model:
         )
     found: models.Model = row
     return found
+
+
+def address(*, target_type: str, target_id: str, user: Any) -> str:
+    """The path of the row's page; "" for one that has none, is gone, or is hidden from `user`."""
+    try:
+        row = resolve(target_type=target_type, target_id=target_id, user=user)
+    except (Invalid, NotFound):
+        return ""
+    return _addresses[target_type](row) if target_type in _addresses else ""
 
 
 def label(*, target_type: str, target_id: str, user: Any) -> str:

@@ -21,14 +21,17 @@ class ArgumentsForm(forms.Form):
     """A field for each argument; an object of simple values has one for each of them.
 
     What nobody changed stays as it was `given`, whatever a field can show of it. What is left empty is left
-    out. What the schema refuses is told at its field.
+    out. What the schema refuses is told at its field. Without one the values given say what fields there
+    are.
     """
 
     def __init__(
-        self, data: Any = None, *, schema: Mapping[str, Any], given: Any = None, prefix: str = "arg"
+        self, data: Any = None, *, schema: Mapping[str, Any] | None, given: Any = None, prefix: str = "arg"
     ) -> None:
         super().__init__(data, prefix=prefix)
-        self.schema = schema
+        self.rules = schema
+        schema = schema_of(given or {}) if schema is None else schema
+        self.names = set(schema.get("properties", {}))
         self.given: dict[str, Any] = given if isinstance(given, dict) else {}
         self.paths: dict[str, Path] = {}
         required = schema.get("required", ())
@@ -65,9 +68,9 @@ class ArgumentsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Checks the whole once each field is readable."""
         cleaned: dict[str, Any] = super().clean() or {}
-        if not self.errors:
+        if not self.errors and self.rules is not None:
             with suppress(Problem):  # a broken schema: who runs the tool is told so
-                for path, fault in faults_of(self.schema, self.arguments()):
+                for path, fault in faults_of(self.rules, self.arguments()):
                     self._tell(path, fault)
         return cleaned
 
@@ -92,7 +95,7 @@ class ArgumentsForm(forms.Form):
                 place = place.setdefault(str(part), {})
             place[str(path[-1])] = value
         for name, value in self.given.items():  # an object none of whose parts is set
-            if value == {} and name in self.schema.get("properties", {}):
+            if value == {} and name in self.names:
                 found.setdefault(name, {})
         return found
 

@@ -1,6 +1,6 @@
 """Tools, their rules and the ledger of their executions (the seed's section 5.3)."""
 
-from .approvals import Approval, ApprovalStatus
+from .approvals import QUESTION, Approval, ApprovalStatus
 from .executions import (
     LEGAL_MOVES,
     ToolExecution,
@@ -12,6 +12,7 @@ from .tools import ExecEnv, Tool, ToolKind, ToolParameter
 
 __all__ = [
     "LEGAL_MOVES",
+    "QUESTION",
     "Approval",
     "ApprovalStatus",
     "Approver",

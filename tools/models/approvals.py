@@ -51,6 +51,9 @@ class ApprovalQuerySet(OwnedQuerySet):
         return self.waiting().filter(expires_at__lte=now)
 
 
+QUESTION = ("title", "reason")  # of the arguments of a plan's question
+
+
 class Approval(OwnedModel):
     """A question to a person that holds something up (table `approval`, beyond the seed).
 
@@ -116,6 +119,18 @@ class Approval(OwnedModel):
 
     def __str__(self) -> str:
         return str(self.title)
+
+    @property
+    def of_tool(self) -> bool:
+        """Whether it is asked about a tool's run; else about a step of a plan."""
+        return str(self.target_type) == "tool_execution"
+
+    @property
+    def subject(self) -> Any:
+        """The arguments as people see them: without what of a plan's question is the question itself."""
+        if self.of_tool or not isinstance(self.agreed_arguments, dict):
+            return self.agreed_arguments
+        return {name: value for name, value in self.agreed_arguments.items() if name not in QUESTION}
 
     @property
     def agreed_arguments(self) -> Any:

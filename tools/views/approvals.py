@@ -11,18 +11,18 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from agi_site.lib import targets
 from agi_site.lib.problems import Forbidden, Problem
 from agi_site.lib.web import add_problem, flash, page, paged
 
 from .. import services
-from ..forms import ArgumentsForm, DelegateForm, NoteForm, schema_of
-from ..models import Approval, Tool, ToolExecution
+from ..forms import ArgumentsForm, DelegateForm, NoteForm
+from ..models import QUESTION, Approval, Tool
 from ..schemas import json_schema
 
 SIZE = 20
 MOST_COUNTED = 99
 PART = "tools/includes/approval.html"
-ASKED = ("title", "reason")  # what a question of a plan says, beside what it is about
 
 
 @require_safe
@@ -65,7 +65,8 @@ def approve(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = arguments_form(approval, request.POST)
         if form is None or not form.is_valid():
             return _shown(request, approval, form=form, status=400)
-        arguments = {**_kept(approval), **form.arguments()}
+        question = {} if approval.of_tool else approval.arguments or {}
+        arguments = {**{name: question[name] for name in QUESTION if name in question}, **form.arguments()}
     note = request.POST.get("note", "")[:500]
     try:
         services.approve(approval=approval, by=request.user, arguments=arguments, note=note)
@@ -112,27 +113,12 @@ def delegate(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def arguments_form(approval: Approval, data: Any = None) -> ArgumentsForm | None:
     """The form of the arguments that are asked about; None where there is nothing to be changed."""
-    schema = _schema_of(approval)
-    if not schema.get("properties"):
-        return None
-    return ArgumentsForm(data, schema=schema, given=approval.arguments, prefix=f"arg-{approval.pk}")
-
-
-def _kept(approval: Approval) -> dict[str, Any]:
-    """What is no argument, but the question itself."""
-    if approval.target_type == "tool_execution" or not isinstance(approval.arguments, dict):
-        return {}
-    return {name: value for name, value in approval.arguments.items() if name in ASKED}
-
-
-def _schema_of(approval: Approval) -> dict[str, Any]:
-    """The schema of a tool's arguments; of a question of another kind, what its values are now."""
-    if approval.target_type != "tool_execution":
-        given = approval.arguments if isinstance(approval.arguments, dict) else {}
-        return schema_of({name: value for name, value in given.items() if name not in ASKED})
-    tool_id = ToolExecution.objects.filter(pk=approval.target_id).values_list("tool_id", flat=True).first()
-    tool = Tool.objects.with_parameters().filter(pk=tool_id).first()
-    return {} if tool is None else json_schema(tool.parameters.all())
+    schema = None
+    if approval.of_tool:
+        tool = Tool.objects.with_parameters().filter(executions=approval.target_id).first()
+        schema = {} if tool is None else json_schema(tool.parameters.all())
+    form = ArgumentsForm(data, schema=schema, given=approval.subject, prefix=f"arg-{approval.pk}")
+    return form if form.fields else None
 
 
 def _shown(request: HttpRequest, approval: Approval, *, status: int = 200, **forms: Any) -> HttpResponse:
@@ -151,6 +137,9 @@ def _shown(request: HttpRequest, approval: Approval, *, status: int = 200, **for
         "tools/approval.html",
         delegate_form=forms.get("delegate") or DelegateForm(),
         may_decide=may,
+        run_address=targets.address(
+            target_type=approval.target_type, target_id=approval.target_id, user=request.user
+        ),
         open_form=True,
         status=status,
         **context,
