@@ -301,6 +301,16 @@ def test_conversations_are_found_by_title_and_by_what_was_said(web: Client, ask:
     assert "<html" not in beside
 
 
+def test_what_answers_a_search_is_shown_with_its_words_marked(web: Client, ask: Any) -> None:
+    ask("Hello")
+    ask("The <b>heron</b> stands by the pond")
+    for path in ("?q=pond", "?in=sidebar&q=pond"):
+        page = " ".join(web.get(f"/conversations/{path}", headers=HTMX).content.decode().split())
+        assert "by the <mark>pond</mark>" in page
+        assert "&lt;b&gt;heron" in page
+        assert "True" not in page
+
+
 def test_the_list_pages_by_keyset(web: Client, alice: Any) -> None:
     for number in range(35):
         services.start_conversation(owner=alice, title=f"number {number:02}")
