@@ -51,7 +51,7 @@ FSPICK_CLOEXEC, FSPICK_EMPTY_PATH = 1, 8
 FSCONFIG_SET_STRING, FSCONFIG_CMD_RECONFIGURE = 1, 7
 REMOUNTED = 32 | 2 | 8 | 1 << 21  # MS_REMOUNT, MS_NOSUID, MS_NOEXEC, MS_RELATIME
 COUNT = re.compile(r"^.* ct count over .*\n", re.MULTILINE)
-OPEN_TO_ALL = "    meta l4proto { tcp, udp } accept\n"
+HOST = "    # this machine\n"
 RESOLVERS = "    # the machine's resolvers\n"
 RESOLV_CONF = Path("/etc/resolv.conf")  # the engine's copy of the machine's, of when the helper started
 SPARE_SIZES = 4
@@ -393,8 +393,8 @@ def remount(namespace: int, options: str) -> None:
 
 
 def without_host(script: str) -> str:
-    """Where all of the internet is open, this machine's own addresses are not."""
-    if OPEN_TO_ALL not in script:
+    """Ranges, names and all of the internet do not open this machine's own addresses."""
+    if HOST not in script:
         return script
     found = json.loads(run("ip", "-j", "address"))
     lines = [
@@ -403,13 +403,18 @@ def without_host(script: str) -> str:
         for entry in link.get("addr_info", ())
         if entry.get("local") and entry.get("family") in FAMILY
     ]
-    return script.replace(OPEN_TO_ALL, "".join(lines) + OPEN_TO_ALL)
+    return script.replace(HOST, "".join(lines))
 
 
 def with_resolvers(script: str) -> str:
-    """Where all of the internet is open, names are found: resolvers often have private addresses."""
+    """Where all of the internet is open, names are found: resolvers often have private addresses.
+
+    The engine asks them, by sockets of its own in the container's network: those of root. Programs in a
+    sandbox are never root, and cannot become it, so they reach no resolver but the engine's own: they may ask
+    for names, which nothing smaller would let them, but do not reach port 53 of a machine in the house.
+    """
     lines = [
-        f"    {'ip6' if ':' in address else 'ip'} daddr {address} {protocol} dport 53 accept\n"
+        f"    {'ip6' if ':' in address else 'ip'} daddr {address} meta skuid 0 {protocol} dport 53 accept\n"
         for address in resolvers()
         for protocol in ("udp", "tcp")
     ]

@@ -27,7 +27,8 @@ def renew(host: SandboxHost, known: dict[str, str]) -> dict[str, str]:
         try:
             spec = specs.stored_spec(row)
             rules = specs.network_rules(spec) if spec else NetworkRules(None, None, {})
-            if rules.nft_script is None or not rules.hosts:
+            # rules that stand are better than some made while nobody can say what a name has
+            if rules.nft_script is None or not rules.hosts or rules.unsure:
                 continue
             mark = hashlib.sha256(f"{rules.nft_script}{rules.hosts}".encode()).hexdigest()
             if known.get(row.pk) != mark:

@@ -23,6 +23,7 @@ class NetworkRules:
     nft_script: str | None
     rate: int | None
     hosts: dict[str, Sequence[str]]
+    unsure: bool = False  # nobody could say what a name has, and it is not known from before
 
     @property
     def closed(self) -> list[str]:
@@ -132,20 +133,23 @@ def network_rules(spec: InstanceSpec) -> NetworkRules:
     policy = read_network_policy(spec.network_policy)
     if not policy.needs_network:
         return NetworkRules(None, spec.limits.network_limit if spec.published else None, {})
-    pins = {host: usable_pins(policy, host, resolve(host)) for host in sorted(policy.hosts)}
-    return NetworkRules(to_nft(policy, pins=pins), spec.limits.network_limit, dict(pins))
+    found = {host: resolve(host) for host in sorted(policy.hosts)}
+    pins = {host: usable_pins(policy, host, addresses or ()) for host, addresses in found.items()}
+    unsure = None in found.values()
+    return NetworkRules(to_nft(policy, pins=pins), spec.limits.network_limit, dict(pins), unsure)
 
 
-def resolve(host: str) -> list[str]:
+def resolve(host: str) -> list[str] | None:
     """The addresses of a name, sorted; none when it has none, for then nothing is opened.
 
     While nobody can say, it has those it had last: trouble with names must not open what a policy denies.
+    None where this process never heard of any.
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
-            return _resolved.get(host, [])
+            return _resolved.get(host)
         found = []
     except OSError:
         found = []

@@ -7,8 +7,9 @@
 
 Nothing given is no network at all. Deny beats allow. "allow" as the default means the public internet.
 Private, link-local and multicast addresses, the host and other sandboxes stay out of reach unless a rule
-names an address or a range among them: `0.0.0.0/0` does not. A metadata service opens to its very address
-only. Host names are resolved by the worker, and pinned: their addresses come from outside.
+names an address or a range among them: `0.0.0.0/0` does not. A metadata service, and an address of the host
+that is a public one, open to a rule of their very address only. Host names are resolved by the worker, and
+pinned: their addresses come from outside, so a name opens public addresses alone.
 """
 
 import ipaddress
@@ -32,8 +33,10 @@ CONNECTIONS, PER_SECOND, BURST = 1024, 50, 200
 REFUSED = "reject with icmpx admin-prohibited"
 # Docker's resolver is a way out: one on the machine's loopback it asks from outside of these rules.
 RESOLVER = "127.0.0.11"
-# All others it asks from within: where all is open they may be, and the helper knows which they are.
+# All others it asks from within: where all is open it may, and the helper knows which they are.
 RESOLVERS = "# the machine's resolvers"
+# Here the helper closes the host's own addresses, whichever they are.
+HOST = "# this machine"
 # Connections within the sandbox need no place in a table; only Docker's resolver has its address changed.
 UNTRACKED = (
     f'oifname "lo" ip daddr != {RESOLVER} ip saddr != {RESOLVER} notrack',
@@ -140,17 +143,21 @@ def is_public(address: str) -> bool:
 def usable_pins(policy: NetworkPolicy, host: str, addresses: Iterable[str]) -> list[str]:
     """Which of a host's addresses may be pinned: a name must not lead to where no rule may go by itself.
 
-    So a name whose owner points it at a private address (DNS rebinding) opens nothing; an address that a rule
-    of its own allows may be reached by name too.
+    So a name whose owner points it at a private address (DNS rebinding) opens nothing. An address that a rule
+    of its own allows may be called by that name too, and opens as far as that rule says.
     """
     named = [rule.network for rule in policy.allow if rule.network is not None]
     found = []
     for address in addresses:
         single = ipaddress.ip_network(address)
-        if is_public(address) or any(
-            single.version == network.version and single.subnet_of(network)  # type: ignore[arg-type]
-            for network in named
-        ):
+        if single in METADATA:
+            is_named = single in named
+        else:
+            is_named = any(
+                single.version == network.version and single.subnet_of(network)  # type: ignore[arg-type]
+                for network in named
+            )
+        if is_public(address) or is_named:
             found.append(address)
     return found
 
@@ -163,7 +170,17 @@ def to_nft(policy: NetworkPolicy, *, pins: Pins | None = None) -> str:
     So many connections may begin in a second, and stand: the rest of what a sandbox sends has no bound here.
     """
     pins = pins or {}
-    allowed = _statements(policy.allow, pins, "accept")
+    named = [rule for rule in policy.allow if rule.network is not None]
+    allowed = _statements(named, {}, "accept")
+    by_name = [rule for rule in policy.allow if rule.host]
+    public = [
+        *((network, line) for network, line in allowed if network.num_addresses > 1),
+        *(
+            (network, line)
+            for network, line in _statements(by_name, pins, "accept")
+            if not _is_special(network)
+        ),
+    ]
     lines = [
         *([] if policy.open else [f"ip daddr {RESOLVER} {REFUSED}"]),
         'oifname "lo" accept',
@@ -173,7 +190,9 @@ def to_nft(policy: NetworkPolicy, *, pins: Pins | None = None) -> str:
         *(f"{_family(network)} daddr {network} drop" for network in METADATA),
         *(line for network, line in allowed if _is_special(network)),
         *(f"{_family(network)} daddr {network} {REFUSED}" for network in SPECIAL),
-        *(line for network, line in allowed if not _is_special(network)),
+        *(line for network, line in allowed if network.num_addresses == 1 and not _is_special(network)),
+        *([HOST] if public or policy.open else []),
+        *(line for network, line in public if not _is_special(network)),
         *(["meta l4proto { tcp, udp } accept"] if policy.open else []),
         REFUSED,
     ]

@@ -105,7 +105,7 @@ def test_this_machine_stays_out_of_reach_where_all_of_the_internet_is_open(
 
 
 def test_names_are_found_where_all_of_the_internet_is_open(
-    docker_host: DockerHost, new_instance: Instance
+    docker_host: DockerHost, new_instance: Instance, run_inside: Inside
 ) -> None:
     """The engine's resolver asks those of the machine from within the rules, whatever their addresses."""
     named = [
@@ -118,7 +118,11 @@ def test_names_are_found_where_all_of_the_internet_is_open(
     instance_id = new_instance(image=PYTHON, network_policy=policy, network={"nft_script": script(policy)})
     rules = run_rules(docker_host, instance_id)
     for address in asked:
-        assert rules.index(f"daddr {address} udp dport 53 accept") < rules.index("daddr 0.0.0.0/8 reject")
+        accepts = f"daddr {address} meta skuid 0 udp dport 53 accept"
+        assert rules.index(accepts) < rules.index("daddr 0.0.0.0/8 reject")
+        # a program of the sandbox's own gets to the engine's resolver alone
+        assert run_inside(instance_id, f'python3 -c "{ASK.replace("127.0.0.11", address)}"')[1] == "refused"
+    assert run_inside(instance_id, f'python3 -c "{ASK}"')[1] == "heard"
     docker_host.apply_network(instance_id, script(allowing("93.184.216.34")), None)
     assert "dport 53 accept" not in run_rules(docker_host, instance_id)
 

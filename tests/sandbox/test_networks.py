@@ -77,7 +77,7 @@ def test_what_a_name_had_stays_pinned_while_nobody_can_say(monkeypatch):
         monkeypatch.setattr(specs.socket, "getaddrinfo", getaddrinfo)
         return specs.resolve("pinned.example")
 
-    assert answers(socket.EAI_AGAIN) == []
+    assert answers(socket.EAI_AGAIN) is None
     assert answers(["93.184.216.34"]) == ["93.184.216.34"]
     assert answers(socket.EAI_AGAIN) == ["93.184.216.34"]
     assert answers(socket.EAI_NONAME) == []
@@ -156,3 +156,16 @@ def test_names_that_cease_to_lead_somewhere_are_told_once(alice, named_pool, rec
     assert told_of(sandbox) == [["gone.example"], ["gone.example", "public.example"]]
     again = services.create_sandbox(owner=alice, template=recipe)
     assert told_of(again) == [["gone.example", "public.example"]]
+
+
+def test_a_worker_that_starts_while_nobody_can_say_leaves_the_rules_of_what_runs(
+    alice, named_pool, recipe, found, paper, monkeypatch
+):
+    services.create_sandbox(owner=alice, template=recipe)
+    monkeypatch.setattr(specs, "resolve", lambda _host: None)
+    paper.calls.clear()
+    assert names.renew(named_pool, {}) == {}
+    assert "apply_network" not in dict(paper.calls)
+    monkeypatch.setattr(specs, "resolve", lambda host: found.get(host, []))
+    assert names.renew(named_pool, {})
+    assert "apply_network" in dict(paper.calls)

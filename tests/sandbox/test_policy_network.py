@@ -1,6 +1,7 @@
 """Network policies: what is read of them, and which packets the rules made of them let out."""
 
 import ipaddress
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from agi_site.lib.problems import Invalid
+from sandbox.engine import helper_program
 from sandbox.policy.network import is_public, read_network_policy, to_nft, usable_pins
 
 ACCEPTS, REFUSES = "accept", "reject"
@@ -86,10 +88,50 @@ def test_a_host_opens_the_addresses_pinned_for_it() -> None:
     assert verdict(policy, "93.184.216.34") == REFUSES
 
 
+def test_a_name_opens_nothing_inside_beyond_what_a_rule_of_the_address_does() -> None:
+    """Whoever owns the name may point it anywhere (DNS rebinding)."""
+    pins = {"example.org": ["10.0.0.7", "169.254.169.254", "93.184.216.34"]}
+    policy = {
+        "allow": [{"host": "example.org"}, {"ip": "10.0.0.7", "port": 8080}, {"cidr": "169.254.0.0/16"}]
+    }
+    assert verdict(policy, "10.0.0.7", 8080, pins=pins) == ACCEPTS
+    assert verdict(policy, "10.0.0.7", 22, pins=pins) == REFUSES
+    assert verdict(policy, "169.254.169.254", 80, pins=pins) == "drop"
+    assert verdict(policy, "93.184.216.34", 22, pins=pins) == ACCEPTS
+    # what is denied by name is, wherever it leads
+    denied = {"allow": [{"cidr": "10.0.0.0/8"}], "deny": [{"host": "example.org"}]}
+    assert verdict(denied, "10.0.0.7", 8080, pins=pins) == REFUSES
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_named"),
+    [({"host": "example.org"}, False), ({"cidr": "93.184.0.0/16"}, False), ({"ip": "93.184.216.34"}, True)],
+)
+def test_a_public_address_of_the_host_opens_to_its_very_address_only(
+    monkeypatch: pytest.MonkeyPatch, rule: dict[str, Any], is_named: bool
+) -> None:
+    """As everywhere, what is in the house is for those who name it: a range or a name does not."""
+    addresses = [{"addr_info": [{"family": "inet", "local": "93.184.216.34"}]}]
+    monkeypatch.setattr(helper_program, "run", lambda *_argv: json.dumps(addresses))
+    script = to_nft(read_network_policy({"allow": [rule]}), pins={"example.org": ["93.184.216.34"]})
+    [closed, opened] = [
+        "ip daddr 93.184.216.34 reject",
+        f"ip daddr {rule.get('cidr', '93.184.216.34/32')} meta",
+    ]
+    made = helper_program.without_host(script)
+    assert opened in made
+    if is_named:
+        assert closed not in made
+    else:
+        assert made.index(closed) < made.index(opened)
+
+
 def test_a_name_that_leads_inside_pins_nothing() -> None:
     policy = read_network_policy({"allow": [{"host": "example.org"}, {"ip": "10.0.0.7"}]})
     addresses = ["93.184.216.34", "127.0.0.1", "169.254.169.254", "10.0.0.6", "10.0.0.7", "::1"]
     assert usable_pins(policy, "example.org", addresses) == ["93.184.216.34", "10.0.0.7"]
+    around = read_network_policy({"allow": [{"host": "example.org"}, {"cidr": "169.254.0.0/16"}]})
+    assert usable_pins(around, "example.org", ["169.254.169.254", "169.254.1.1"]) == ["169.254.1.1"]
     assert not is_public("::ffff:10.0.0.1")
 
 
