@@ -14,6 +14,7 @@ urlpatterns = [
     path("conversations/", include("conversations.urls")),
     path("knowledge/", include("knowledge.urls")),
     path("memory/", include("knowledge.memory_urls")),
+    path("media/", include("media.urls")),
     path("transfer/", include("transfer.urls")),
     path("sandboxes/", include("sandbox.urls")),
     path("plans/", include("planning.urls")),

@@ -8,6 +8,15 @@ from agi_site.lib.fields import CreatedAtField, EmbeddingField, EnumField, UUIDK
 from agi_site.lib.owned import OwnedModel
 
 
+def clock(seconds: int | None) -> str:
+    """A length as players show it: "1:05", "1:00:05"; "" where it is not known."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 class ImageMetadata(OwnedModel):
     """An image a person put in (table `image_metadata`, 5.6.1)."""
 
@@ -61,6 +70,11 @@ class AudioMetadata(OwnedModel):
         verbose_name = _("audio metadata")
         verbose_name_plural = _("audio metadata")
 
+    @property
+    def length(self) -> str:
+        """How long it is, as players show it."""
+        return clock(self.duration)
+
     def __str__(self) -> str:
         return str(self.filename)
 
@@ -89,6 +103,11 @@ class VideoMetadata(OwnedModel):
         db_table = "video_metadata"
         verbose_name = _("video metadata")
         verbose_name_plural = _("video metadata")
+
+    @property
+    def length(self) -> str:
+        """How long it is, as players show it."""
+        return clock(self.duration)
 
     def __str__(self) -> str:
         return str(self.filename)

@@ -1,6 +1,7 @@
 """Files of media: taken in, checked, stored under a name of ours, read back by their owner, let go."""
 
 import hashlib
+import mimetypes
 import posixpath
 from decimal import Decimal
 from typing import Any
@@ -62,6 +63,31 @@ def store_upload(*, owner: Any, kind: str, name: str, file: "File[bytes]") -> An
     The bytes decide what it is, never its name. Raises TooLarge, Invalid (naming `file`) or Conflict (the
     person's files are too many bytes).
     """
+    data = _bytes_of(owner, file)
+    facts = _facts(kind, data)
+    if facts is None:
+        raise Invalid(errors={"file": [_not_taken(kind)]})
+    return _store(owner, kind, name, data, facts)
+
+
+def store_any(*, owner: Any, name: str, file: "File[bytes]") -> Any:
+    """Take a file of whatever kind its bytes are; raises as `store_upload` does.
+
+    A recording may hold a picture (its cover), and a video always may be heard: where the bytes are of two
+    kinds, the name's ending says which of them is meant.
+    """
+    data = _bytes_of(owner, file)
+    meant = (mimetypes.guess_type(name)[0] or "").partition("/")[0]
+    for kind in sorted(("image", "video", "audio"), key=lambda kind: kind != meant):
+        if (facts := _facts(kind, data)) is not None:
+            return _store(owner, kind, name, data, facts)
+    known = ", ".join(sorted({ending for taken in FORMATS.values() for ending, _type in taken.values()}))
+    message = _("This is no image, recording or video that can be taken. Choose one of: %(known)s.")
+    raise Invalid(errors={"file": [message % {"known": known}]})
+
+
+def _bytes_of(owner: Any, file: "File[bytes]") -> bytes:
+    """All of a file that is neither empty nor too large, for which its owner has room."""
     size = int(file.size or 0)
     if size > LARGEST_FILE:
         raise TooLarge(_("A file may have at most %(most)s MB.") % {"most": LARGEST_FILE >> 20})
@@ -69,28 +95,46 @@ def store_upload(*, owner: Any, kind: str, name: str, file: "File[bytes]") -> An
         raise Invalid(errors={"file": [_("The file is empty.")]})
     check_room(owner, size)
     file.seek(0)
-    data = file.read()
+    data: bytes = file.read()
+    return data
+
+
+def _facts(kind: str, data: bytes) -> dict[str, Any] | None:
+    """What a file says of itself, its `format` by one name; None where it is not of this kind."""
     facts = facts_of(kind, data, seconds=PROBE_SECONDS)
     form = str(facts.get("format", "")).partition(",")[0]
-    if "error" in facts or form not in FORMATS[kind]:
-        raise Invalid(errors={"file": [_not_taken(kind)]})
+    return None if "error" in facts or form not in FORMATS[kind] else facts | {"format": form}
+
+
+def _store(owner: Any, kind: str, name: str, data: bytes, facts: dict[str, Any]) -> Any:
+    form = facts["format"]
     ending = FORMATS[kind][form][0]
     path = default_storage.save(f"{FOLDER}/{owner.pk}/{uuid7()}.{ending}", ContentFile(data))
     try:
         return MODELS[kind].objects.create(
-            user=owner, filename=_plain(name), path=path, format=form, size_bytes=size, **_told(kind, facts)
+            user=owner,
+            filename=_plain(name),
+            path=path,
+            format=form,
+            size_bytes=len(data),
+            **_told(kind, facts),
         )
     except BaseException:
         default_storage.delete(path)
         raise
 
 
-def check_room(owner: Any, size: int) -> None:
-    """Raise Conflict, with the figures, unless `size` more bytes of a person's files fit."""
-    used = sum(
+def used_bytes(owner: Any) -> int:
+    """How many bytes a person's files have together."""
+    return sum(
         model.objects.filter(user=owner).aggregate(bytes=Sum("size_bytes"))["bytes"] or 0
         for model in MODELS.values()
     )
+
+
+def check_room(owner: Any, size: int) -> None:
+    """Raise Conflict, with the figures, unless `size` more bytes of a person's files fit."""
+    used = used_bytes(owner)
     if used + size > settings.MEDIA_QUOTA_BYTES:
         figures = {"used": used >> 20, "most": settings.MEDIA_QUOTA_BYTES >> 20}
         raise Conflict(

@@ -22,6 +22,7 @@ SIGNED_IN = [
     "/memory/",
     "/memory/new/",
     "/memory/context/",
+    "/media/",
     "/sandboxes/",
     "/sandboxes/new/",
     "/tools/",

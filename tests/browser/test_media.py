@@ -1,49 +1,83 @@
-"""Files of media in a browser: a recording is played from any place, without all of it being fetched."""
+"""Files of media in a browser: put in, played from any place without all of it being fetched, deleted."""
 
-import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.people import Site, sign_up
-from tests.media.files import wav
+from tests.browser.test_accessibility import LOOKS, faults, overhang
+from tests.media.files import png, wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SECONDS, RATE = 120, 44_100  # 21 MB
-PUT = """async (data) => {
-  const token = document.querySelector("[name=csrfmiddlewaretoken]").value
-  const form = new FormData()
-  form.append("file", new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]), "tone.wav")
-  const options = {method: "POST", body: form, headers: {"X-CSRFToken": token}}
-  const answer = await fetch("/api/v1/audio-metadata/", options)
-  return (await answer.json()).id
-}"""
-SEEK = """([address, seconds]) => new Promise((done, failed) => {
-  const player = document.createElement("audio")
-  player.preload = "metadata"
-  player.src = address
+SEEK = """(seconds) => new Promise((done, failed) => {
+  const player = document.querySelector("audio")
+  const seek = () => { player.currentTime = seconds }
   player.onerror = () => failed(player.error.message)
-  player.onloadedmetadata = () => {
-    player.onseeked = () => done([player.duration, player.currentTime, player.readyState])
-    player.currentTime = seconds
-  }
+  player.onseeked = () => done([player.duration, player.currentTime, player.readyState])
+  player.readyState ? seek() : player.onloadedmetadata = seek
 })"""
 
 
-def test_a_recording_is_played_from_its_middle(open_page: Callable[..., Any], site: Site) -> None:
+def put(page: Any, *files: Any) -> None:
+    """Choose files (paths, or payloads) on the open page of media, and wait until they are stored."""
+    page.set_input_files("[data-media-upload] input[type=file]", files)
+    page.locator("[data-media-upload][aria-busy=false]").wait_for()
+
+
+def payload(name: str, data: bytes) -> dict[str, Any]:
+    """A file that is nowhere on disk, so that it may have any name."""
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+
+
+def test_a_recording_is_played_from_its_middle(
+    open_page: Callable[..., Any], site: Site, tmp_path: Path
+) -> None:
     page = open_page()
     sign_up(page, site, "listener", "Listener")
-    pk = page.evaluate(PUT, base64.b64encode(wav(seconds=SECONDS, rate=RATE)).decode())
-    answers: list[tuple[int, dict[str, str]]] = []
-    page.on(
-        "response",
-        lambda answer: answers.append((answer.status, answer.headers)) if "/content/" in answer.url else None,
-    )
-    address = f"/api/v1/audio-metadata/{pk}/content/"
-    duration, at, ready = page.evaluate(SEEK, [address, SECONDS - 30])
+    page.goto(f"{site.url}/media/")
+    recording = tmp_path / "tone.wav"
+    recording.write_bytes(wav(seconds=SECONDS, rate=RATE))
+    put(page, recording)
+    parts: list[str] = []
+    page.on("response", lambda answer: parts.append(answer.headers.get("content-range", "")))
+    page.get_by_role("link", name="tone.wav").click()
+    page.locator("audio").wait_for()
+    duration, at, ready = page.evaluate(SEEK, SECONDS - 30)
     assert (duration, at) == (SECONDS, SECONDS - 30)
     assert ready >= 2  # it has what is to be heard there
-    asked = [headers["content-range"] for status, headers in answers if status == 206]
-    assert len(asked) >= 2, answers
-    assert not any(range_.startswith("bytes 0-") for range_ in asked[1:]), asked
+    starts = [int(part.removeprefix("bytes ").partition("-")[0]) for part in parts if part]
+    assert starts[0] == 0
+    assert max(starts) > (SECONDS - 40) * RATE * 4, parts
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_files_are_put_in_looked_at_and_deleted(
+    open_page: Callable[..., Any], site: Site, scheme: str, width: int
+) -> None:
+    page = open_page(scheme=scheme, width=width)
+    sign_up(page, site, f"media-{scheme}", "Media")
+    page.goto(f"{site.url}/media/")
+    found = faults(page)
+    long_name = "가" * 200 + " 😀.png"
+    put(page, payload("a.pdf", b"%PDF-1.4"), payload("b.png", wav()), payload(long_name, png()))
+    assert "a.pdf:" in page.locator(".callout-danger").inner_text()
+    assert page.locator(".list-row-title").all_inner_texts() == [long_name]
+    assert page.locator(".media-thumb img").evaluate(
+        "(image) => image.decode().then(() => image.naturalWidth)"
+    )
+    found += faults(page)
+    assert overhang(page, width) <= 0
+    page.locator(".list-row-title").click()
+    page.locator("img.media-view").wait_for()
+    found += faults(page)
+    assert overhang(page, width) <= 0
+    page.locator(".button-danger").click()
+    page.locator("dialog[open] .button-danger-solid").click()
+    page.locator(".toast-success").wait_for()
+    assert page.locator(".list-row-title").count() == 0
+    page.get_by_role("link", name="Recordings").click()
+    assert page.locator(".list-row-title").all_inner_texts() == ["b.png"]
+    assert found == []

@@ -1,20 +1,16 @@
 """Files of media over REST: taken in by what they are, read back and deleted by their owner alone."""
 
-import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from PIL import Image
 
 from media import services
 from media.models import AudioMetadata, ImageMetadata, MediaObject, MediaTag, VideoMetadata
-from tests.media.files import wav
+from tests.media.files import mp4, png, wav
 
 pytestmark = pytest.mark.django_db
 IMAGES, AUDIO, VIDEOS = (f"/api/v1/{kind}-metadata/" for kind in ("image", "audio", "video"))
@@ -23,25 +19,6 @@ IMAGES, AUDIO, VIDEOS = (f"/api/v1/{kind}-metadata/" for kind in ("image", "audi
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path
-
-
-def png(size: tuple[int, int] = (64, 48)) -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", size, "teal").save(data, "PNG")
-    return data.getvalue()
-
-
-def mp4() -> bytes:
-    data = io.BytesIO()
-    with av.open(data, "w", format="mp4") as file:
-        stream = file.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for _number in range(10):
-            file.mux(
-                stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
-            )
-        file.mux(stream.encode(None))
-    return data.getvalue()
 
 
 @pytest.fixture
