@@ -44,6 +44,7 @@ def called(text: str) -> tuple[str, dict[str, Any]] | None:
         ("clip.mp4는 몇 초야?", "video_info", {"path": "clip.mp4"}),
         (f"What format has the image {MEDIA}?", "image_info", {"media_id": MEDIA}),
         (f"녹음 {MEDIA}의 길이는?", "audio_info", {"media_id": MEDIA}),
+        (f"영상 {MEDIA}에 대해 알려줘", "video_info", {"media_id": MEDIA}),
         (
             "Write about our size in notes.txt",
             "write_file",

@@ -37,7 +37,7 @@ _PATH = re.compile(
 _ID = re.compile(r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-z-])", re.IGNORECASE)
 _ASKS = re.compile(
     r"\bhow (?:big|large|wide|high|tall|long|many pixels)\b|\b(?:size|dimensions?|resolution|format|duration|length|info|information|details|metadata|exif|codec|tags|about)\b"
-    r"|크기|길이|형식|포맷|해상도|정보|메타데이터|코덱|태그|몇 ?(?:초|분|픽셀)",
+    r"|크기|길이|형식|포맷|해상도|정보|메타데이터|코덱|태그|에 ?(?:대해|관해)|몇 ?(?:초|분|픽셀)",
     re.IGNORECASE,
 )
 
