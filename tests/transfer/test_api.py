@@ -58,6 +58,8 @@ def test_a_concept_is_written_changed_and_deleted(shop: Any, operator: Any, api_
     assert client.post(f"{API}/domain-ontologies/", given, format="json").status_code == 409
     assert client.patch(address, {"attributes": {"kind": "song"}}, format="json").status_code == 400
     assert client.patch(address, {"domain": "clinic"}, format="json").status_code == 400
+    assert client.patch(address, {"relationships": [None]}, format="json").status_code == 400
+    assert client.patch(address, {"relationships": None}, format="json").status_code == 200
     assert client.delete(address).status_code == 204
 
 

@@ -120,7 +120,8 @@ class RelationshipSerializer(serializers.Serializer[Any]):
 
 
 class DomainOntologySerializer(ChangedSerializer):
-    relationships = RelationshipSerializer(many=True, required=False, allow_null=True)
+    # not many=True: that would let null stand in the list, too
+    relationships = serializers.ListField(child=RelationshipSerializer(), required=False, allow_null=True)
     attributes = JSONObjectField(
         required=False,
         allow_null=True,
