@@ -31,6 +31,9 @@ _SYSTEMS = [
 ]
 
 
+NAMED = "token: "  # before the name that a person gave to a program's token
+
+
 def address_of(request: HttpRequest) -> str:
     """The visitor's IP address, "" if unknown.
 
@@ -53,8 +56,10 @@ def user_agent_of(request: HttpRequest) -> str:
 
 
 def describe(user_agent: str | None) -> str:
-    """A user agent as people say it: “Firefox on Linux”."""
+    """A user agent as people say it: “Firefox on Linux”; of a program's token, its name."""
     text = user_agent or ""
+    if text.startswith(NAMED):
+        return text.removeprefix(NAMED)
     program = next((name for mark, name in _PROGRAMS if mark in text), "")
     system = next((name for mark, name in _SYSTEMS if mark in text), "")
     if program and system:

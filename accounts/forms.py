@@ -121,6 +121,18 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         """Leave the row alone: the service validates and stores the changes."""
 
 
+class TokenForm(forms.Form):
+    """A name for a program, and the password as a sign that the owner means it."""
+
+    name = forms.CharField(
+        label=_("Name of the program"),
+        max_length=60,
+        error_messages={"required": _("Give the program a name.")},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    password = _password(_("Your password"), autocomplete="current-password")
+
+
 class DeleteAccountForm(forms.Form):
     """The password, as a sign that the owner means it."""
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from agi_site.lib.fields import CreatedAtField, ExactCharField, UpdatedAtField, UUIDKey
 from agi_site.lib.owned import OwnedModel, OwnedQuerySet, SharedModel
 
-from .devices import describe
+from .devices import NAMED, describe
 
 # The roles that the program knows by name; operators may add others.
 ADMIN_ROLE = "admin"
@@ -299,6 +299,11 @@ class Session(OwnedModel):
     def device(self) -> str:
         """The browser or program, as people say it."""
         return describe(self.user_agent)
+
+    @property
+    def is_named_token(self) -> bool:
+        """Whether it is the token of a program that a person gave a name."""
+        return (self.user_agent or "").startswith(NAMED)
 
 
 # The tables of webhooks stand in their own room.

@@ -17,6 +17,7 @@ urlpatterns = [
     path("password/reset/done/", views.password_reset_complete, name="password_reset_complete"),
     path("password/reset/<uid>/<token>/", views.password_reset_confirm, name="password_reset_confirm"),
     path("sessions/", views.sessions, name="sessions"),
+    path("sessions/token/", views.new_token, name="new_token"),
     path("sessions/revoke-all/", views.sessions_revoke_all, name="sessions_revoke_all"),
     path("sessions/<pk>/revoke/", views.session_revoke, name="session_revoke"),
     path("profile/", views.profile, name="profile"),

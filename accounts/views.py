@@ -14,16 +14,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 from django.views.i18n import set_language as django_set_language
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page
+from agi_site.lib.web import add_problem, form_page, page
 
 from . import cookies, forms, services
-from .devices import address_of, user_agent_of
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
+from .devices import NAMED, address_of, user_agent_of
 
 
 @login_not_required
@@ -182,6 +180,27 @@ def sessions(request: HttpRequest) -> HttpResponse:
     return _sessions_page(request)
 
 
+@never_cache
+@sensitive_post_parameters("password")
+@require_POST
+def new_token(request: HttpRequest) -> HttpResponse:
+    """Make a token for a program; the page shows it this once."""
+    form = forms.TokenForm(request.POST)
+    if not form.is_valid():
+        return _sessions_page(request, form=form, status=400)
+    try:
+        made = services.issue_token(
+            username=request.user.username,
+            password=form.cleaned_data["password"],
+            address=address_of(request),
+            user_agent=f"{NAMED}{form.cleaned_data['name']}",
+        )
+    except Problem as problem:
+        add_problem(form, problem)
+        return _sessions_page(request, form=form, status=problem.status)
+    return _sessions_page(request, made=made, status=201)
+
+
 @require_POST
 def session_revoke(request: HttpRequest, pk: str) -> HttpResponse:
     """End one of one's own sessions; ending the present one signs out here."""
@@ -276,9 +295,10 @@ def _sign_in_page(
     return response
 
 
-def _sessions_page(request: HttpRequest) -> HttpResponse:
+def _sessions_page(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponse:
     rows = list(services.list_sessions(user=request.user)[:200])
-    return page(request, "accounts/sessions.html", partial="rows", sessions=rows, current=request.session_row)
+    context = {"form": forms.TokenForm(), "sessions": rows, "current": request.session_row} | context
+    return page(request, "accounts/sessions.html", partial="rows", status=status, **context)
 
 
 def _after_revoking(request: HttpRequest, said: Any) -> HttpResponse:

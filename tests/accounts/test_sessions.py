@@ -1,5 +1,6 @@
 """Sessions are rows: what happens to the row happens to the device."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -288,3 +289,37 @@ def request_with(token: str) -> Any:
 
     SessionRowMiddleware(view)(request)
     return request
+
+
+# --- Tokens for programs ----------------------------------------------------------
+def test_a_person_makes_a_token_for_a_program_and_sees_it_once(alice: User, client_of: Any) -> None:
+    web = client_of(alice)
+    made = web.post(reverse("accounts:new_token"), {"name": "Nightly <report>", "password": PASSWORD})
+    assert made.status_code == 201
+    assert "no-cache" in made.headers["Cache-Control"]
+    found = re.search(r'<code id="new-token">([^<]+)</code>', made.content.decode())
+    assert found is not None
+    token = found[1]
+    bearer = {"authorization": f"Bearer {token}"}
+    assert Client().get("/api/v1/conversations/", headers=bearer).status_code == 200
+    page = web.get(reverse("accounts:sessions")).content.decode()
+    assert "Nightly &lt;report&gt;" in page
+    assert token not in page
+    session = Session.objects.get(token=services.hash_token(token))
+    assert session.expires_at - timezone.now() > timedelta(days=89)
+    web.post(reverse("accounts:session_revoke", args=[session.pk]))
+    assert Client().get("/api/v1/conversations/", headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "given", [{"name": "x", "password": "wrong"}, {"name": "", "password": PASSWORD}, {"name": "x" * 61}, {}]
+)
+def test_no_token_without_a_name_and_the_right_password(
+    alice: User, client_of: Any, given: dict[str, str]
+) -> None:
+    web = client_of(alice)
+    before = Session.objects.count()
+    answer = web.post(reverse("accounts:new_token"), given)
+    assert answer.status_code == 400
+    assert "new-token" not in answer.content.decode()
+    assert Session.objects.count() == before
