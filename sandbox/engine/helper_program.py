@@ -51,7 +51,7 @@ FSPICK_CLOEXEC, FSPICK_EMPTY_PATH = 1, 8
 FSCONFIG_SET_STRING, FSCONFIG_CMD_RECONFIGURE = 1, 7
 REMOUNTED = 32 | 2 | 8 | 1 << 21  # MS_REMOUNT, MS_NOSUID, MS_NOEXEC, MS_RELATIME
 COUNT = re.compile(r"^.* ct count over .*\n", re.MULTILINE)
-HOST = "    # this machine\n"
+THIS_MACHINE = "    # this machine\n"
 RESOLVERS = "    # the machine's resolvers\n"
 RESOLV_CONF = Path("/etc/resolv.conf")  # the engine's copy of the machine's, of when the helper started
 SPARE_SIZES = 4
@@ -394,7 +394,7 @@ def remount(namespace: int, options: str) -> None:
 
 def without_host(script: str) -> str:
     """Ranges, names and all of the internet do not open this machine's own addresses."""
-    if HOST not in script:
+    if THIS_MACHINE not in script:
         return script
     found = json.loads(run("ip", "-j", "address"))
     lines = [
@@ -403,7 +403,7 @@ def without_host(script: str) -> str:
         for entry in link.get("addr_info", ())
         if entry.get("local") and entry.get("family") in FAMILY
     ]
-    return script.replace(HOST, "".join(lines))
+    return script.replace(THIS_MACHINE, "".join(lines))
 
 
 def with_resolvers(script: str) -> str:
