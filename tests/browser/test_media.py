@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.people import Site, sign_up
 from tests.browser.test_accessibility import LOOKS, faults, overhang
-from tests.media.files import png, wav
+from tests.media.files import mp4, png, wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SECONDS, RATE = 120, 44_100  # 21 MB
@@ -45,12 +45,23 @@ def test_a_recording_is_played_from_its_middle(
     page.on("response", lambda answer: parts.append(answer.headers.get("content-range", "")))
     page.get_by_role("link", name="tone.wav").click()
     page.locator("audio").wait_for()
+    assert not page.locator("#cannot-show").is_visible()
     duration, at, ready = page.evaluate(SEEK, SECONDS - 30)
     assert (duration, at) == (SECONDS, SECONDS - 30)
     assert ready >= 2  # it has what is to be heard there
     starts = [int(part.removeprefix("bytes ").partition("-")[0]) for part in parts if part]
     assert starts[0] == 0
     assert max(starts) > (SECONDS - 40) * RATE * 4, parts
+
+
+def test_what_this_browser_cannot_play_is_told(open_page: Callable[..., Any], site: Site) -> None:
+    page = open_page()
+    sign_up(page, site, "viewer", "Viewer")
+    page.goto(f"{site.url}/media/")
+    put(page, payload("old.mp4", mp4()))  # of a codec that Chromium does not have
+    page.get_by_role("link", name="old.mp4").click()
+    page.locator("#cannot-show:visible").wait_for()
+    assert not page.locator("video").is_visible()
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
@@ -72,6 +83,7 @@ def test_files_are_put_in_looked_at_and_deleted(
     assert overhang(page, width) <= 0
     page.locator(".list-row-title").click()
     page.locator("img.media-view").wait_for()
+    assert not page.locator("#cannot-show").is_visible()
     found += faults(page)
     assert overhang(page, width) <= 0
     page.locator(".button-danger").click()

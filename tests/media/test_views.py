@@ -92,7 +92,7 @@ def test_a_file_s_page_shows_it_and_what_it_says_of_itself(
 def test_formats_that_browsers_do_not_show_are_offered_for_download(alice: Any, client_of: Any) -> None:
     row = services.store_upload(owner=alice, kind="image", name="a.tif", file=ContentFile(png("TIFF")))
     text = text_of(client_of(alice), address(row))
-    assert "Browsers do not show files of this format." in text
+    assert 'id="cannot-show" role="status">This file cannot be shown here.' in text
     assert "<img" not in text
     assert "<img" not in text_of(client_of(alice), LIST)
 
