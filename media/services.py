@@ -110,16 +110,15 @@ def _store(owner: Any, kind: str, name: str, data: bytes, facts: dict[str, Any])
     form = facts["format"]
     ending = FORMATS[kind][form][0]
     path = default_storage.save(f"{FOLDER}/{owner.pk}/{uuid7()}.{ending}", ContentFile(data))
+    row = MODELS[kind](
+        user=owner, filename=_plain(name), path=path, format=form, size_bytes=len(data), **_told(kind, facts)
+    )
     try:
-        return MODELS[kind].objects.create(
-            user=owner,
-            filename=_plain(name),
-            path=path,
-            format=form,
-            size_bytes=len(data),
-            **_told(kind, facts),
-        )
+        row.save(force_insert=True)
+        check_room(owner, 0)  # once more: what came at the same moment counts by now
+        return row
     except BaseException:
+        MODELS[kind].objects.filter(pk=row.pk).delete()
         default_storage.delete(path)
         raise
 

@@ -172,6 +172,23 @@ def test_a_person_has_so_much_room_and_no_more(put: Any, alice: Any, bob: Any, s
     assert put(bob, IMAGES, png()).status_code == 201
 
 
+def test_two_files_that_come_at_one_moment_do_not_take_more_room_than_there_is(
+    put: Any, alice: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.MEDIA_QUOTA_BYTES = len(png()) + 10
+    looked = services.facts_of
+
+    def meanwhile(*args: Any, **options: Any) -> dict[str, Any]:
+        ImageMetadata.objects.create(user=alice, filename="other.png", path="x", size_bytes=11)
+        return looked(*args, **options)
+
+    monkeypatch.setattr(services, "facts_of", meanwhile)
+    answer = put(alice, IMAGES, png())
+    assert (answer.status_code, answer.json()["code"]) == (409, "media_full")
+    assert [row.filename for row in ImageMetadata.objects.all()] == ["other.png"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_a_deleted_file_leaves_nothing(
     put: Any, alice: Any, api_of: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
