@@ -7,6 +7,13 @@ import pytest
 
 from sandbox.models import Sandbox, SandboxExecution, SandboxStatus, SandboxTemplate
 
+URL = "/api/v1/sandboxes/"
+VERBS = ["start", "pause", "resume", "stop", "restart"]
+
+
+def at(sandbox: Sandbox, verb: str = "") -> str:
+    return f"{URL}{sandbox.pk}/{verb}{'/' if verb else ''}"
+
 
 class Asked:
     """What a service was asked for, in order; it answers with what the test says, or raises it."""

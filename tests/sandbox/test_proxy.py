@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,113 +10,14 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.urls import reverse
-from websockets.asyncio.server import ServerConnection, serve
 
 from accounts.models import Session
 from agi_site.asgi import application
 from agi_site.lib.problems import Conflict
 from sandbox import gateway, port_access, proxy_http
-from sandbox.models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance, SandboxPort
+from sandbox.models import Sandbox, SandboxInstance, SandboxPort
 
-DOMAIN = "boxes.test:8000"
-
-
-@pytest.fixture
-def port(a_sandbox: Sandbox, settings: Any) -> SandboxPort:
-    """Port 8000 of Alice's running sandbox."""
-    settings.SANDBOX_DOMAIN = DOMAIN
-    host = SandboxHost.objects.create(name="local", status="active")
-    SandboxInstance.objects.create(host=host, sandbox=a_sandbox, profile="x", status=InstanceStatus.CLAIMED)
-    return SandboxPort.objects.create(sandbox=a_sandbox, container_port=8000, host_port=0)
-
-
-def host_of(port: SandboxPort, number: int = 0) -> str:
-    return f"{number or port.container_port}-{port.sandbox_id}.{DOMAIN}"
-
-
-def scope_of(host: str, path: str = "/", *, kind: str = "http", method: str = "GET", **headers: str) -> Any:
-    target = urlsplit(path)
-    named = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
-    return {
-        "type": kind,
-        "scheme": "http" if kind == "http" else "ws",
-        "http_version": "1.1",
-        "method": method,
-        "path": target.path,
-        "raw_path": target.path.encode(),
-        "query_string": target.query.encode(),
-        "headers": [(b"host", host.encode()), *named],
-        "client": ("203.0.113.9", 5000),
-        "subprotocols": [],
-    }
-
-
-async def answer_of(scope: Any, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
-    """The whole answer to a request whose body comes in these pieces."""
-    one = ApplicationCommunicator(application, scope)
-    for piece in pieces:
-        await one.send_input({"type": "http.request", "body": piece, "more_body": True})
-    await one.send_input({"type": "http.request", "body": b"", "more_body": False})
-    start = await one.receive_output(10)
-    body = b""
-    while True:
-        part = await one.receive_output(10)
-        body += part.get("body", b"")
-        if not part.get("more_body"):
-            break
-    await one.wait(10)
-    headers = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
-    return start["status"], headers, body
-
-
-def ask(scope: Any, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
-    return async_to_sync(answer_of)(scope, *pieces)
-
-
-@pytest.fixture
-def cookie(port: SandboxPort, alice: Any, client_of: Any) -> str:
-    """The cookie of the port's origin, come by as a browser does."""
-    address = client_of(alice).get(reverse("sandbox:port_open", args=[port.sandbox_id, port.pk])).url
-    at = urlsplit(address)
-    status, headers, _body = ask(scope_of(at.netloc, f"{at.path}?{at.query}"))
-    assert status == 303
-    assert headers["location"] == "/"
-    return headers["set-cookie"].split(";")[0]
-
-
-Program = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
-
-
-@pytest.fixture
-def inside(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], Any]:
-    """`async with inside(program)`: what listens on the port in the sandbox."""
-
-    @contextlib.asynccontextmanager
-    async def listen(program: Program) -> AsyncIterator[None]:
-        async with await asyncio.start_server(program, "127.0.0.1", 0) as server:
-            place = server.sockets[0].getsockname()
-
-            async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
-                return await asyncio.open_connection(*place)
-
-            monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
-            yield
-
-    return listen
-
-
-async def head_of(reader: asyncio.StreamReader) -> str:
-    return (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-
-
-def answering(answer: bytes, heard: list[str]) -> Program:
-    async def program(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await head_of(reader))
-        writer.write(answer)
-        await writer.drain()
-        writer.close()
-
-    return program
+from .fixtures_proxy import DOMAIN, LOST, answer_of, answering, ask, head_of, host_of, scope_of
 
 
 # --- Who comes in ------------------------------------------------------------------------
@@ -371,15 +272,6 @@ async def ticking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-# How whoever is connected to a port may lose it; a paused sandbox they keep.
-LOST: dict[str, Callable[[], Any]] = {
-    "signed out": lambda: Session.objects.all().delete(),
-    "port closed": lambda: SandboxPort.objects.all().delete(),
-    "sandbox deleted": lambda: Sandbox.objects.all().update(status="deleted"),
-    "paused": lambda: Sandbox.objects.all().update(status="paused"),
-}
-
-
 @pytest.mark.parametrize("what", LOST)
 def test_a_long_answer_is_broken_off_with_the_right_to_it(
     port: SandboxPort, cookie: str, inside: Any, monkeypatch: pytest.MonkeyPatch, what: str
@@ -451,165 +343,6 @@ def test_a_port_on_which_nothing_listens_is_said(
     assert status == 502
     assert b"Nothing listens on port 8000" in body
     assert headers["content-security-policy"].startswith("default-src 'none'")
-
-
-# --- WebSocket -------------------------------------------------------------------------------------
-async def _echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message)
-        if message == "bye":
-            await connection.close(4001, "as you wish")
-            return
-
-
-def _socket_scope(port: SandboxPort, cookie: str, origin: str = "") -> Any:
-    scope = scope_of(
-        host_of(port),
-        "/chat?room=1",
-        kind="websocket",
-        cookie=cookie,
-        origin=origin or f"http://{host_of(port)}",
-    )
-    return scope | {"subprotocols": ["chat.v2", "chat.v1"]}
-
-
-@contextlib.asynccontextmanager
-async def _connected(
-    program: Any, port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch, **options: Any
-) -> AsyncIterator[ApplicationCommunicator]:
-    """Somebody who has asked for a WebSocket of a port, behind which a program speaks."""
-    async with serve(program, "127.0.0.1", 0, **options) as server:
-        place = next(iter(server.sockets)).getsockname()
-
-        async def open_tunnel(_instance: Any, _port: int, **_options: Any) -> Any:
-            return await asyncio.open_connection(*place[:2])
-
-        monkeypatch.setattr(gateway, "open_tunnel", open_tunnel)
-        one = ApplicationCommunicator(application, _socket_scope(port, cookie))
-        await one.send_input({"type": "websocket.connect"})
-        yield one
-
-
-def test_messages_go_both_ways_and_the_close_is_passed_on(
-    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Any] = []
-
-    async def program(connection: ServerConnection) -> None:
-        seen.append(connection.request)
-        await _echo(connection)
-
-    async def go() -> None:
-        async with _connected(
-            program, port, cookie, monkeypatch, subprotocols=["chat.v1"], max_size=None
-        ) as one:
-            assert await one.receive_output(5) == {"type": "websocket.accept", "subprotocol": "chat.v1"}
-            large = "가" * 300_000
-            for said in ("hello", large):
-                await one.send_input({"type": "websocket.receive", "text": said})
-                assert (await one.receive_output(10))["text"] == said
-            await one.send_input({"type": "websocket.receive", "bytes": b"\x00\xff"})
-            assert (await one.receive_output(5))["bytes"] == b"\x00\xff"
-            await one.send_input({"type": "websocket.receive", "text": "bye"})
-            assert (await one.receive_output(5))["text"] == "bye"
-            closed = await one.receive_output(5)
-            assert (closed["type"], closed["code"], closed["reason"]) == (
-                "websocket.close", 4001, "as you wish",
-            )  # fmt: skip
-            await one.wait(5)
-
-    async_to_sync(go)()
-    (request,) = seen
-    assert request.path == "/chat?room=1"
-    assert request.headers["Host"] == host_of(port)
-    assert "agi_port" not in str(request.headers)
-
-
-def test_a_program_that_dies_is_not_told_as_a_close_in_good_order(
-    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def program(connection: ServerConnection) -> None:
-        connection.transport.abort()
-
-    async def go() -> int:
-        async with _connected(program, port, cookie, monkeypatch) as one:
-            assert (await one.receive_output(5))["type"] == "websocket.accept"
-            closed = await one.receive_output(5)
-            await one.wait(5)
-            return int(closed["code"])
-
-    assert async_to_sync(go)() == 1011
-
-
-@pytest.mark.parametrize("what", ["signed out", "port closed", "paused"])
-def test_a_socket_ends_with_the_right_to_it(
-    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    monkeypatch.setattr(proxy_http, "CHECK_SECONDS", 0.2)
-
-    async def go() -> Any:
-        async with _connected(_echo, port, cookie, monkeypatch) as one:
-            assert (await one.receive_output(5))["type"] == "websocket.accept"
-            await asyncio.sleep(0.5)
-            await one.send_input({"type": "websocket.receive", "text": "still"})
-            assert (await one.receive_output(5))["text"] == "still"
-            await sync_to_async(LOST[what])()
-            await asyncio.sleep(0.5)
-            if what == "paused":
-                await one.send_input({"type": "websocket.receive", "text": "bye"})
-            told = await one.receive_output(5)
-            await one.wait(5)
-            return told.get("code", told.get("text"))
-
-    assert async_to_sync(go)() == ("bye" if what == "paused" else 1008)
-
-
-def test_a_page_that_leaves_closes_the_socket_inside(
-    port: SandboxPort, cookie: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def go() -> None:
-        ended = asyncio.Event()
-
-        async def program(connection: ServerConnection) -> None:
-            await connection.wait_closed()
-            ended.set()
-
-        async with _connected(program, port, cookie, monkeypatch) as one:
-            assert (await one.receive_output(5))["type"] == "websocket.accept"
-            await one.send_input({"type": "websocket.disconnect", "code": 1001})
-            await one.wait(5)
-            await asyncio.wait_for(ended.wait(), 5)
-
-    async_to_sync(go)()
-
-
-@pytest.mark.parametrize(
-    ("origin", "with_cookie"), [("http://localhost:8000", True), ("http://evil.example", True), ("", False)]
-)
-def test_sockets_of_others_are_refused_before_they_are_accepted(
-    port: SandboxPort, cookie: str, origin: str, with_cookie: bool
-) -> None:
-    async def go() -> Any:
-        scope = _socket_scope(port, cookie if with_cookie else "a=b", origin)
-        one = ApplicationCommunicator(application, scope)
-        await one.send_input({"type": "websocket.connect"})
-        told = await one.receive_output(5)
-        await one.wait(5)
-        return told
-
-    assert async_to_sync(go)()["type"] == "websocket.close"
-
-
-def test_a_program_that_takes_no_socket_refuses_it(port: SandboxPort, cookie: str, inside: Any) -> None:
-    async def go() -> Any:
-        async with inside(answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", [])):
-            one = ApplicationCommunicator(application, _socket_scope(port, cookie))
-            await one.send_input({"type": "websocket.connect"})
-            told = await one.receive_output(5)
-            await one.wait(5)
-            return told
-
-    assert async_to_sync(go)()["type"] == "websocket.close"
 
 
 # --- Names ------------------------------------------------------------------------------------------
