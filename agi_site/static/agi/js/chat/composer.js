@@ -12,8 +12,12 @@ export class Composer {
     this.fault = document.getElementById("composer-fault");
     this.sendButton = this.form.querySelector(".send-button");
     this.draftKey = DRAFT + this.form.dataset.draft;
+    this.#forgetSent();
     this.#restore();
-    this.box.addEventListener("input", () => this.#changed());
+    this.box.addEventListener("input", () => {
+      this.fault.textContent = "";
+      this.#changed();
+    });
     this.box.addEventListener("keydown", (event) => this.#key(event));
     this.form.addEventListener("submit", (event) => this.#submit(event));
     document.getElementById("stop-form")?.addEventListener("submit", (event) => this.#stop(event));
@@ -92,7 +96,6 @@ export class Composer {
     if (this.isEmpty || this.busy) return event.preventDefault();
     this.busy = true;
     this.#changed();
-    localStorage.removeItem(this.draftKey);
     window.addEventListener("pageshow", () => (this.busy = false), { once: true });
   }
 
@@ -112,6 +115,15 @@ export class Composer {
     this.box.value = suggestion.dataset.suggestion;
     this.#changed();
     this.focus();
+  }
+
+  /** The draft of a new conversation is kept until it has become one: on the way there one may have to sign in. */
+  #forgetSent() {
+    const kept = storage(() => localStorage.getItem(`${DRAFT}new`))?.trim();
+    const said = [...this.list.querySelectorAll(".message-user > [data-text]")];
+    if (kept && said.some((text) => text.content.textContent.trim() === kept)) {
+      storage(() => localStorage.removeItem(`${DRAFT}new`));
+    }
   }
 
   #restore() {

@@ -23,7 +23,10 @@ async function send(address, options) {
     credentials: "same-origin",
     headers: { ...options.headers, "HX-Request": "true" },
   });
-  if (response.redirected && new URL(response.url).pathname.startsWith("/accounts/")) location.reload();
+  if (response.redirected && new URL(response.url).pathname.startsWith("/accounts/")) {
+    location.reload(); // which leads to the sign-in page, and back here
+    throw Object.assign(new Error(""), { status: 401 }); // nothing was sent: what is written is kept
+  }
   if (!response.ok) throw new Refused(response);
   return response.text();
 }

@@ -11,6 +11,7 @@ export class Scroller {
     this.atEnd = true;
     window.addEventListener("scroll", () => this.#look(), { passive: true });
     window.addEventListener("resize", () => this.follow());
+    new ResizeObserver(() => this.#nearEnd() && this.#look()).observe(document.body); // it may have become shorter
     button?.addEventListener("click", () => this.toEnd("smooth"));
   }
 
@@ -37,8 +38,12 @@ export class Scroller {
     page.scrollTo({ top: page.scrollHeight - fromEnd, behavior: "instant" });
   }
 
+  #nearEnd() {
+    return page.scrollHeight - page.scrollTop - window.innerHeight < NEAR_PX;
+  }
+
   #look() {
-    this.atEnd = page.scrollHeight - page.scrollTop - window.innerHeight < NEAR_PX;
+    this.atEnd = this.#nearEnd();
     if (this.button) this.button.hidden = this.atEnd;
   }
 }
