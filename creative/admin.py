@@ -1,9 +1,12 @@
 """Admin of creative works."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from agi_site.lib.admin import HistoryAdmin, TableAdmin
 
+from . import services
 from .models import CreativeFeedback, CreativeVersion, CreativeWork, GenerationPrompt, InspirationSource
 
 
@@ -11,7 +14,17 @@ from .models import CreativeFeedback, CreativeVersion, CreativeWork, GenerationP
 class CreativeWorkAdmin(TableAdmin):
     list_display = ["user", "type", "title", "content_ref", "created_at", "updated_at"]
     list_filter = ["type", "created_at"]
+    readonly_fields = ["content_ref"]
     search_fields = ["id", "title", "content_ref"]
+
+    def delete_model(self, request: HttpRequest, obj: CreativeWork) -> None:
+        """With its contents."""
+        services.delete_work(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CreativeWork]) -> None:
+        """Each as one alone."""
+        for work in queryset:
+            services.delete_work(work)
 
 
 @admin.register(GenerationPrompt)

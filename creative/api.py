@@ -68,6 +68,9 @@ class CreativeWorkViewSet(OwnedViewSet):
     filterset_fields = {"type": ["exact"], "created_at": ["gte", "lt"]}
     ordering_fields = ["id", "created_at"]
 
+    def perform_destroy(self, instance: CreativeWork) -> None:
+        services.delete_work(instance)
+
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     @action(detail=True, methods=["get"])
     def content(self, request: Request, pk: str) -> HttpResponseBase:

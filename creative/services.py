@@ -1,6 +1,7 @@
 """Making works: the row, its first version with the content in a file, and the prompt that led to it."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -48,11 +49,25 @@ def create_work(
 
 def content_of(work: CreativeWork) -> Any:
     """The open file of a work's content; raises NotFound where it has none here."""
-    folder = f"{FOLDER}/{work.user_id}/"
     path = work.content_ref or ""
-    if not path.startswith(folder) or ".." in path or not default_storage.exists(path):
+    if not _is_ours(work, path) or not default_storage.exists(path):
         raise NotFound(_("This work has no content here."), code="no_content")
     return default_storage.open(path)
+
+
+@transaction.atomic
+def delete_work(work: CreativeWork) -> None:
+    """Let a work go with its versions; their contents after the commit."""
+    versions = CreativeVersion.objects.filter(work=work).values_list("content_ref", flat=True)
+    paths = {path for path in {work.content_ref, *versions} if path and _is_ours(work, path)}
+    work.delete()
+    for path in sorted(paths):
+        transaction.on_commit(partial(default_storage.delete, path), robust=True)
+
+
+def _is_ours(work: CreativeWork, path: str) -> bool:
+    """Whether a content lies in its owner's folder; a row may come with any path in it."""
+    return path.startswith(f"{FOLDER}/{work.user_id}/") and ".." not in path
 
 
 def _check(*, kind: str, title: str, content: str) -> None:
