@@ -37,6 +37,7 @@ _ADDRESS = re.compile(
     r"https?://(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|(?<=[/=_%+-]|[^\x00-\x7f])(?![\x00-\x7f])\w)+"
 )
 _AFTER_ADDRESS = ".,;:!?'*"
+_FENCE = re.compile(r" {0,3}(`{3,})([^`]*)$")
 _TASK = re.compile(r"\[([ xX])\] +")
 _DIRECTED = frozenset({"paragraph", "heading", "bullet_list", "ordered_list", "blockquote"})
 
@@ -77,6 +78,29 @@ def render(text: str, citations: Iterable[Mapping[str, Any]] = (), *, streaming:
     )
     caret = '<span class="caret"></span>' if streaming else ""
     return mark_safe(clean + caret)  # noqa: S308 - cleaned just now
+
+
+def as_typed(text: str) -> SafeString:
+    """The HTML of a person's own text: as it was typed, but for its blocks of code."""
+    shown: list[str] = []
+    plain: list[str] = []
+    block: list[str] = []  # the lines of a block that has not ended yet, after its fence
+    opened: re.Match[str] | None = None
+    for line in text.split("\n"):
+        fence = _FENCE.match(line)
+        if opened is None and fence is None:
+            plain.append(line)
+        elif opened is None:
+            opened, block = fence, []
+        elif fence and not fence[2].strip() and len(fence[1]) >= len(opened[1]):
+            code = _code_block("\n".join([*block, ""]), opened[2])
+            shown += [escape("\n".join(plain)), code]
+            opened, plain = None, []
+        else:
+            block.append(line)
+    if opened is not None:
+        plain += [opened[0], *block]
+    return mark_safe("".join([*shown, escape("\n".join(plain))]))  # noqa: S308 - escaped, or made here
 
 
 def styles(*, light: str = "default", dark: str = "github-dark") -> str:
@@ -212,10 +236,14 @@ def _html(content: str) -> Token:
 
 
 def _fence(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    token = tokens[index]
-    named = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
+    return _code_block(tokens[index].content, tokens[index].info)
+
+
+def _code_block(content: str, info: str) -> str:
+    """A block of code, coloured, with its buttons; `info` is what stands behind the fence."""
+    named = info.strip().split(maxsplit=1)[0] if info.strip() else ""
     language = _LANGUAGE.sub("", named)[:30].lower()
-    code = _coloured(token.content, language)
+    code = _coloured(content, language)
     run = f'<button type="button" class="code-run" data-run="{language}">{escape(_("Run"))}</button>'
     return (
         f'<div class="code" data-language="{escape(language)}">{run if language in RUNNABLE else ""}'

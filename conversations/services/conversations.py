@@ -75,7 +75,8 @@ def set_title(conversation: Conversation, title: str) -> Conversation:
 
 
 def title_from(text: str) -> str:
-    """A title made of the first words of a message, cut between words."""
+    """A title made of the first words of a message, cut between words; code is no title."""
+    text = text.partition("```")[0].strip() or text
     line = " ".join(text.split()).lstrip("#>*-` ")
     if len(line) <= AUTO_TITLE_LENGTH:
         return line

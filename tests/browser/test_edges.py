@@ -1,4 +1,4 @@
-"""Where a chat is interrupted: nothing that was written is lost, and nothing stale is left on the page."""
+"""Where a chat is interrupted, and what comes from outside: nothing is lost, nothing stale is left."""
 
 from collections.abc import Callable
 from typing import Any
@@ -71,3 +71,35 @@ def test_a_shorter_conversation_offers_no_way_to_its_end(
     page.click(".message-edit button[type=submit]")
     page.wait_for_selector(".message-assistant[data-status=complete] >> text=Short.", timeout=60_000)
     page.wait_for_selector("#to-latest", state="hidden")
+
+
+def test_text_files_become_part_of_the_message(site_with_model: Site, open_page: Callable[..., Any]) -> None:
+    site, page = site_with_model, open_page(locale="ko-KR")
+    sign_up(page, site, "filippa", "Filippa")
+    page.goto(f"{site.url}/conversations/new/")
+    page.fill("#composer-content", "What does this do?")
+    script = {
+        "name": "add.py",
+        "mimeType": "text/x-python",
+        "buffer": b"def add(a, b):\r\n    return a + b\r\n",
+    }
+    notes = {"name": "notes.md", "mimeType": "text/markdown", "buffer": "```\n메모\n```".encode()}
+    page.set_input_files("[data-files]", [script, notes])
+    page.wait_for_function("document.querySelector('#composer-content').value.includes('메모')")
+    assert page.input_value("#composer-content") == (
+        "What does this do?\n\nadd.py\n```py\ndef add(a, b):\n    return a + b\n```\n\n"
+        "notes.md\n````md\n```\n메모\n```\n````\n"
+    )
+    before = page.input_value("#composer-content")
+    for name, bytes_ in (
+        ("a.png", b"\x89PNG\r\n\x1a\n\x00"),
+        ("long.txt", b"x" * 30_000),
+        ("huge.txt", b"x" * 300_000),
+    ):
+        page.set_input_files("[data-files]", {"name": name, "mimeType": "text/plain", "buffer": bytes_})
+        page.wait_for_function(f"document.querySelector('#composer-fault').textContent.includes('{name}')")
+    assert page.input_value("#composer-content") == before
+    page.goto(f"{site.url}/")
+    page.fill("#composer-content", "")
+    page.set_input_files("[data-files]", [notes])
+    page.wait_for_function("document.querySelector('#composer-content').value.startsWith('notes.md')")

@@ -104,6 +104,16 @@ def test_the_first_message_names_the_conversation(told: None, conversation: Conv
     assert ("conversation.renamed", {"title": conversation.title}) in seen(conversation)
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [("add.py\n```py\ndef add(): ...\n```", "add.py"), ("```py\nprint(1)\n```", "py print(1) ```")],
+)
+def test_code_is_no_title(post: Post, conversation: Conversation, text: str, title: str) -> None:
+    post(text)
+    conversation.refresh_from_db()
+    assert conversation.title == title
+
+
 def test_a_given_title_stays(alice: Any) -> None:
     conversation = services.start_conversation(owner=alice, title=" My  trip ")
     services.post_message(conversation=conversation, author=alice, content="Hello")

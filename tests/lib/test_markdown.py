@@ -2,7 +2,7 @@
 
 import pytest
 
-from agi_site.lib.markdown import render, styles
+from agi_site.lib.markdown import as_typed, render, styles
 
 CITED = [
     {"n": 1, "title": 'The "handbook" <2026>', "url": "/knowledge/1/"},
@@ -212,3 +212,25 @@ def test_a_long_text_does_not_take_long() -> None:
 def test_the_colours_have_a_light_and_a_dark_look() -> None:
     assert ".code .k" in styles()
     assert "prefers-color-scheme: dark" in styles()
+
+
+def test_a_persons_own_text_is_shown_as_typed_but_for_its_code() -> None:
+    html = as_typed("**Why** <b>this</b>?\nadd.py\n```py\ndef add():\n    <pass>\n```\nend")
+    assert html.startswith("**Why** &lt;b&gt;this&lt;/b&gt;?\nadd.py<div")
+    assert '<div class="code" data-language="py">' in html
+    assert "&lt;" in html
+    assert "<pass" not in html
+    assert html.endswith("</div>\nend")
+
+
+@pytest.mark.parametrize(
+    "text", ["```", "a\n```py\nb", "`` `x` ``", "````\n```\n", "    ```\nx\n    ```", "```a`b\n```"]
+)
+def test_what_is_no_whole_block_stays_as_typed(text: str) -> None:
+    assert as_typed(text) == text
+
+
+def test_a_longer_fence_holds_a_shorter_one() -> None:
+    html = as_typed("````md\n```\nx\n```\n````")
+    assert html.count('<div class="code"') == 1
+    assert 'data-language="md"' in html

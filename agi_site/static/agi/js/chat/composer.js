@@ -1,5 +1,6 @@
 /** The box people write in: grows, sends by Enter (never while a syllable is being composed), keeps the draft. */
 import { postForm } from "./fetching.js";
+import { watchFiles } from "./files.js";
 
 const DRAFT = "agi.draft.";
 
@@ -12,6 +13,7 @@ export class Composer {
     this.fault = document.getElementById("composer-fault");
     this.sendButton = this.form.querySelector(".send-button");
     this.draftKey = DRAFT + this.form.dataset.draft;
+    watchFiles(this);
     this.#forgetSent();
     this.#restore();
     this.box.addEventListener("input", () => {
