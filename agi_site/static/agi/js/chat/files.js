@@ -1,0 +1,63 @@
+/** Text files become part of the message, each as a block of code under its name: chosen, dropped or pasted. */
+const MOST_BYTES = 200_000; // no message holds as many
+const LONGEST_FENCE = /`{3,}/g;
+
+export function watchFiles({ form, box, fault }) {
+  const button = form.querySelector("[data-add-files]");
+  if (!button) return;
+  const chooser = form.querySelector("[data-files]");
+  const words = button.dataset;
+  button.hidden = false;
+
+  async function add(files) {
+    fault.textContent = "";
+    for (const file of files) {
+      const text = await textOf(file);
+      const refusal = text === null ? words.noText : isTooLong(text) ? words.tooLong : "";
+      if (refusal) {
+        fault.textContent = refusal.replace("{name}", file.name);
+        return;
+      }
+      box.value = [box.value.trimEnd(), blockOf(file.name, text)].filter(Boolean).join("\n\n") + "\n";
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    box.focus();
+  }
+
+  const isTooLong = (text) => box.value.length + text.length + 300 > box.maxLength;
+
+  button.addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", async () => {
+    await add([...chooser.files]);
+    chooser.value = "";
+  });
+  for (const name of ["drop", "paste"]) {
+    form.addEventListener(name, (event) => {
+      const files = [...((event.dataTransfer ?? event.clipboardData)?.files ?? [])];
+      if (!files.length) return;
+      event.preventDefault();
+      add(files);
+    });
+  }
+  form.addEventListener("dragover", (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+}
+
+/** What a file says; null for one that is no text. */
+async function textOf(file) {
+  if (file.size > MOST_BYTES) return " ".repeat(MOST_BYTES); // too long, whatever it says
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+    return text.includes("\0") ? null : text;
+  } catch {
+    return null;
+  }
+}
+
+function blockOf(name, text) {
+  const fences = (text.match(LONGEST_FENCE) ?? []).map((fence) => fence.length);
+  const fence = "`".repeat(Math.max(2, ...fences) + 1);
+  const language = /\.([A-Za-z0-9]{1,12})$/.exec(name)?.[1].toLowerCase() ?? "";
+  return `${name}\n${fence}${language}\n${text.replace(/\r\n?/g, "\n").trimEnd()}\n${fence}`;
+}
