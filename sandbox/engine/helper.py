@@ -1,6 +1,6 @@
 """The helper: one container with rights of this site on each host, for what Docker itself cannot do.
 
-It makes disks and network rules (`helper_program.py`). Workers speak with it over its attached stream, which
+It makes disks and network rules (`helper_program/`). Workers speak with it over its attached stream, which
 takes
 some milliseconds, where an exec takes sixty. Where it cannot be had, `why_not` says why in a sentence.
 """

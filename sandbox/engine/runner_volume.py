@@ -9,7 +9,6 @@ import functools
 import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from sandbox import runner
 from sandbox.images.tree import Tree
@@ -36,10 +35,9 @@ def runner_tree() -> Tree:
     """The files of the volume."""
     tree = Tree(libraries="lib")
     tree.python("")
-    for place, content in runner.files().items():
+    for place, content in (runner.files() | helper_program.files()).items():
         tree.text(place, content)
     tree.text("hosts", HOSTS)
-    tree.text("helper.py", Path(helper_program.__file__).read_bytes())
     tree.close()
     return tree
 

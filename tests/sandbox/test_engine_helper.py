@@ -78,17 +78,15 @@ def test_the_machines_own_limits_are_raised_unless_the_site_says_no(
 
 
 def test_what_was_raised_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from sandbox.engine import helper_program
+    from sandbox.engine.helper_program import main
 
     for name, value in (("few", 100), ("enough", 5000), ("bounded", 7), ("free", 0)):
         (tmp_path / name).write_text(f"{value}\n")
     wanted = {"few": 1000, "enough": 1000, "bounded": 0, "free": 0, "of/another/kernel": 9}
-    monkeypatch.setattr(
-        helper_program, "ROOM", {f"{tmp_path}/{name}": value for name, value in wanted.items()}
-    )
-    monkeypatch.setattr(helper_program, "raised", {})
-    helper_program.make_room()
-    assert {name.rpartition(".")[2]: said for name, said in helper_program.raised.items()} == {
+    monkeypatch.setattr(main, "ROOM", {f"{tmp_path}/{name}": value for name, value in wanted.items()})
+    monkeypatch.setattr(main, "raised", {})
+    main.make_room()
+    assert {name.rpartition(".")[2]: said for name, said in main.raised.items()} == {
         "few": [100, 1000],
         "bounded": [7, 0],
     }
@@ -98,14 +96,14 @@ def test_what_was_raised_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_where_terminals_cannot_be_limited_it_is_told_all_the_same_whether_it_is_apart(
     docker_host: DockerHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sandbox.engine import helper_program
+    from sandbox.engine.helper_program import terminals
 
     def fails(*_args: Any) -> None:
         raise PermissionError("not here")
 
-    monkeypatch.setattr(helper_program, "limit_terminals", fails)
-    monkeypatch.setattr(helper_program, "is_apart", lambda *_args: True)
-    assert helper_program.terminals(1, "x", 9) == {"apart": True, "fault": "not here"}
+    monkeypatch.setattr(terminals, "limit_terminals", fails)
+    monkeypatch.setattr(terminals, "is_apart", lambda *_args: True)
+    assert terminals.terminals(1, "x", 9) == {"apart": True, "fault": "not here"}
     monkeypatch.undo()
     for pid, container in ((os.getpid(), "0" * 64), (os.getpid(), ""), (9_000_001, "x")):
         with pytest.raises(EngineError, match="the container has ended"):
@@ -115,7 +113,8 @@ def test_where_terminals_cannot_be_limited_it_is_told_all_the_same_whether_it_is
 def test_a_kernel_that_cannot_count_connections_takes_the_other_rules(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from sandbox.engine import helper_program
+    from sandbox.engine.helper_program import network
+    from sandbox.engine.helper_program.doing import Fault
     from sandbox.policy.network import read_network_policy, to_nft
 
     taken: list[str] = []
@@ -123,20 +122,20 @@ def test_a_kernel_that_cannot_count_connections_takes_the_other_rules(
     def run(*_argv: str, given: str = "", **_options: Any) -> str:
         taken.append(given)
         if "ct count" in given or "nonsense" in given:
-            raise helper_program.Fault("nft: Could not process rule: No such file or directory")
+            raise Fault("nft: Could not process rule: No such file or directory")
         return ""
 
-    monkeypatch.setattr(helper_program, "run", run)
-    monkeypatch.setattr(helper_program, "own_namespace", lambda *_args: os.open("/dev/null", os.O_RDONLY))
-    monkeypatch.setattr(helper_program, "shape", lambda *_args: None)
+    monkeypatch.setattr(network, "run", run)
+    monkeypatch.setattr(network, "own_namespace", lambda *_args: os.open("/dev/null", os.O_RDONLY))
+    monkeypatch.setattr(network, "shape", lambda *_args: None)
     script = to_nft(read_network_policy({"allow": [{"ip": "1.1.1.1"}]}))
-    helper_program.network(1, "x", script, None, ())
+    network.network(1, "x", script, None, ())
     asked, done = taken
     lines = [line for line in asked.splitlines() if "ct count" not in line]
     assert done.splitlines() == lines
     assert "limit rate over" in done
-    with pytest.raises(helper_program.Fault):
-        helper_program.network(1, "x", "nonsense", None, ())
+    with pytest.raises(Fault):
+        network.network(1, "x", "nonsense", None, ())
 
 
 @pytest.mark.parametrize(
@@ -151,13 +150,13 @@ def test_a_kernel_that_cannot_count_connections_takes_the_other_rules(
 def test_where_all_is_open_the_machines_resolvers_may_be_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, found: list[str]
 ) -> None:
-    from sandbox.engine import helper_program
+    from sandbox.engine.helper_program import network
 
     if text is not None:
         (tmp_path / "resolv.conf").write_text(text)
-    monkeypatch.setattr(helper_program, "RESOLV_CONF", tmp_path / "resolv.conf")
-    assert helper_program.resolvers() == found
-    rules = helper_program.with_resolvers(to_nft(read_network_policy({"default": "allow"})))
+    monkeypatch.setattr(network, "RESOLV_CONF", tmp_path / "resolv.conf")
+    assert network.resolvers() == found
+    rules = network.with_resolvers(to_nft(read_network_policy({"default": "allow"})))
     assert rules.count("dport 53 accept") == 2 * len(found)
     some = to_nft(read_network_policy({"allow": [{"ip": "1.1.1.1"}]}))
-    assert "dport 53 accept" not in helper_program.with_resolvers(some)
+    assert "dport 53 accept" not in network.with_resolvers(some)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agi_site.lib.problems import Invalid
-from sandbox.engine import helper_program
+from sandbox.engine.helper_program import network as helper_network
 from sandbox.policy.network import is_public, read_network_policy, to_nft, usable_pins
 
 ACCEPTS, REFUSES = "accept", "reject"
@@ -112,13 +112,13 @@ def test_a_public_address_of_the_host_opens_to_its_very_address_only(
 ) -> None:
     """As everywhere, what is in the house is for those who name it: a range or a name does not."""
     addresses = [{"addr_info": [{"family": "inet", "local": "93.184.216.34"}]}]
-    monkeypatch.setattr(helper_program, "run", lambda *_argv: json.dumps(addresses))
+    monkeypatch.setattr(helper_network, "run", lambda *_argv: json.dumps(addresses))
     script = to_nft(read_network_policy({"allow": [rule]}), pins={"example.org": ["93.184.216.34"]})
     [closed, opened] = [
         "ip daddr 93.184.216.34 reject",
         f"ip daddr {rule.get('cidr', '93.184.216.34/32')} meta",
     ]
-    made = helper_program.without_host(script)
+    made = helper_network.without_host(script)
     assert opened in made
     if is_named:
         assert closed not in made
