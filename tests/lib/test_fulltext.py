@@ -76,6 +76,42 @@ def test_one_syllable_finds_a_word_of_one_syllable(transactional_db: None) -> No
     assert _names("콩") == ["벡"]
 
 
+@pytest.mark.parametrize("query", ["집", "차", "딸"])
+@pytest.mark.parametrize("prefix", [False, True])
+def test_one_syllable_finds_a_word_that_carries_a_particle(
+    transactional_db: None, query: str, prefix: bool
+) -> None:
+    _add("집", "집에서 회사까지 한 시간 걸려요")
+    _add("차", "커피보다 차를 좋아해요")
+    _add("딸", "딸은 초등학교에 다녀요")
+    fulltext.forget_statistics()
+    assert _names(query, prefix=prefix) == [query]
+
+
+FILLER = " ".join(f"사내 규정 제{number}조는 복무와 보안과 평가의 원칙을 정한다." for number in range(40))
+
+
+@pytest.mark.parametrize("prefix", [False, True])
+@pytest.mark.parametrize("query", ["남은 연차", "출입 카드", "출입카드"])
+def test_a_long_row_with_the_whole_query_comes_before_a_short_one_with_half_of_it(
+    transactional_db: None, query: str, prefix: bool
+) -> None:
+    _add("long", f"{FILLER} 남은 연차는 3월에 소멸한다. 출입 카드는 경비실에 있다. {FILLER}")
+    _add("leave", "휴가와 연차 안내는 인사팀에 문의하세요")
+    _add("card", "법인카드 안내")
+    for number in range(20):
+        _add(f"filler {number}", f"점심 메뉴 {number}")
+    fulltext.forget_statistics()
+    assert _names(query, prefix=prefix)[0] == "long"
+
+
+def test_a_number_and_its_unit_belong_together_while_they_are_typed(transactional_db: None) -> None:
+    _add("another", "민수의 생일은 5월 3일")
+    _add("asked", "지우의 생일은 3월 5일")
+    fulltext.forget_statistics()
+    assert _names("3월 5일", prefix=True) == ["asked", "another"]
+
+
 def test_half_a_word_finds_the_word_while_it_is_typed(passages: None) -> None:
     assert _names("kuberne") == []
     assert _names("kuberne", prefix=True) == ["mixed"]
@@ -177,6 +213,19 @@ def test_the_share_says_how_much_of_the_query_was_found(passages: None) -> None:
     [whole] = fulltext.match(KnowledgeSearch.objects.all(), "vacation days expire", key="pk", limit=5)
     [part] = fulltext.match(KnowledgeSearch.objects.all(), "vacation zebra unicorn", key="pk", limit=5)
     assert 0 < part.share < 0.4 < whole.share <= 1
+
+
+@pytest.mark.parametrize("query", ["연차 소멸", "소멸", "민준", "출입카드"])
+def test_a_query_that_is_found_whole_is_found_whole_in_a_long_row_and_inside_of_words(
+    transactional_db: None, query: str
+) -> None:
+    """The share decides what the words have to say beside the meaning."""
+    _add("long", f"{FILLER} 연차는 3월에 소멸한다. 담당은 김민준이다. 출입 카드는 경비실에 있다. {FILLER}")
+    for number in range(20):
+        _add(f"filler {number}", f"점심 메뉴 {number}")
+    fulltext.forget_statistics()
+    [found] = fulltext.match(KnowledgeSearch.objects.all(), query, key="pk", limit=1, prefix=True)
+    assert found.share > 0.2
 
 
 def test_terms_are_plain_enough_for_every_tokeniser() -> None:

@@ -12,7 +12,7 @@ from django.db import models
 
 from .scoring import Candidate, Scorer, best_first, rarity, side_by_side, with_feedback, with_spans
 from .table import Terms
-from .terms import LONGEST_TERM, terms
+from .terms import LONGEST_TERM, forms_of, terms
 
 MOST_QUERY_TERMS = 64
 MOST_CANDIDATES = 1_000
@@ -41,11 +41,16 @@ class Statistics:
 
     def weight(self, term: str) -> float:
         """BM25's inverse document frequency, always above 0."""
-        return rarity(self.rows, self.containing[term])
+        return rarity(self.rows, self.holding(term))
 
     def expected(self, term: str) -> float:
         """About how many rows of the table hold `term`."""
-        return self.containing[term] * self.total / self.rows if self.rows else 0.0
+        return self.holding(term) * self.total / self.rows if self.rows else 0.0
+
+    def holding(self, term: str) -> int:
+        """How many of the rows hold `term`, in any of its forms."""
+        forms = sum(self.containing[form] for form in forms_of(term))
+        return min(self.rows, self.containing[term] + forms)
 
 
 def match(
@@ -63,18 +68,20 @@ def match(
     if not asked and not start:
         return []
     statistics = _statistics_of(rows.model)
-    asked = sorted(asked, key=lambda term: (statistics.containing[term], term))[:MOST_QUERY_TERMS]
+    asked = sorted(asked, key=lambda term: (statistics.holding(term), term))[:MOST_QUERY_TERMS]
     weights = {term: statistics.weight(term) for term in asked}
     if start and start not in weights:
         weights[start] = max(weights.values(), default=1.0)
     wanted = _candidates(asked, start, statistics)
     found = rows.filter(grams__matches=wanted).order_by("-pk").values_list(key, "grams", "length")
-    scorer = Scorer(weights, statistics.average_length, side_by_side(said, weights), start)
+    forms = {form: term for term in asked for form in forms_of(term) if form not in weights}
+    pairs = side_by_side(said, weights)
+    scorer = Scorer(weights, statistics.average_length, pairs, start, forms)
     ranked = best_first(
         scorer.scored(Candidate(row[0], row[1].split(" "), row[2])) for row in found[:MOST_CANDIDATES]
     )
+    ranked = with_spans(ranked, said, scorer)
     if not prefix:
-        ranked = with_spans(ranked, said, statistics.average_length)
         ranked = best_first(with_feedback(ranked, scorer, statistics.weight))
     return [Match(row.key, row.score, row.share) for row in ranked[:limit]]
 
@@ -93,9 +100,10 @@ def _candidates(asked: Sequence[str], prefix: str, statistics: Statistics) -> Te
         room -= statistics.expected(term)
         if room < 0 and (chosen or prefix):
             break
-        if room < 0:
+        forms = forms_of(term)
+        if room < 0 and not forms:
             return Terms(tuple(asked), every=True)
-        chosen.append(term)
+        chosen += [term, *forms]
     return Terms(tuple(chosen), prefix=prefix)
 
 

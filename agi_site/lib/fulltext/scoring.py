@@ -1,13 +1,19 @@
-"""BM25 with three additions: English words side by side, Korean spans, and feedback from the best rows."""
+"""BM25 with additions: words side by side, Korean spans, long Korean rows, feedback from the best rows."""
 
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from .terms import terms
+
 K1, B = 1.2, 0.75
+# BM25 lets a word in a long row count for less and less, so that a short row with half of the query stands
+# before a long one that has all of it. So to hold a term at all is worth this much more (BM25+, Lv & Zhai
+# 2011). For Hangul only: English gains nothing by it, and feedback would bring in too much.
+HELD = 1.0
 # Two words of the query side by side in the row, too: worth this share of a term as rare as the two.
 # Korean has spans for that.
 SIDE_BY_SIDE = 0.4
@@ -23,6 +29,7 @@ SPAN, SPAN_SHARE, MOST_SPANS = 3, 0.6, 64
 FEEDBACK_ROWS, FEEDBACK_TERMS = 5, 30
 FEEDBACK_SHARE, FEEDBACK_FROM, FEEDBACK_FULL = 0.5, 0.7, 0.9
 RANKED_AGAIN = 200
+LONG = 2  # times the usual length
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +45,57 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """The query: what each term weighs, and which pairs stand side by side in it."""
+    """The query: what each term weighs, which pairs stand side by side, and other forms of its terms."""
 
     weights: Mapping[str, float]
     average_length: float
     pairs: Mapping[tuple[str, str], float]
     prefix: str = ""
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     def scored(self, row: Candidate) -> Candidate:
         """The row with its score, and with the share of the most that terms alone could give."""
         counts, near = self._counted(row.terms)
         norm = _norm(row.length, self.average_length)
-        score = sum(self.weights[term] * _grown(count, norm) for term, count in counts.items())
-        asked = sum(weight for term, weight in self.weights.items() if term != self.prefix)
-        most = (K1 + 1) * (asked or self.weights[self.prefix])
+        score = sum(
+            self.weights[term] * (_grown(count, norm) + (0.0 if term[0].isascii() else HELD))
+            for term, count in counts.items()
+        )
         beside = sum(self.pairs[pair] * _grown(count, norm) for pair, count in near.items())
-        return replace(row, score=score + beside, share=min(1.0, score / most))
+        return replace(row, score=score + beside, share=self._share(counts, row.length))
 
-    def _counted(self, terms: Sequence[str]) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    def share_written(self, row: Candidate, text: str) -> float:
+        """The row's share where words of the query stand in `text`, its joined stems, as parts of others.
+
+        "출입카드" is as good as found where "출입 카드" stands, and "민준" where "김민준" does.
+        """
+        stems = [term[:-2] for term in self.weights if _is_stem(term) and term[:-2] in text]
+        if not stems:
+            return row.share
+        counts, _near = self._counted(row.terms)
+        for term in {part for stem in stems for part in (f"{stem}__", *terms(stem))} & self.weights.keys():
+            counts[term] = max(1, counts[term])
+        return max(row.share, self._share(counts, row.length))
+
+    def _share(self, counts: Mapping[str, int], length: int) -> float:
+        """How much of the query such a row holds. What is very long holds a word no less for that."""
+        norm = _norm(min(length, LONG * self.average_length), self.average_length)
+        held = sum(self.weights[term] * _grown(count, norm) for term, count in counts.items())
+        asked = sum(weight for term, weight in self.weights.items() if term != self.prefix)
+        return min(1.0, held / ((K1 + 1) * (asked or self.weights[self.prefix])))
+
+    def _counted(self, held: Sequence[str]) -> tuple[Counter[str], Counter[tuple[str, str]]]:
         counts: Counter[str] = Counter()
         near: Counter[tuple[str, str]] = Counter()
         before = ""
-        for term in terms:
+        for said in held:
+            term = self.forms.get(said, said)
             if term in self.weights:
                 counts[term] += 1
                 if (before, term) in self.pairs:
                     near[before, term] += 1
             before = term
-        if self.prefix and (starting := sum(map(self._starts, set(terms)))):
+        if self.prefix and (starting := sum(map(self._starts, set(held)))):
             counts[self.prefix] = starting
         return counts, near
 
@@ -73,7 +103,11 @@ class Scorer:
         return term.startswith(self.prefix) and term not in self.weights
 
 
-def _norm(length: int, average: float) -> float:
+def _is_stem(term: str) -> bool:
+    return term.endswith("__") and not term[0].isascii()
+
+
+def _norm(length: float, average: float) -> float:
     return K1 * (1 - B + B * length / average)
 
 
@@ -81,36 +115,42 @@ def _grown(count: int, norm: float) -> float:
     return count * (K1 + 1) / (count + norm)
 
 
-def side_by_side(terms: Sequence[str], weights: Mapping[str, float]) -> dict[tuple[str, str], float]:
+def side_by_side(said: Sequence[str], weights: Mapping[str, float]) -> dict[tuple[str, str], float]:
     """What the query's neighbouring terms weigh as pairs."""
     return {
         (one, other): SIDE_BY_SIDE * (weights[one] + weights[other]) / 2
-        for one, other in pairwise(terms)
+        for one, other in pairwise(said)
         if one in weights and other in weights and one[0].isascii() and other[0].isascii()
     }
 
 
-def with_spans(found: Sequence[Candidate], said: Sequence[str], average_length: float) -> list[Candidate]:
+def with_spans(found: Sequence[Candidate], said: Sequence[str], scorer: Scorer) -> list[Candidate]:
     """The rows, best first, ranked again by the spans of the query, whose terms are `said`."""
+    if all(term[0].isascii() for term in said):
+        return list(found)
     text = _joined(said)
     spans = [text[at : at + SPAN] for at in range(len(text) - SPAN + 1)]
     spans = [span for span in dict.fromkeys(spans) if not span.isascii()][:MOST_SPANS]
     again, rest = found[:RANKED_AGAIN], found[RANKED_AGAIN:]
-    if not spans:
-        return list(found)
-    counts = [[held.count(span) for span in spans] for held in (_joined(row.terms) for row in again)]
+    texts = [_joined(row.terms) for row in again]
+    counts = [[held.count(span) for span in spans] for held in texts]
     rarities = [rarity(len(again), len(again) - held.count(0)) for held in zip(*counts, strict=True)]
     added = []
-    for row, held in zip(again, counts, strict=True):
-        norm = _norm(row.length, average_length)
-        more = sum(weight * _grown(count, norm) for weight, count in zip(rarities, held, strict=True))
-        added.append(replace(row, score=row.score + SPAN_SHARE * more))
+    for row, whole, held in zip(again, texts, counts, strict=True):
+        norm = _norm(row.length, scorer.average_length)
+        more = sum(
+            weight * (HELD + _grown(count, norm))
+            for weight, count in zip(rarities, held, strict=True)
+            if count
+        )
+        share = scorer.share_written(row, whole)
+        added.append(replace(row, score=row.score + SPAN_SHARE * more, share=share))
     return best_first(added) + list(rest)
 
 
-def _joined(terms: Sequence[str]) -> str:
+def _joined(held: Sequence[str]) -> str:
     """The stems of a text one after the other: those of Hangul words end in "__", other words are ASCII."""
-    return "".join(term.rstrip("_") for term in terms if term.endswith("__") or term[0].isascii())
+    return "".join(term.rstrip("_") for term in held if term.endswith("__") or term[0].isascii())
 
 
 def best_first(rows: Iterable[Candidate]) -> list[Candidate]:
@@ -139,7 +179,7 @@ def with_feedback(
     for term, part in added.items():
         weights[term] = weights.get(term, 0.0) + share * asked * part * weight(term)
     pairs = {pair: (1 - share) * kept for pair, kept in scorer.pairs.items()}
-    anew = Scorer(weights, scorer.average_length, pairs)
+    anew = replace(scorer, weights=weights, pairs=pairs)
     again = [replace(row, score=anew.scored(row).score) for row in found[:RANKED_AGAIN]]
     # The rest keep their order behind: brought to the scale of those ranked again.
     least = min(row.score for row in again)
