@@ -21,6 +21,17 @@ IMAGE = "agi-site-test-empty:1"
 CAPABILITIES = ("SETUID", "SETGID", "KILL", "SETPCAP")
 
 
+def empty_image(engine: str) -> str:
+    """An image without anything, made once: importing it anew would leave the one before without a name."""
+    docker_of = ["docker", "-H", engine]
+    if subprocess.run([*docker_of, "image", "inspect", IMAGE], capture_output=True, check=False).returncode:
+        with tempfile.TemporaryFile() as empty:
+            empty.write(b"\0" * 10240)
+            empty.seek(0)
+            subprocess.run([*docker_of, "import", "-", IMAGE], stdin=empty, check=True, capture_output=True)
+    return IMAGE
+
+
 class Box:
     """One container; `attach()` as often as wanted."""
 
@@ -38,10 +49,7 @@ class Box:
         self._first = True
 
     def _create(self, memory: str, pids: int, weak: bool) -> None:
-        with tempfile.TemporaryFile() as empty:
-            empty.write(b"\0" * 10240)
-            empty.seek(0)
-            self.docker("import", "-", IMAGE, stdin=empty)
+        empty_image(self.engine)
         home = str(Path(sys.base_prefix).resolve())
         folders = [f for f in ("/usr", "/bin", "/lib", "/lib64", "/etc", home) if Path(f).exists()]
         python = str(Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info)).resolve())

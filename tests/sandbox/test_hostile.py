@@ -7,7 +7,8 @@ either place. The sandbox is the boundary: its executions share one user, so eac
 
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ os.setxattr("/hostile/capable-cat", "security.capability", struct.pack("<5I", 0x
 
 
 @pytest.fixture(scope="module")
-def image_with_rights(docker_engine: str, image: str, site: str) -> Iterator[str]:
+def image_with_rights(docker_engine: str, image: str, site: str, boxes: ExitStack) -> str:
     """The default image, with programs that are setuid root and that have capabilities."""
     name, tag = f"{site}-made", f"{site}:rights"
     made = docker(
@@ -120,8 +121,9 @@ def image_with_rights(docker_engine: str, image: str, site: str) -> Iterator[str
     assert made.returncode == 0, made.stderr
     docker(docker_engine, "commit", name, tag)
     docker(docker_engine, "rm", name)
-    yield tag
-    docker(docker_engine, "rmi", "-f", tag)
+    # after the containers that are made of it, or it would stay without a name
+    boxes.callback(docker, docker_engine, "rmi", "-f", tag)
+    return tag
 
 
 def test_the_images_setuid_programs_give_no_rights(

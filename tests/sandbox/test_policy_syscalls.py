@@ -13,6 +13,8 @@ from agi_site.lib.problems import Invalid
 from sandbox.policy.calls import DEFAULT, ESSENTIAL, NEVER, ON_DEMAND, STRICT_LESS
 from sandbox.policy.syscalls import allowed_calls, seccomp_json
 
+from .runner_box import empty_image
+
 
 def actions(policy: dict[str, Any] | None) -> dict[str, list[dict[str, Any]]]:
     rules: dict[str, list[dict[str, Any]]] = {}
@@ -144,13 +146,7 @@ def in_container(engine: str, options: list[str]) -> str:
     home = str(Path(sys.base_prefix).resolve())
     folders = [folder for folder in ("/usr", "/bin", "/lib", "/lib64", "/etc", home) if Path(folder).exists()]
     mounts = [option for folder in folders for option in ("-v", f"{folder}:{folder}:ro")]
-    image = "agi-site-test-empty:1"
-    with tempfile.TemporaryFile() as empty:
-        empty.write(b"\0" * 10240)
-        empty.seek(0)
-        subprocess.run(
-            ["docker", "-H", engine, "import", "-", image], stdin=empty, check=True, capture_output=True
-        )
+    image = empty_image(engine)
     python = str(Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}").resolve())
     command = ["docker", "-H", engine, "run", "--rm", "--network", "none", *options, *mounts, image]
     command += [python, "-I", "-c", PROBE]
