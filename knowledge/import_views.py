@@ -8,17 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Forbidden, Problem
-from agi_site.lib.web import add_problem, flash, page, paged
+from agi_site.lib.web import add_problem, flash, form_page, page, paged
 
 from . import options
 from .import_forms import ImportForm
 from .models import DocumentStatus, KnowledgeDocument, KnowledgeImport
 from .services import documents, imports
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 # What each state looks like: tag's class and icon.
 LOOKS = {

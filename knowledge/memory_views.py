@@ -7,11 +7,11 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib import targets
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, flash, page, paged
+from agi_site.lib.web import add_problem, flash, form_page, page, paged
 
 from . import options, services
 from .forms import MemoryForm, initial_of_memory
@@ -20,7 +20,6 @@ from .models import Memory, MemoryQuestion, MemoryRefusal, MemoryType, RefusalRe
 from .search import search_memory
 from .versions import versions_of
 
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 FOUND = 20
 MOST_COUNTED = 50
 

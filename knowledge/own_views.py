@@ -9,17 +9,16 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib import targets
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page
+from agi_site.lib.web import add_problem, form_page, page
 
 from . import options, portable, services
 from .forms import ForgetEverythingForm, MemoryFileForm
 from .models import Context, MemoryImport
 
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 IMPORTS_SHOWN = 5
 
 

@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from agi_site.lib import markdown
 from agi_site.lib.problems import Forbidden, Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, form_page, page, paged
 
 from . import options, services
 from .forms import KnowledgeForm, initial_of_knowledge
@@ -23,7 +23,6 @@ from .models import Knowledge
 from .search import search_knowledge
 from .tags import common_tags
 
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 LIST_PAGE = "knowledge/list.html"
 FOUND = 20
 

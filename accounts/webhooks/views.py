@@ -5,16 +5,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, flash, page, paged
+from agi_site.lib.web import add_problem, flash, form_page, page, paged
 
 from . import services
 from .forms import WebhookForm
 from .models import Webhook, WebhookDelivery
 
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 # A new secret is shown on one page, once.
 SHOWN_ONCE = "accounts/webhooks/secret.html"
 

@@ -1,16 +1,19 @@
-"""What every page view needs: one template per page, its partials for HTMX, and paging by keyset."""
+"""What every page view needs: one template per page, its partials for HTMX, paging by keyset, plain forms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
 
 from . import keyset
 from .problems import Problem
+
+form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def page(
@@ -45,3 +48,18 @@ def add_problem(form: BaseForm, problem: Problem) -> None:
 def flash(request: HttpRequest, problem: Problem) -> None:
     """Show a service's refusal as a message on the next page."""
     messages.error(request, str(problem.message))
+
+
+def back(request: HttpRequest, name: str, *args: Any, problem: Problem | None = None) -> HttpResponse:
+    """After a plain form: on to a page, with the refusal as a message; HTMX gets it as a toast instead."""
+    if problem is not None:
+        if getattr(request, "htmx", None):
+            raise problem
+        flash(request, problem)
+    return redirect(name, *args)
+
+
+def buttons_of(verbs: Iterable[str], known: Mapping[str, tuple[str, Any, bool]]) -> list[dict[str, Any]]:
+    """The buttons of verbs; `known` has the icon and label of each, and whether it is to be seen first."""
+    found = [(verb, *known[verb]) for verb in verbs if verb in known]
+    return [dict(zip(("verb", "icon", "label", "primary"), button, strict=True)) for button in found]

@@ -4,17 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
 
-from agi_site.lib.problems import Problem
-from agi_site.lib.web import flash, page
+from agi_site.lib.web import page
 
 from .. import words
 from ..models import Plan, PlanExecution
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 TABS = (
     ("detail", _("Overview")),
@@ -65,21 +61,3 @@ def plan_page(
         tabs=TABS,
         **context,
     )
-
-
-def buttons_of(verbs: Any) -> list[dict[str, Any]]:
-    """The buttons of a run's verbs."""
-    return [
-        {"verb": verb, "icon": BUTTONS[verb][0], "label": BUTTONS[verb][1], "primary": BUTTONS[verb][2]}
-        for verb in verbs
-        if verb in BUTTONS
-    ]
-
-
-def back(request: HttpRequest, name: str, *args: Any, problem: Problem | None = None) -> HttpResponse:
-    """After a plain form: on to a page, with the refusal as a message; HTMX gets it as a toast instead."""
-    if problem is not None:
-        if request.htmx:
-            raise problem
-        flash(request, problem)
-    return redirect(name, *args)

@@ -11,12 +11,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib import engines
 from agi_site.lib.problems import NotFound, Problem
-from agi_site.lib.web import add_problem, page
+from agi_site.lib.web import add_problem, back, form_page, page
 
 from .. import services, starters
 from ..forms import GoalForm, JSONForm, PlanForm
 from ..models import Plan
-from .common import back, form_page
 
 
 @require_safe

@@ -13,14 +13,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib import events
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, back, buttons_of, form_page, page, paged
 
 from .. import runs_view, services, words
 from ..forms import BudgetForm, PlanForm
 from ..forms.plans import input_lines
 from ..models import Plan, PlanExecution, PlanStatus
 from ..services.proposals import plan_channel
-from .common import back, buttons_of, form_page, plan_of, plan_page
+from .common import BUTTONS, plan_of, plan_page
 
 STATES = ("running", "completed", "failed", "canceled", "pending")
 
@@ -63,7 +63,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     return plan_page(
         request, plan, "detail", "planning/detail.html",
         partial="run" if request.headers.get("HX-Target") == "run" else "",
-        view=view, dry=dry, buttons=buttons_of(view.verbs), script_words=words.script_words(),
+        view=view, dry=dry, buttons=buttons_of(view.verbs, BUTTONS), script_words=words.script_words(),
         outdated=newest is not None and newest.version != plan.version,
     )  # fmt: skip
 

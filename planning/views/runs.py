@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import NotFound, Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, back, buttons_of, form_page, page, paged
 
 from .. import diffs, runs_view, services, words
 from ..engine import moves
@@ -19,7 +19,7 @@ from ..forms import BudgetForm, InputsForm, SkipForm
 from ..models import PlanExecution, PlanStepExecution, StepState
 from ..services import runs
 from ..services.checking import names_of_inputs
-from .common import back, buttons_of, execution_of, form_page, plan_of, plan_page
+from .common import BUTTONS, execution_of, plan_of, plan_page
 
 SKIPPABLE = (StepState.PENDING, StepState.READY, StepState.WAITING, StepState.FAILED)
 
@@ -87,7 +87,7 @@ def _shown(request: HttpRequest, execution: PlanExecution, budget: BudgetForm | 
     return page(
         request, "planning/execution.html", "run",
         view=view, plan=execution.plan, script_words=words.script_words(), outputs=_outputs(execution),
-        buttons=buttons_of(verbs), budget=budget,
+        buttons=buttons_of(verbs, BUTTONS), budget=budget,
         status=400 if budget is not None and budget.errors else 200,
     )  # fmt: skip
 

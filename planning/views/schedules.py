@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import page
+from agi_site.lib.web import back, form_page, page
 
 from .. import services
 from ..forms import InputsForm, ScheduleForm
 from ..forms.schedules import initial_of
 from ..models import Plan, PlanSchedule
 from ..services.checking import names_of_inputs
-from .common import back, form_page, plan_of, plan_page
+from .common import plan_of, plan_page
 
 MOST = 50
 PREVIEWED = 3

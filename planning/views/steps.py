@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem
-from agi_site.lib.web import page
+from agi_site.lib.web import back, form_page, page
 from tools.models import Tool
 
 from .. import runs_view, services
@@ -19,7 +19,7 @@ from ..models import Plan, PlanStep, StepKind
 from ..services.authoring import free_key
 from ..services.checking import names_of_inputs
 from ..services.drafts import StepDraft
-from .common import back, form_page, plan_of, plan_page
+from .common import plan_of, plan_page
 
 # A page shows no more; of larger plans the graph is condensed, and the steps come by REST or JSON.
 SHOWN = 500

@@ -4,20 +4,16 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
 
 from agi_site.lib import events
-from agi_site.lib.problems import Problem
-from agi_site.lib.web import flash, page
+from agi_site.lib.web import buttons_of, page
 
 from .. import states, words
 from ..channels import sandbox_channel
 from ..models import Sandbox, SandboxStatus
 from .engine import what_is_missing
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 TABS = (
     ("terminal", _("Terminal")),
@@ -81,23 +77,10 @@ def head_of(sandbox: Sandbox) -> dict[str, Any]:
         "sandbox": sandbox,
         "events_after": after,
         "tabs": TABS,
-        "buttons": [
-            {"verb": verb, "icon": BUTTONS[verb][0], "label": BUTTONS[verb][1], "primary": BUTTONS[verb][2]}
-            for verb in states.verbs_of(sandbox)
-            if verb in BUTTONS
-        ],
+        "buttons": buttons_of(states.verbs_of(sandbox), BUTTONS),
         "state": words.state_of(sandbox),
         "cause": words.cause_of(sandbox),
         "is_running": sandbox.status == SandboxStatus.RUNNING,
         "takes_work": sandbox.status in (SandboxStatus.RUNNING, SandboxStatus.CREATING),
         "missing": what_is_missing(),
     }
-
-
-def back(request: HttpRequest, name: str, *args: Any, problem: Problem | None = None) -> HttpResponse:
-    """After a plain form: on to a page, with the refusal as a message; HTMX gets it as a toast instead."""
-    if problem is not None:
-        if request.htmx:
-            raise problem
-        flash(request, problem)
-    return redirect(name, *args)

@@ -9,13 +9,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib import events
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, back, form_page, page, paged
 
 from .. import services, words
 from ..channels import execution_channel
 from ..forms import RunForm
 from ..models import ExecutionStatus, Sandbox, SandboxExecution
-from .common import back, form_page, head_of, sandbox_of, sandbox_page
+from .common import head_of, sandbox_of, sandbox_page
 
 # A command this short is done before its page would be shown, so the page shows its end at once.
 GLANCE_SECONDS = 0.4

@@ -15,13 +15,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem
-from agi_site.lib.web import add_problem, flash, page
+from agi_site.lib.web import add_problem, flash, form_page, page
 
 from .. import files
 from ..forms import FolderForm, MoveForm, TextForm
 from ..models import Sandbox, SandboxFile, SandboxQuarantine
 from ..sending import send
-from .common import form_page, head_of, sandbox_of, sandbox_page
+from .common import head_of, sandbox_of, sandbox_page
 
 PAGE = 500
 OFFSET = re.compile("[0-9]{1,9}")

@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem
+from agi_site.lib.web import add_problem, back, form_page
 
 from .. import port_access, services
 from ..forms import PortForm
 from ..models import Sandbox, SandboxPort
-from .common import back, form_page, sandbox_of, sandbox_page
+from .common import sandbox_of, sandbox_page
 
 
 @form_page

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import NotFound, Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, back, form_page, page, paged
 
 from .. import services, words
 from ..forms import CloneForm, CreateForm, ExtendForm, RenameForm
 from ..models import Sandbox, SandboxTemplate
 from ..usage_samples import latest_of
-from .common import BUTTONS, back, form_page, head_of, sandbox_of
+from .common import BUTTONS, head_of, sandbox_of
 from .engine import what_is_missing
 
 

@@ -9,13 +9,13 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem
+from agi_site.lib.web import add_problem, form_page
 
 from .. import services, words
 from ..forms import EnvironmentForm, LimitsForm, NetworkForm, SyscallForm
 from ..models import Sandbox
 from ..services.safety import safety_of
-from .common import form_page, sandbox_of, sandbox_page
+from .common import sandbox_of, sandbox_page
 
 FORMS = {
     "limits": LimitsForm,

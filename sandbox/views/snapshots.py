@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, back, form_page, page, paged
 
 from .. import services, snapshots
 from ..forms import CloneForm, SnapshotForm
 from ..models import SandboxSnapshot, SnapshotStatus
 from ..sending import send
-from .common import back, form_page, sandbox_of, sandbox_page
+from .common import sandbox_of, sandbox_page
 
 
 @form_page

@@ -8,17 +8,15 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Forbidden, Problem
-from agi_site.lib.web import add_problem, flash, page, paged
+from agi_site.lib.web import add_problem, flash, form_page, page, paged
 from tools import scripts
 from tools.models import SourceKind, Tool, ToolKind, ToolSource
 
 from . import services
 from .forms import ScriptForm, SourceForm
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def needs(verb: str) -> Callable[[Any], Any]:

@@ -6,17 +6,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from agi_site.lib.problems import Forbidden, Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, form_page, page, paged
 
 from .. import services, words
 from ..forms import ExplainForm, RuleForm
 from ..models import Tool, ToolPolicy
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @require_safe

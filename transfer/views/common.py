@@ -5,12 +5,9 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_http_methods
 
 from agi_site.lib.problems import Forbidden
 from agi_site.lib.web import page
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def row_of(request: HttpRequest, model: Any, pk: UUID) -> Any:

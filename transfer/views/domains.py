@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from agi_site.lib import markdown
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, form_page, page, paged
 from knowledge.models import Knowledge
 
 from .. import formats, graph, services
@@ -19,7 +19,7 @@ from ..api import exported
 from ..concepts import RELATIONSHIP_NAMES, ConceptKind
 from ..forms import ConceptForm, DomainForm, ImportForm, initial_of_concept
 from ..models import DomainOntology, KnowledgeDomain
-from .common import ask_to_delete, form_page, need, row_of
+from .common import ask_to_delete, need, row_of
 
 ORDER = ["concept", "pk"]
 

@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, flash, page, paged
+from agi_site.lib.web import add_problem, flash, form_page, page, paged
 
 from .. import services
 from ..forms import MappingForm, ProposeForm
 from ..models import DomainOntology, KnowledgeMapping, MappingStatus
-from .common import form_page, need, row_of
+from .common import need, row_of
 
 PART_WORDS: dict[str, Any] = {
     "label": gettext_lazy("same name"),

@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, flash, page, paged
+from agi_site.lib.web import add_problem, flash, form_page, page, paged
 
 from .. import services
 from ..forms import SOURCE_FORMS
 from ..models import KnowledgeSource, SourceKind
-from .common import ask_to_delete, form_page, need, row_of
+from .common import ask_to_delete, need, row_of
 
 # What each state looks like: tag's class and icon.
 LOOKS = {

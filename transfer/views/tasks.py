@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import add_problem, page, paged
+from agi_site.lib.web import add_problem, form_page, page, paged
 
 from .. import services
 from ..forms import TransferForm
 from ..models import KnowledgeDomain, TransferTask, TransferTaskStatus
 from ..services.arms import ARMS
 from ..services.transfers import TASK_TYPES
-from .common import ask_to_delete, form_page, need, row_of
+from .common import ask_to_delete, need, row_of
 
 LOOKS = {
     "pending": ("tag-accent", "clock"),
