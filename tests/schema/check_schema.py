@@ -61,35 +61,57 @@ def same_default(a, b):
         return False
 
 
-def introspect(conn, db):
-    cur = conn.cursor()
+class Catalogue:
+    """information_schema of one database, asked by the name of that."""
 
-    def q(sql, *args):
-        cur.execute(sql, args)
-        return cur.fetchall()
-    version = q('select version()')[0][0]
-    maria = 'mariadb' in version.lower()
-    T = {}
-    for (n,) in q("select table_name from information_schema.tables where table_schema=%s and table_type='BASE TABLE'", db):
-        T[n] = dict(columns={}, pk=[], unique=[], indexes=[], fulltext=[], fks=[], partitioned=False, all_indexes=[])
-    for t, c, ct, null, dflt, extra in q(
+    def __init__(self, conn, db):
+        self.cur, self.db = conn.cursor(), db
+        self.version = self.rows('select version()', named=False)[0][0]
+        self.maria = 'mariadb' in self.version.lower()
+
+    def rows(self, sql, named=True):
+        self.cur.execute(sql, (self.db,) if named else ())
+        return self.cur.fetchall()
+
+
+def introspect(conn, db):
+    """The server's version, whether it is MariaDB, and the tables as they are, by name."""
+    of = Catalogue(conn, db)
+    names = of.rows("select table_name from information_schema.tables where table_schema=%s and table_type='BASE TABLE'")
+    T = {n: dict(columns={}, pk=[], unique=[], indexes=[], fulltext=[], fks=[], partitioned=False, all_indexes=[])
+         for (n,) in names}
+    read_columns(of, T)
+    read_indexes(of, T)
+    read_foreign_keys(of, T)
+    for (t,) in of.rows('select distinct table_name from information_schema.partitions '
+                        'where table_schema=%s and partition_name is not null'):
+        if t in T:
+            T[t]['partitioned'] = True
+    return of.version, of.maria, T
+
+
+def read_columns(of, T):
+    for t, c, ct, null, dflt, extra in of.rows(
             'select table_name, column_name, column_type, is_nullable, column_default, extra '
-            'from information_schema.columns where table_schema=%s order by table_name, ordinal_position', db):
+            'from information_schema.columns where table_schema=%s order by table_name, ordinal_position'):
         if t in T:
             ct = ct.decode() if isinstance(ct, bytes) else ct
             dflt = dflt.decode() if isinstance(dflt, bytes) else dflt
             T[t]['columns'][c] = dict(name=c, type=norm_type(ct), nullable=null == 'YES',
-                                      default=norm_default(dflt, maria), extra=extra.lower(), json=ct.lower() == 'json')
-    if maria:   # JSON is LONGTEXT with CHECK (json_valid(`col`))
-        for t, clause in q('select table_name, check_clause from information_schema.check_constraints '
-                           'where constraint_schema=%s', db):
+                                      default=norm_default(dflt, of.maria), extra=extra.lower(), json=ct.lower() == 'json')
+    if of.maria:   # JSON is LONGTEXT with CHECK (json_valid(`col`))
+        for t, clause in of.rows('select table_name, check_clause from information_schema.check_constraints '
+                                 'where constraint_schema=%s'):
             for c in re.findall(r'json_valid\(`([^`]+)`\)', clause, re.I):
                 if t in T and c in T[t]['columns']:
                     T[t]['columns'][c]['json'] = True
+
+
+def read_indexes(of, T):
     idx = {}
-    for t, i, nonuniq, c, kind in q(
+    for t, i, nonuniq, c, kind in of.rows(
             'select table_name, index_name, non_unique, column_name, index_type from information_schema.statistics '
-            'where table_schema=%s order by table_name, index_name, seq_in_index', db):
+            'where table_schema=%s order by table_name, index_name, seq_in_index'):
         if t in T:
             idx.setdefault((t, i), [int(nonuniq), kind, []])[2].append(c)
     for (t, i), (nonuniq, kind, cols) in idx.items():
@@ -105,24 +127,22 @@ def introspect(conn, db):
             T[t]['unique'].append(cols)
         else:
             T[t]['indexes'].append(cols)
+
+
+def read_foreign_keys(of, T):
     fk = {}
-    for t, name, c, rt, rc in q(
+    for t, name, c, rt, rc in of.rows(
             'select table_name, constraint_name, column_name, referenced_table_name, referenced_column_name '
             'from information_schema.key_column_usage where table_schema=%s and referenced_table_name is not null '
-            'order by table_name, constraint_name, ordinal_position', db):
+            'order by table_name, constraint_name, ordinal_position'):
         f = fk.setdefault((t, name), dict(cols=[], ref_table=rt, ref_cols=[]))
         f['cols'].append(c), f['ref_cols'].append(rc)
-    for t, name, rule in q('select table_name, constraint_name, delete_rule from '
-                           'information_schema.referential_constraints where constraint_schema=%s', db):
+    for t, name, rule in of.rows('select table_name, constraint_name, delete_rule from '
+                                 'information_schema.referential_constraints where constraint_schema=%s'):
         if (t, name) in fk:
             fk[t, name]['on_delete'] = 'RESTRICT' if rule == 'NO ACTION' else rule   # the same in InnoDB
     for (t, name), f in fk.items():
         T[t]['fks'].append(f)
-    for (t,) in q('select distinct table_name from information_schema.partitions '
-                  'where table_schema=%s and partition_name is not null', db):
-        if t in T:
-            T[t]['partitioned'] = True
-    return version, maria, T
 
 
 def dump(T, sections):
@@ -167,69 +187,87 @@ def type_ok(ref, col):
 
 
 def check(ref, T, maria):
+    """(differences, notes) of each table of the reference, by name."""
     out = {}
     for t, r in ref.items():
-        bad, notes = [], []
-        out[t] = bad, notes
+        bad, notes = out[t] = [], []
         d = T.get(t)
         if d is None:
             bad.append('table missing')
             continue
-        part = d['partitioned']
         keyed = set(r['primary_key']) | {c for f in r['foreign_keys'] for c in f['cols']}
         for c in r['columns']:
-            n = c['name']
-            g = d['columns'].get(n)
+            g = d['columns'].get(c['name'])
             if g is None:
-                bad.append(f'column {n}: missing')
-                continue
-            g['keyed'] = n in keyed
-            if not type_ok(c['type'], g):
-                what = 'longtext without a json_valid check' if c['type'] == 'json' and maria and g['type'] == 'longtext' else g['type']
-                bad.append(f"column {n}: type {what}, expected {c['type']}")
-            if g['nullable'] != c['nullable']:
-                bad.append(f"column {n}: {'NULL' if g['nullable'] else 'NOT NULL'}, expected {'NULL' if c['nullable'] else 'NOT NULL'}")
-            if ('auto_increment' in c['extra']) != ('auto_increment' in g['extra']):
-                bad.append(f"column {n}: {'no ' if 'auto_increment' in c['extra'] else 'unexpected '}AUTO_INCREMENT")
-            if c['default'] is not None:
-                if g['default'] is None:
-                    bad.append(f"column {n}: no database default, expected {c['default']}")
-                elif not same_default(c['default'], g['default']):
-                    bad.append(f"column {n}: database default {g['default']}, expected {c['default']}")
-            elif g['default'] is not None:
-                notes.append(f"column {n}: database default {g['default']}, the reference has none")
-            if 'on update' in c['extra'] and 'on update' not in g['extra']:
-                notes.append(f'column {n}: no ON UPDATE CURRENT_TIMESTAMP')
+                bad.append(f"column {c['name']}: missing")
+            else:
+                g['keyed'] = c['name'] in keyed
+                check_column(c, g, maria, bad, notes)
         extra = [n for n in d['columns'] if n not in {c['name'] for c in r['columns']}]
         if extra:
             notes.append('extra columns: ' + ', '.join(extra))
-        cs = lambda x: '(' + ', '.join(x) + ')'
-        if d['pk'] != r['primary_key']:
-            (notes if part and d['pk'][:len(r['primary_key'])] == r['primary_key'] else bad).append(
-                f"primary key {cs(d['pk'])}, expected {cs(r['primary_key'])}" + (' (partitioned)' if part else ''))
-        uniq = [set(u) for u in d['unique'] + [d['pk']]]
-        for u in r['unique']:
-            if set(u) not in uniq:
-                (notes if part else bad).append(f'unique key {cs(u)}: missing' + (' (partitioned)' if part else ''))
-        for i in r['indexes']:
-            if not any(x[:len(i)] == i for x in d['all_indexes']):
-                bad.append(f'index {cs(i)}: missing')
-        for i in r['fulltext']:
-            if not any(set(x) == set(i) for x in d['fulltext']):
-                bad.append(f'FULLTEXT index {cs(i)}: missing')
+        check_keys(r, d, bad, notes)
         for f in r['foreign_keys']:
-            want = f"foreign key {cs(f['cols'])} -> {f['ref_table']}{cs(f['ref_cols'])} ON DELETE {f['on_delete']}"
-            got = [g for g in d['fks'] if g['cols'] == f['cols']]
-            target_part = T.get(f['ref_table'], {}).get('partitioned')
-            if not got and (part or target_part):
-                notes.append(want + f": missing ({'this' if part else 'the referenced'} table is partitioned)")
-            elif not got:
-                bad.append(want + ': missing')
-            elif not any(g['ref_table'] == f['ref_table'] and g['ref_cols'] == f['ref_cols'] for g in got):
-                bad.append(want + f": references {got[0]['ref_table']}{cs(got[0]['ref_cols'])}")
-            elif not any(g['ref_table'] == f['ref_table'] and g['on_delete'] == f['on_delete'] for g in got):
-                bad.append(want + f": the database says ON DELETE {got[0]['on_delete']}")
+            check_foreign_key(f, d, T, bad, notes)
     return out
+
+
+def check_column(c, g, maria, bad, notes):
+    """One column `g` of the database against `c` of the reference."""
+    n = c['name']
+    if not type_ok(c['type'], g):
+        what = 'longtext without a json_valid check' if c['type'] == 'json' and maria and g['type'] == 'longtext' else g['type']
+        bad.append(f"column {n}: type {what}, expected {c['type']}")
+    if g['nullable'] != c['nullable']:
+        bad.append(f"column {n}: {'NULL' if g['nullable'] else 'NOT NULL'}, expected {'NULL' if c['nullable'] else 'NOT NULL'}")
+    if ('auto_increment' in c['extra']) != ('auto_increment' in g['extra']):
+        bad.append(f"column {n}: {'no ' if 'auto_increment' in c['extra'] else 'unexpected '}AUTO_INCREMENT")
+    if c['default'] is not None:
+        if g['default'] is None:
+            bad.append(f"column {n}: no database default, expected {c['default']}")
+        elif not same_default(c['default'], g['default']):
+            bad.append(f"column {n}: database default {g['default']}, expected {c['default']}")
+    elif g['default'] is not None:
+        notes.append(f"column {n}: database default {g['default']}, the reference has none")
+    if 'on update' in c['extra'] and 'on update' not in g['extra']:
+        notes.append(f'column {n}: no ON UPDATE CURRENT_TIMESTAMP')
+
+
+def cs(columns):
+    return '(' + ', '.join(columns) + ')'
+
+
+def check_keys(r, d, bad, notes):
+    """Primary key and indexes; a partitioned table may have wider ones."""
+    part = d['partitioned']
+    if d['pk'] != r['primary_key']:
+        (notes if part and d['pk'][:len(r['primary_key'])] == r['primary_key'] else bad).append(
+            f"primary key {cs(d['pk'])}, expected {cs(r['primary_key'])}" + (' (partitioned)' if part else ''))
+    uniq = [set(u) for u in d['unique'] + [d['pk']]]
+    for u in r['unique']:
+        if set(u) not in uniq:
+            (notes if part else bad).append(f'unique key {cs(u)}: missing' + (' (partitioned)' if part else ''))
+    for i in r['indexes']:
+        if not any(x[:len(i)] == i for x in d['all_indexes']):
+            bad.append(f'index {cs(i)}: missing')
+    for i in r['fulltext']:
+        if not any(set(x) == set(i) for x in d['fulltext']):
+            bad.append(f'FULLTEXT index {cs(i)}: missing')
+
+
+def check_foreign_key(f, d, T, bad, notes):
+    """One foreign key; a partitioned table has none, and none leads to it."""
+    want = f"foreign key {cs(f['cols'])} -> {f['ref_table']}{cs(f['ref_cols'])} ON DELETE {f['on_delete']}"
+    got = [g for g in d['fks'] if g['cols'] == f['cols']]
+    target_part = T.get(f['ref_table'], {}).get('partitioned')
+    if not got and (d['partitioned'] or target_part):
+        notes.append(want + f": missing ({'this' if d['partitioned'] else 'the referenced'} table is partitioned)")
+    elif not got:
+        bad.append(want + ': missing')
+    elif not any(g['ref_table'] == f['ref_table'] and g['ref_cols'] == f['ref_cols'] for g in got):
+        bad.append(want + f": references {got[0]['ref_table']}{cs(got[0]['ref_cols'])}")
+    elif not any(g['ref_table'] == f['ref_table'] and g['on_delete'] == f['on_delete'] for g in got):
+        bad.append(want + f": the database says ON DELETE {got[0]['on_delete']}")
 
 
 def reference():
