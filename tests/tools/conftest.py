@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from system import queue
+from system.models import TaskQueue
 from tests.sandbox.conftest import *  # noqa: F403
 from tools import registry, services
 from tools.models import Tool, ToolExecution
@@ -44,3 +46,15 @@ def run() -> Callable[..., ToolExecution]:
         return services.run_tool(user=user, name=name, arguments=arguments)
 
     return make
+
+
+@pytest.fixture
+def ended_events() -> Callable[[], list[Any]]:
+    """What somebody who wants to hear of the ends of runs has been told by now."""
+    queue.on_event("tool_execution.ended", name="test.ended")(lambda task, **payload: None)
+
+    def told() -> list[Any]:
+        rows = TaskQueue.objects.filter(task_type__startswith="test.ended")
+        return [row.payload for row in rows.order_by("pk")]
+
+    return told

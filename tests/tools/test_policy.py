@@ -1,4 +1,4 @@
-"""The policy: which of the rules decides, whatever order they stand in."""
+"""The policy: which of the rules decides, whatever order they stand in; the rules to begin with."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools import policy
+from tools import policy, starter
 from tools.models import ToolPolicy
 
 TOOL = SimpleNamespace(pk="t1", category="web")
@@ -136,3 +136,23 @@ def test_the_place_is_named_by_the_most_specific_rule_that_names_one() -> None:
     wide, narrow = rule("allow", exec_env="host"), rule("allow", category="web", exec_env="sandbox")
     assert decide(wide, narrow, rule("allow", tool_id="t1")).exec_env == "sandbox"
     assert decide(rule("allow", exec_env="host"), rule("allow", exec_env="sandbox")).exec_env == "sandbox"
+
+
+# --- Starter rules ------------------------------------------------------------------------------------------
+def test_a_new_installation_has_rules_to_see_and_change(db: None) -> None:
+    starter.load()
+    rules = ToolPolicy.objects.order_by("tool__name").values_list("tool__name", "effect")
+    assert list(rules) == [
+        ("python", "allow"),
+        ("read_file", "allow"),
+        ("shell", "allow"),
+        ("write_file", "allow"),
+    ]
+
+
+@pytest.mark.parametrize("removed", [["shell"], ["python", "read_file", "shell", "write_file"]])
+def test_rules_that_were_removed_stay_away(removed: list[str], db: None) -> None:
+    starter.load()
+    ToolPolicy.objects.filter(tool__name__in=removed).delete()
+    starter.load()
+    assert not ToolPolicy.objects.filter(tool__name__in=removed).exists()
