@@ -34,8 +34,16 @@ class Arguments:
     """The check of a tool's arguments, made once for any number of calls."""
 
     def __init__(self, parameters: Sequence[ToolParameter]) -> None:
-        self._validator = Draft202012Validator(json_schema(parameters))
+        schema = json_schema(parameters)
+        self._validator = Draft202012Validator(schema)
+        self._texts = {name for name, rule in schema["properties"].items() if rule.get("type") == "string"}
         self._defaults = {row.name: default_of(row) for row in parameters if row.default_value is not None}
+
+    def with_texts(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with numbers and truth values as text where a text is wanted."""
+        plain = {name: arguments[name] for name in self._texts & arguments.keys()}
+        texts = {name: json.dumps(value) for name, value in plain.items() if isinstance(value, int | float)}
+        return arguments | texts
 
     def checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments with defaults filled in; raises Invalid with the faults of each parameter by name."""

@@ -67,7 +67,7 @@ def _for_kind(run: Run, step: Step, arguments: dict[str, Any]) -> Work | Outcome
                 known = run.lookup.tool(step.spec.get("tool_name", ""))
             except Problem as problem:
                 return failed(text_of(problem), problem.code)
-            return Work(arguments, repeatable=known.may_run_again)
+            return Work(known.arguments.with_texts(arguments), repeatable=known.may_run_again)
         case StepKind.PROMPT:
             return Work(arguments, repeatable=True)
         case StepKind.WAIT:

@@ -13,7 +13,6 @@ from typing import Any
 import jmespath
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
-from jmespath.exceptions import JMESPathError
 
 from ..services.mentions import REFERENCE, mentions_of
 from . import gaps
@@ -55,9 +54,12 @@ def evaluated(expression: str, scope: Values, *, items: bool = False) -> Any:
         if isinstance(scope, Scope) and scope.cut:
             return gaps.searched(expression, compiled.parsed, scope, items=items)
         return compiled.search(scope)
-    except (JMESPathError, ValueError, RecursionError) as error:
+    except gaps.Forgotten:
+        raise
+    except Exception as error:  # comparing and sorting fail in whatever way the values at hand do
         message = _("The expression “%(text)s” cannot be evaluated: %(error)s")
-        told = {"text": expression.strip()[:200], "error": str(error).splitlines()[0][:200]}
+        lines = str(error).splitlines() or [type(error).__name__]
+        told = {"text": expression.strip()[:200], "error": lines[0][:200]}
         raise BadReference(message % told) from None
 
 

@@ -125,6 +125,32 @@ def test_an_expression_that_cannot_be_evaluated_fails_its_step(run):
     assert (execution.status, execution.error_code) == ("failed", "bad_reference")
 
 
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("steps.a.output.value > `5`", "'>' not supported between instances of 'str' and 'int'"),
+        ("ceil(`1e400`) > `1`", "cannot convert float infinity to integer"),
+    ],
+)
+def test_values_that_cannot_be_compared_fail_their_step_and_not_its_driver(run, tools, condition, told):
+    steps = step("a", tool="echo", arguments={"value": "2"}), step("b", "a", condition=condition)
+    execution = run(*steps)
+    assert (execution.status, execution.error_code) == ("failed", "bad_reference")
+    assert told in row_of(execution, "b").error_message
+
+
+def test_a_number_goes_as_text_where_a_tool_takes_text(run, tools):
+    execution = run(
+        step("list", tool="numbers"),
+        step("a", tool="echo", arguments={"value": "{{ length(steps.list.output.list) }}"}),
+        step("b", tool="echo", arguments={"value": "{{ steps.list.output.list[0] == `1` }}"}),
+        step("c", tool="echo", arguments={"value": "{{ steps.list.output.list }}"}, on_failure="continue"),
+    )
+    assert execution.status == "completed", execution.error_details
+    assert sorted(tools.calls) == ["3", "true"]
+    assert row_of(execution, "c").error_code == "bad_arguments"
+
+
 def test_brackets_without_end_are_no_expression():
     with pytest.raises(references.BadReference):
         references.evaluated("(" * 3000, {})
