@@ -1,4 +1,4 @@
-"""Words of the admin's theme, which has no Korean of its own: named here so that the catalogue holds them."""
+"""Words of the admin's theme, which has no Korean of its own, and names of parts: here for the catalogue."""
 
 from django.utils.translation import gettext_noop
 
@@ -49,4 +49,13 @@ WORDS = (
     gettext_noop("True"),
     gettext_noop("Type to search"),
     gettext_noop("You have been successfully logged out from the administration"),
+)
+
+# The parts that `system.services.health` asks.
+PARTS = (
+    gettext_noop("broker"),
+    gettext_noop("database"),
+    gettext_noop("disk"),
+    gettext_noop("embedding"),
+    gettext_noop("worker"),
 )

@@ -10,7 +10,16 @@ from django.utils.translation import ngettext
 from agi_site.lib.admin import HistoryAdmin, TableAdmin, link_to
 
 from . import services
-from .models import Conversation, Entity, Intent, Message, MessageSearch, RecallReceipt, Sentiment
+from .models import (
+    AnswerStatus,
+    Conversation,
+    Entity,
+    Intent,
+    Message,
+    MessageSearch,
+    RecallReceipt,
+    Sentiment,
+)
 
 
 @admin.register(Conversation)
@@ -87,7 +96,7 @@ class MessageAdmin(HistoryAdmin):
 
     @admin.display(description=_("answer"))
     def answer_status(self, row: Message) -> str:
-        return row.status or "–"
+        return str(AnswerStatus(row.status).label) if row.status in AnswerStatus else row.status or "–"
 
 
 @admin.register(Intent)

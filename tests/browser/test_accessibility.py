@@ -128,7 +128,8 @@ def test_the_keyboard_reaches_everything_in_the_frame(site: Site, open_page: Cal
 def test_the_api_documentation_opens_without_a_network(site: Site, open_page: Callable[..., Any]) -> None:
     page = open_page()
     page.goto(f"{site.url}/api/docs/")
-    page.locator(".swagger-ui .opblock").first.wait_for(timeout=60_000)
+    page.locator(".swagger-ui .opblock-tag").first.click(timeout=60_000)
+    page.locator(".swagger-ui .opblock").first.wait_for()
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)

@@ -23,6 +23,12 @@ def test_an_operator_sees_what_went_wrong(operator: Any, client_of: Any) -> None
     assert "board-state-down" in page
 
 
+def test_the_parts_of_the_house_are_named_in_the_readers_language(operator: Any, client_of: Any) -> None:
+    trouble()
+    page = client_of(operator).get("/admin/", headers={"accept-language": "ko"}).content.decode()
+    assert '<span class="board-main">워커</span>' in page
+
+
 def test_the_dashboard_speaks_of_the_tables_by_domain(admin_user: Any, client_of: Any) -> None:
     page = client_of(admin_user).get("/admin/").content.decode()
     assert "Knowledge and memory" in page
