@@ -10,17 +10,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.web import page, paged
+from agi_site.lib.web import form_page, page, paged
 
 from . import services
 from .models import MediaTag
 from .sending import send
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 MOST_UPLOADS = 20
 LARGEST_THUMBNAIL = 4 << 20  # an image is its own thumbnail

@@ -14,6 +14,7 @@ from django.utils.http import http_date
 
 from agi_site.lib.downloads import CHUNK, StoredFile, send_source, send_stream
 
+pytestmark = pytest.mark.django_db  # at an answer's end Django looks after its connections
 DATA = bytes(range(100))
 OLD = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
