@@ -103,3 +103,20 @@ def test_text_files_become_part_of_the_message(site_with_model: Site, open_page:
     page.fill("#composer-content", "")
     page.set_input_files("[data-files]", [notes])
     page.wait_for_function("document.querySelector('#composer-content').value.startsWith('notes.md')")
+
+
+def test_a_persons_wide_code_stays_within_a_phone(
+    site_with_model: Site, upstream: ScriptedServer, open_page: Callable[..., Any]
+) -> None:
+    site, page = site_with_model, open_page(width=390)
+    sign_up(page, site, "wilma", "Wilma")
+    page.goto(f"{site.url}/conversations/new/")
+    page.fill("#composer-content", "```py\nprint('" + "wide " * 40 + "')\n```")
+    upstream.script(
+        text_reply("| a | b |\n|---|---|\n| " + "word " * 40 + "| $x^2$ |\n\n$$" + "x+" * 80 + "y$$")
+    )
+    page.click(".send-button")
+    page.wait_for_selector(".message-assistant[data-status=complete]", timeout=60_000)
+    assert page.locator(".bubble .code pre").is_visible()
+    assert page.locator(".message-assistant math").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
