@@ -410,24 +410,6 @@ def test_a_sandbox_that_does_not_run_takes_no_execution_but_one_that_starts_does
     assert services.run_command(sandbox=mine, by=alice, command="true").status == "queued"
 
 
-@pytest.mark.parametrize(
-    ("verb", "options", "said"),
-    [
-        ("stop", {}, "The sandbox was stopped."),
-        ("stop", {"cause": "operator"}, "An operator stopped the sandbox."),
-        ("restart", {}, "The sandbox was restarted."),
-        ("delete", {}, "The sandbox was deleted."),
-        ("delete", {"cause": "operator"}, "An operator deleted the sandbox."),
-    ],
-)
-def test_what_ends_a_sandbox_ends_what_runs_and_says_why(alice, mine, run_tasks, verb, options, said):
-    row = services.run_command(sandbox=mine, by=alice, command="sleep 9")
-    services.do_verb(sandbox=mine, verb=verb, by=alice, **options)
-    run_tasks()
-    row.refresh_from_db()
-    assert (row.status, row.cause, row.detail) == ("ended", "cancelled", said)
-
-
 def test_cancelling_ends_what_waits_at_once_and_asks_what_runs(alice, mine):
     waits = services.run_command(sandbox=mine, by=alice, command="true")
     assert services.cancel_execution(execution=waits, by=alice).cause == "cancelled"
