@@ -120,3 +120,8 @@ def test_a_persons_wide_code_stays_within_a_phone(
     assert page.locator(".bubble .code pre").is_visible()
     assert page.locator(".message-assistant math").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    upstream.script(text_reply("Again."))
+    page.click(".message-assistant [data-regenerate]")
+    page.click("text=2 versions", timeout=60_000)
+    page.locator(".versions .table-scroll").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
