@@ -17,6 +17,10 @@ TEXTS = {
         "It did not begin: a part of what “%(expression)s” gives was forgotten meanwhile. "
         "Run the plan again, or go on without this step."
     ),
+    "not_a_list": gettext_noop("“%(text)s” gives no list, so there is nothing to go through."),
+    "items_failed": gettext_noop(
+        "%(count)d of %(all)d items failed. The first, number %(number)d: %(error)s"
+    ),
     "run_ended_within": gettext_noop("The run ended in its middle."),
     "run_ended_before": gettext_noop("The run ended before this step began."),
     "canceled": gettext_noop("The run was canceled."),

@@ -16,6 +16,7 @@ from tools.services import ask
 
 from ..models import PlanExecution, PlanExecutionStatus, PlanStepExecution, StepKind, StepState
 from ..reasons import because
+from ..reasons import text_of as reason_in_words
 from ..services.checking_arguments import LONGEST_WAIT, end_of_wait
 from . import waking
 from .gaps import Forgotten, has_gap
@@ -101,8 +102,8 @@ def _spread(run: Run, step: Step, scope: dict[str, Any]) -> Outcome:
     if items is None:
         items = []
     if not isinstance(items, list):
-        message = _("“%(text)s” gives no list, so there is nothing to go through.")
-        return failed(message % {"text": step.spec["for_each"]}, "not_a_list")
+        why = because("not_a_list", text=step.spec["for_each"])
+        return failed(reason_in_words(why, ""), "not_a_list", why=why)
     if len(items) > MAX_ITEMS:
         message = _("The list has %(count)d items; a step goes through at most %(most)d.")
         return failed(message % {"count": len(items), "most": MAX_ITEMS}, "too_many_items")
@@ -144,9 +145,10 @@ def _gathered(step: Step) -> Outcome:
     bad = [(index, error) for index, status, _output, error, _gone in found if status == StepState.FAILED]
     if not bad:
         return Outcome(StepState.COMPLETED, usage=step.usage, **told)
-    message = _("%(count)d of %(all)d items failed. The first, number %(number)d: %(error)s")
-    text = message % {"count": len(bad), "all": len(found), "number": bad[0][0], "error": bad[0][1]}
-    return Outcome(StepState.FAILED, error=text, code="items_failed", usage=step.usage, **told)
+    number, error = bad[0]
+    why = because("items_failed", count=len(bad), all=len(found), number=number, error=error)
+    told |= {"error": reason_in_words(why, ""), "code": "items_failed", "why": why}
+    return Outcome(StepState.FAILED, usage=step.usage, **told)
 
 
 # --- Waiting for a time, a person, another plan -----------------------------------------------------------

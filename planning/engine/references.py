@@ -56,7 +56,12 @@ def evaluated(expression: str, scope: Values, *, items: bool = False) -> Any:
         return compiled.search(scope)
     except gaps.Forgotten:
         raise
-    except Exception as error:  # comparing and sorting fail in whatever way the values at hand do
+    except TypeError:
+        message = _(
+            "The expression “%(text)s” compares what cannot be compared, such as a text with a number."
+        )
+        raise BadReference(message % {"text": expression.strip()[:200]}) from None
+    except Exception as error:  # functions fail in whatever way the values at hand do
         message = _("The expression “%(text)s” cannot be evaluated: %(error)s")
         lines = str(error).splitlines() or [type(error).__name__]
         told = {"text": expression.strip()[:200], "error": lines[0][:200]}

@@ -293,7 +293,9 @@ def argument_field(name: str, rule: Mapping[str, Any], required: bool, value: An
         "required": required,
         "initial": shown,
         # written by whoever made the tool, and shown as it stands by the field's template
-        "help_text": escape(str(rule.get("description", ""))),
+        "help_text": escape(gettext(said))
+        if isinstance(said := rule.get("description"), str) and said
+        else "",
     }
     choices = ["true", "false"] if kind == "boolean" else [str(one) for one in rule.get("enum", ())]
     if choices:

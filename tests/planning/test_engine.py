@@ -128,7 +128,7 @@ def test_an_expression_that_cannot_be_evaluated_fails_its_step(run):
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
-        ("steps.a.output.value > `5`", "'>' not supported between instances of 'str' and 'int'"),
+        ("steps.a.output.value > `5`", "compares what cannot be compared"),
         ("ceil(`1e400`) > `1`", "cannot convert float infinity to integer"),
     ],
 )

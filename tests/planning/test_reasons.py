@@ -93,7 +93,8 @@ def test_what_is_no_reason_of_ours_leaves_the_sentence_that_was_stored(why: Any)
 
 @pytest.mark.parametrize("name", sorted(reasons.TEXTS))
 def test_every_reason_has_a_korean_sentence(name: str) -> None:
-    why = reasons.because(name, key="100%", error="%(x)s", expression="%(y)s")
+    numbers = {"count": 1, "all": 2, "number": 0}
+    why = reasons.because(name, key="100%", error="%(x)s", expression="%(y)s", text="a", **numbers)
     with translation.override("en"):
         english = reasons.text_of(why, "")
     with translation.override("ko"):
@@ -122,3 +123,15 @@ def test_sub_plans_go_five_deep_and_no_deeper(
         assert refused.error_code == "sub_plan_depth"
         assert "at most 5 deep" in refused.error_message
         assert {found.status for found in runs} == {"failed"}
+
+
+def test_what_is_wrong_with_a_list_is_told_in_the_language_of_the_reader(run: Any, tools: Any) -> None:
+    tools.failures = 1
+    no_list = run(step("a", for_each="`5`"))
+    failing = run(step("a", tool="shaky", for_each="[`1`, `2`]", arguments={"value": "x"}))
+    for execution in (no_list, failing):
+        row = row_of(execution, "a")
+        with translation.override("en"):
+            assert row.error_text == row.error_message
+        with translation.override("ko"):
+            assert row.error_text not in ("", row.error_message)

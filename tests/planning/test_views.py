@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
+from django.utils.html import escape
 
 from agi_site.lib import engines
 from agi_site.lib.engines.base import ToolCall
@@ -13,6 +15,7 @@ from planning import services
 from planning.forms.steps import argument_value
 from planning.models import Plan, PlanExecution, PlanSchedule, PlanStep
 from tools import starter as tools_starter
+from tools.models import Tool
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
 PLAN_PAGES = [
@@ -267,6 +270,18 @@ def test_a_step_is_added_by_a_form_made_from_the_tool(alice: Any, plan: Plan, cl
     wrong = client.post(address, given | {"argument-limit": "99"})
     assert wrong.status_code == 400
     assert "at most 20" in wrong.content.decode()
+
+
+def test_a_tool_and_its_arguments_are_described_in_the_reader_s_language(
+    alice: Any, plan: Plan, client_of: Any
+) -> None:
+    address = reverse("planning:step_new", args=[plan.pk])
+    page = client_of(alice).get(address, {"kind": "tool", "tool": "calculator"}, HTTP_ACCEPT_LANGUAGE="ko")
+    tool = Tool.objects.with_parameters().get(name="calculator")
+    for described in (tool.description, tool.parameters.get().description):
+        with translation.override("ko"):
+            assert escape(translation.gettext(described)) in page.content.decode()
+        assert escape(described) not in page.content.decode()
 
 
 def test_a_ring_is_told_on_the_form(alice: Any, plan: Plan, client_of: Any) -> None:
