@@ -389,3 +389,11 @@ def test_a_message_is_not_found_under_another_conversation(web: Client, alice: A
 @pytest.mark.django_db
 def test_visitors_are_sent_to_sign_in(client: Client) -> None:
     assert client.get("/conversations/").url.startswith("/accounts/sign-in/")
+
+
+def test_operators_read_how_far_an_answer_is_in_their_language(
+    admin_user: Any, client_of: Any, ask: Any
+) -> None:
+    ask("Hello")
+    page = client_of(admin_user).get("/admin/conversations/message/", headers={"accept-language": "ko"})
+    assert ">완성<" in "".join(page.content.decode().split())
