@@ -6,8 +6,9 @@ from django.db import transaction
 
 from agi_site.lib import events
 from system import queue
+from system.services import drop_terms_later
 
-from .models import Conversation, ConversationStatus, Message
+from .models import Conversation, ConversationStatus, Message, MessageSearch
 from .querysets import channel_of
 
 BATCH = 500
@@ -27,6 +28,7 @@ def purge(*, conversation_id: str) -> int:
         with transaction.atomic():
             queue.announce("messages.deleted", {"target_type": "message", "target_ids": ids})
             Message.objects.filter(pk__in=ids).delete()
+            drop_terms_later(MessageSearch)
         deleted += len(ids)
     conversation.delete()
     events.publish(channel_of(conversation_id), "conversation.changed", {})

@@ -7,9 +7,10 @@ from typing import Any
 
 from knowledge.services import Mark, Traces
 from system.queue import TaskRun, enqueue, on_event, periodic, task_type
+from system.services import drop_terms_later
 
 from . import forgetting, purge, settle, turn, waiting
-from .models import Message
+from .models import Message, MessageSearch
 from .turn import summary
 from .turn.aftermath import index_conversation, index_messages, remember_message
 
@@ -70,6 +71,12 @@ def summarise(task: TaskRun, *, conversation_id: str, before: str) -> None:
 def purge_conversation(task: TaskRun, *, conversation_id: str) -> None:
     """Remove a deleted conversation's rows."""
     purge.purge(conversation_id=conversation_id)
+
+
+@on_event("users.deleted")
+def drop_terms_of_a_person(task: TaskRun, *, user_id: int) -> None:
+    """An account was deleted, and the database deleted its messages: their words leave the index."""
+    drop_terms_later(MessageSearch)
 
 
 @on_event("memories.forgotten", time_limit=1800)

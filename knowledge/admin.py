@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from agi_site.lib.admin import HistoryAdmin, HistoryInline, RowInline, TableAdmin, link_to
+from agi_site.lib.problems import Invalid
 
 from . import indexing, services, vector_sets
 from .importing.passages import content_hash
@@ -32,7 +34,7 @@ from .models import (
     VectorSet,
 )
 from .services import documents
-from .services.knowledge import keep_for_others
+from .services.knowledge import check_new, keep_for_others
 
 
 class KnowledgeTagInline(RowInline):
@@ -60,8 +62,22 @@ class _Indexed(TableAdmin):
         self.message_user(request, _("The chosen rows are indexed; their vectors follow."))
 
 
+class _KnowledgeForm(forms.ModelForm):
+    """A passage; a new one whose text is known already is refused as at every door."""
+
+    def clean_content(self) -> str:
+        content: str = self.cleaned_data["content"]
+        if self.instance._state.adding:
+            try:
+                check_new(content)
+            except Invalid as known:
+                raise forms.ValidationError(known.errors["content"]) from known
+        return content
+
+
 @admin.register(Knowledge)
 class KnowledgeAdmin(_Indexed):
+    form = _KnowledgeForm
     list_display = ["title", "source", "created_by", "created_at", "updated_at", "embedding_model"]
     list_filter = ["created_at", "embedding_model"]
     search_fields = ["=id", "title", "source"]

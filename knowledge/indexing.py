@@ -11,6 +11,7 @@ from django.utils import timezone
 from agi_site.lib import engines, fulltext, vectors
 from agi_site.lib.engines.base import EmbeddingEngine, EngineError, Matrix
 from system import queue
+from system.services import drop_terms_later
 
 from . import vector_sets
 from .holding import hold_rows
@@ -85,6 +86,12 @@ def index_anew(model: type[Searchable], rows: Sequence[Searchable]) -> None:
     add_terms(model, rows)
     model._base_manager.filter(pk__in=keys).update(embedding=None, embedding_model=None)
     vector_sets.BESIDE[model]._base_manager.filter(pk__in=keys).delete()
+    transaction.on_commit(lambda: vectors.touch(model))
+
+
+def rows_deleted(model: type[Searchable]) -> None:
+    """After rows were deleted: searches by meaning miss them at once, and their words leave the index."""
+    drop_terms_later(SEARCH_ROWS[model][0])
     transaction.on_commit(lambda: vectors.touch(model))
 
 

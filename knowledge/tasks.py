@@ -1,16 +1,13 @@
 """Work of this app outside of requests: vectors, counts, and what clears up by the clock."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
-from django.db import connection
-from django.utils import timezone
-
 from accounts.models import Session
-from agi_site.lib import engines, fulltext
+from agi_site.lib import engines
 from system import queue
 from system.queue import Stopped, TaskRun, TimeLimitReached
+from system.services import drop_terms_later
 
 from . import access, indexing, options, portable, vector_sets
 from .importing import storing, work
@@ -64,26 +61,10 @@ def merge() -> None:
         merge_memories()
 
 
-@queue.on_event("memories.forgotten", time_limit=300)
-def drop_forgotten_terms(task: TaskRun, **_told: Any) -> None:
-    """Memories were forgotten: their words leave the index, too; InnoDB's at most once an hour."""
-    if connection.vendor == "sqlite":
-        fulltext.drop_deleted_terms(MemorySearch)
-        return
-    hour = timezone.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    queue.enqueue(
-        task_type="knowledge.drop_terms",
-        payload={},
-        priority=-5,
-        run_at=hour,
-        key=f"knowledge.drop_terms:{hour:%Y%m%d%H}",
-    )
-
-
-@queue.task_type("knowledge.drop_terms", time_limit=600, max_retries=8)
-def drop_terms(task: TaskRun) -> dict[str, Any]:
-    """Take the words of forgotten memories out of the index."""
-    return {"done": fulltext.drop_deleted_terms(MemorySearch)}
+@queue.on_event("users.deleted")
+def drop_terms_of_a_person(task: TaskRun, *, user_id: int) -> None:
+    """An account was deleted, and the database deleted its memories: their words leave the index."""
+    drop_terms_later(MemorySearch)
 
 
 @queue.periodic("knowledge.remove_refusals", every=3600)

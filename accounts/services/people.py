@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, Forbidden, Invalid
+from system import queue
 
 from ..limits import Limit
 from ..models import USER_ROLE, Role, User, UserRole
@@ -116,6 +117,7 @@ def delete_user(*, user: User, by: User) -> None:
     check_an_admin_stays(without=user)
     audit(f"deleted account {user.username} (id {user.pk})", by=by)
     # What the database cannot reach (files, containers) goes by the clock: whoever keeps it misses the rows.
+    queue.announce("users.deleted", {"user_id": user.pk})
     user.delete()
 
 

@@ -148,6 +148,8 @@ def remove(document: KnowledgeDocument, keys: Sequence[str]) -> None:
     let_go(document.pk, _hashes(keys))
     for at in range(0, len(keys), LOOKED_UP):
         Knowledge.objects.filter(document=document.pk, pk__in=keys[at : at + LOOKED_UP]).delete()
+    if keys:
+        indexing.rows_deleted(Knowledge)
 
 
 def let_all_go(document_id: str) -> int:

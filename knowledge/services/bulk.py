@@ -7,7 +7,6 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from agi_site.lib import vectors
 from agi_site.lib.problems import Forbidden, NotFound
 
 from .. import indexing
@@ -112,5 +111,5 @@ def delete_many(*, keys: Sequence[str], by: Any) -> int:
                 single.check_may_change(row, by)
         removed += rows.delete()[0]
     if removed:
-        transaction.on_commit(lambda: vectors.touch(Knowledge))
+        indexing.rows_deleted(Knowledge)
     return removed

@@ -13,14 +13,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agi_site.lib import outbound, vectors
+from agi_site.lib import outbound
 from agi_site.lib.ids import uuid7
 from agi_site.lib.plain_json import repaired
 from agi_site.lib.problems import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from system import queue
 from system.models import TaskQueue
 
-from .. import options
+from .. import indexing, options
 from ..importing import storing
 from ..importing.fetching import name_of
 from ..models import DocumentKind, DocumentStatus, Knowledge, KnowledgeDocument, KnowledgeImport
@@ -219,7 +219,7 @@ def delete_document(*, document: KnowledgeDocument, by: Any) -> None:
     if row.stored:
         storing.forget_file(row.stored)
     row.delete()
-    transaction.on_commit(lambda: vectors.touch(Knowledge))
+    indexing.rows_deleted(Knowledge)
 
 
 def check_may_add(by: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from agi_site.lib import vectors
 from agi_site.lib.problems import Forbidden, Invalid
 
 from .. import indexing, options
@@ -37,8 +36,7 @@ def add_knowledge(
         raise Forbidden
     row = Knowledge(created_by=author, metadata=dict(metadata) if metadata else None)
     fill(row, title=title, content=content, source=source)
-    hold_texts()
-    _check_new(row)
+    check_new(row.content)
     row.save(force_insert=True)
     _replace_tags(row, tags)
     indexing.index(row)
@@ -123,7 +121,7 @@ def delete_knowledge(*, knowledge: Knowledge, by: Any) -> None:
     take_anew(knowledge)
     check_may_change(knowledge, by)  # it may have been handed to another document meanwhile
     knowledge.delete()
-    transaction.on_commit(lambda: vectors.touch(Knowledge))
+    indexing.rows_deleted(Knowledge)
 
 
 @transaction.atomic
@@ -160,8 +158,10 @@ def fill(row: Knowledge, *, title: str, content: str, source: str) -> None:
     row.content_hash = content_hash(content)
 
 
-def _check_new(row: Knowledge) -> None:
-    twin = Knowledge.objects.filter(content_hash=row.content_hash).only("title").first()
+def check_new(content: str) -> None:
+    """Raise Invalid (`duplicate`) for a text that is known; holds texts to the end of the transaction."""
+    hold_texts()
+    twin = Knowledge.objects.filter(content_hash=content_hash(content)).only("title").first()
     if twin is not None:
         message = _("This text is known already: “%(title)s”.") % {"title": twin.title}
         raise Invalid(message, code="duplicate", errors={"content": [message]})

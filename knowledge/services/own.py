@@ -12,9 +12,18 @@ from accounts.models import Session
 from agi_site.lib import vectors
 from agi_site.lib.problems import Invalid
 from system import queue
+from system.services import drop_terms_later
 
 from ..holding import hold_memory
-from ..models import Context, Memory, MemoryImport, MemoryQuestion, MemoryRefusal, MemorySetting
+from ..models import (
+    Context,
+    Memory,
+    MemoryImport,
+    MemoryQuestion,
+    MemoryRefusal,
+    MemorySearch,
+    MemorySetting,
+)
 from .traces import marks_of
 
 
@@ -67,7 +76,9 @@ def announce_forgotten(*, user_id: int, said: Mapping[str, str]) -> None:
     """Tell the apps that keep copies of what memories said (results of tools, prompts) which are forgotten.
 
     `said`: their texts by id; of a text only its marks go out, "" for one that another memory says, too.
+    Their words leave the index of memories.
     """
     for some in batched(said.items(), 500):
         told = {"ids": [pk for pk, _text in some], "marks": marks_of(text for _pk, text in some)}
         queue.announce("memories.forgotten", {"user_id": user_id} | told)
+    drop_terms_later(MemorySearch)

@@ -1,9 +1,10 @@
-"""The public face of the system app: settings, audit, measurements, health, retention."""
+"""The public face of the system app: settings, audit, measurements, health, retention, terms of what went."""
 
 from .audit import audit
 from .health import check_health, healthz, latest_health
 from .metrics import measure_queue, metrics_of, record_metrics
 from .retention import prune
+from .search_terms import drop_terms_later
 from .settings import (
     check_setting,
     declare,
@@ -19,6 +20,7 @@ __all__ = [
     "check_health",
     "check_setting",
     "declare",
+    "drop_terms_later",
     "get_setting",
     "healthz",
     "keep_secret",

@@ -42,6 +42,25 @@ def test_what_is_written_in_the_admin_is_known_by_its_words(operator: Any, clien
         services.add_knowledge(author=operator, title="May", content="It expires in May.")
 
 
+def test_a_text_that_is_known_is_refused_in_the_admin_as_at_the_other_doors(
+    operator: Any, client_of: Any
+) -> None:
+    services.add_knowledge(author=operator, title="Leave", content="Vacation expires in March.")
+    client = client_of(operator)
+    given: dict[str, Any] = {"title": "Again", "content": "Vacation  expires in\nMarch.", "metadata": "null"}
+    given |= {"tags-TOTAL_FORMS": 0, "tags-INITIAL_FORMS": 0}
+    response = client.post(reverse("admin:knowledge_knowledge_add"), given)
+    assert response.status_code == 200
+    faults = response.context["adminform"].form.errors
+    assert faults == {"content": ["This text is known already: “Leave”."]}
+    assert Knowledge.objects.count() == 1
+    row = Knowledge.objects.get()
+    same = given | {"title": "Leave anew", "content": row.content, "created_by": operator.pk}
+    client.post(reverse("admin:knowledge_knowledge_change", args=[row.pk]), same)
+    row.refresh_from_db()
+    assert row.title == "Leave anew"
+
+
 @pytest.mark.parametrize("how", ["changed", "deleted", "chosen and deleted"])
 def test_a_passage_that_an_operator_takes_away_is_left_to_the_document_that_shares_it(
     alice: Any, admin_user: Any, client_of: Any, run_tasks: Any, how: str
