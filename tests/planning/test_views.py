@@ -250,6 +250,15 @@ def test_two_runs_are_shown_beside_each_other(alice: Any, plan: Plan, client_of:
     assert client.get(reverse("planning:diff", args=[plan.pk])).status_code == 302
 
 
+def test_a_plan_without_steps_is_not_offered_to_be_started(alice: Any, client_of: Any) -> None:
+    empty = services.create_plan(owner=alice, title="empty")
+    text = shown(client_of(alice), "start", empty.pk)
+    assert "This plan has no steps yet." in text
+    assert "going by" not in text
+    assert "guess" not in text
+    assert '<button class="button button-primary" type="submit"' not in text
+
+
 # --- The editor ---------------------------------------------------------------------------------------------
 def test_a_step_is_added_by_a_form_made_from_the_tool(alice: Any, plan: Plan, client_of: Any) -> None:
     client = client_of(alice)
