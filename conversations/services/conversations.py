@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,8 @@ from ..querysets import channel_of
 
 MAX_TITLE_LENGTH = 200
 AUTO_TITLE_LENGTH = 60
+# **Strong** words and `code` within a line of Markdown, but not 2 ** 3 ** 4.
+EMPHASISED = re.compile(r"(?<![`*])(\*\*|`)(?![`*\s])(.+?)(?<![`*\s])\1(?![`*])")
 
 
 def start_conversation(*, owner: User, title: str = "") -> Conversation:
@@ -75,9 +78,9 @@ def set_title(conversation: Conversation, title: str) -> Conversation:
 
 
 def title_from(text: str) -> str:
-    """A title made of the first words of a message, cut between words; code is no title."""
+    """A title made of the first words of a message, cut between words; code and marks are no title."""
     text = text.partition("```")[0].strip() or text
-    line = " ".join(text.split()).lstrip("#>*-` ")
+    line = EMPHASISED.sub(r"\2", " ".join(text.split())).lstrip("#>*-` ")
     if len(line) <= AUTO_TITLE_LENGTH:
         return line
     cut = line[: AUTO_TITLE_LENGTH - 1]

@@ -106,9 +106,14 @@ def test_the_first_message_names_the_conversation(told: None, conversation: Conv
 
 @pytest.mark.parametrize(
     ("text", "title"),
-    [("add.py\n```py\ndef add(): ...\n```", "add.py"), ("```py\nprint(1)\n```", "py print(1) ```")],
+    [
+        ("add.py\n```py\ndef add(): ...\n```", "add.py"),
+        ("```py\nprint(1)\n```", "py print(1) ```"),
+        ("**Where** is the `key`, and **which one**?", "Where is the key, and which one?"),
+        ("What is 2 ** 3 ** 4?", "What is 2 ** 3 ** 4?"),
+    ],
 )
-def test_code_is_no_title(post: Post, conversation: Conversation, text: str, title: str) -> None:
+def test_code_and_marks_are_no_title(post: Post, conversation: Conversation, text: str, title: str) -> None:
     post(text)
     conversation.refresh_from_db()
     assert conversation.title == title
