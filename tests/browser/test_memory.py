@@ -78,3 +78,16 @@ def test_memory_is_turned_off_in_a_conversation_and_the_header_says_so(
     page.locator(".topbar .menu-item", has_text="Turn memory off here").click()
     page.locator(".topbar .memory-off").wait_for()
     assert page.locator(".topbar .memory-off").inner_text() == "Memory off here"
+
+
+def test_on_a_phone_the_two_dates_of_the_filter_share_a_line(
+    site: Site, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(width=390)
+    page.goto(site.url)
+    sign_up(page, site, "filtering", "Nabi")
+    page.goto(f"{site.url}/knowledge/")
+    since, until = (page.locator(f"[name={name}]").bounding_box() for name in ("since", "until"))
+    assert since["y"] == until["y"]
+    assert since["width"] > 100
+    assert until["x"] + until["width"] <= 390
