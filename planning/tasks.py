@@ -1,18 +1,25 @@
 """Work done outside of requests: driving runs, their clocks, and what ends elsewhere and goes on here."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from agi_site.lib.problems import Conflict
 from knowledge.services import Mark, Traces
 from system import queue
 from system.queue import TaskRun
+from tools import services as tools
 
 from . import agent_tasks, engine, goal_tasks, schedule_tasks, services  # noqa: F401 - importing registers their tasks
 from .engine import waking
 from .models import PlanExecution
 
 TARGET = "plan_step_execution"
+TAKE_OUT_AGAIN = "planning.take_out_again"
+# Doubled each time: the last look comes some eight hours after the first.
+LOOK_AGAIN, MOST_LOOKS = timedelta(minutes=1), 9
 
 
 # A driver whose process dies is followed by another, however often; its time is that of its longest step.
@@ -53,7 +60,30 @@ def take_out_memories(
     _task: TaskRun, *, user_id: int, ids: list[str], marks: Sequence[Mark] = ()
 ) -> dict[str, Any]:
     """Memories were forgotten: the records of runs lose what they have of them, too."""
-    return {"changed": services.take_out_memories(user_id=user_id, traces=Traces(ids, marks))}
+    traces = Traces(ids, marks)
+    changed = services.take_out_memories(user_id=user_id, traces=traces)
+    _look_again(user_id, ids, marks, looked=0)
+    return {"changed": changed}
+
+
+@queue.task_type(TAKE_OUT_AGAIN, time_limit=1800)
+def take_out_again(
+    _task: TaskRun, *, user_id: int, ids: list[str], marks: Sequence[Mark], looked: int
+) -> dict[str, Any]:
+    """A driver may have written since what it remembered, into steps and into the calls of their tools."""
+    traces = Traces(ids, marks)
+    changed = services.take_out_memories(user_id=user_id, traces=traces)
+    changed += tools.take_out_memories(user_id=user_id, traces=traces)
+    _look_again(user_id, ids, marks, looked=looked)
+    return {"changed": changed}
+
+
+def _look_again(user_id: int, ids: list[str], marks: Sequence[Mark], *, looked: int) -> None:
+    """In a minute, in two more, and so on, while runs of the person go on: as long as a step may take."""
+    if looked < MOST_LOOKS and PlanExecution.objects.live().filter(user=user_id).exists():
+        payload = {"user_id": user_id, "ids": ids, "marks": marks, "looked": looked + 1}
+        later = timezone.now() + LOOK_AGAIN * 2**looked
+        queue.enqueue(task_type=TAKE_OUT_AGAIN, payload=payload, run_at=later)
 
 
 @queue.on_event("tool_execution.stop_requested")
