@@ -234,7 +234,8 @@ def test_too_much_memory_is_the_cause(docker_engine: str) -> None:
         assert "memory" in done.end.detail
         done = run(sandbox, "cell", code="b = bytearray(200_000_000)")
         assert done.end.cause == "oom"
-        assert sandbox.request("usage")["oom_kills"] == 3
+        # the kernel may take a bystander, such as the warmed interpreter, besides
+        assert sandbox.request("usage")["oom_kills"] >= 3
         assert run(sandbox, argv=["echo", "alive"]).out == b"alive\n"
     finally:
         box.close()
