@@ -301,6 +301,7 @@ def test_conversations_are_found_by_title_and_by_what_was_said(web: Client, ask:
     assert "<html" not in beside
 
 
+@pytest.mark.django_db(transaction=True)  # InnoDB finds what is committed
 def test_what_answers_a_search_is_shown_with_its_words_marked(web: Client, ask: Any) -> None:
     ask("Hello")
     ask("The <b>heron</b> stands by the pond")
