@@ -332,6 +332,12 @@ class FileOp(Channel):
         self.set_input(give)
         self.add_source(read, wire.OUT)
 
+    def _end_input(self) -> None:
+        if self.child is not None:  # else an upload that is given up would look like one that is whole
+            with suppress(OSError):
+                self.runner.tell(self.child, {"whole": True})
+        self._close_input()
+
     def message(self, message: dict[str, Any]) -> None:
         """Its answer."""
         if "fault" in message:

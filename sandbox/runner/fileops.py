@@ -49,10 +49,24 @@ class Refused(Exception):
 class Task:
     """One operation: its arguments, where its bytes come from and go to."""
 
-    def __init__(self, args: dict[str, Any], files: list[int]) -> None:
+    def __init__(self, args: dict[str, Any], files: list[int], inbox: messages.Inbox) -> None:
         self.args = args
-        self.source, self.out = files
+        self._source, self.out = files
+        self._inbox, self._whole = inbox, False
         self.root = os.open(ROOT, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def read(self) -> bytes:
+        """Some of the caller's bytes, b"" at their end; Refused where they break off.
+
+        A pipe that ends does not say why. So the runner says it first when all has come (`FileOp`); where it
+        does not, it is about to end this process, or has ended itself.
+        """
+        data = os.read(self._source, CHUNK)
+        while not data and not self._whole:
+            self._whole = self._inbox.next() is not None
+            if not self._whole and not self._inbox.receive():
+                raise Refused("given_up", "The upload broke off.")
+        return data
 
     def write(self, data: bytes) -> None:
         """Bytes to the caller; blocks while it does not take them."""
@@ -113,7 +127,7 @@ def describe(path: str, found: os.stat_result, target: str | None = None) -> dic
 
 def read_in(task: Task) -> Any:
     """The bytes the caller sends, to their end."""
-    while data := os.read(task.source, CHUNK):
+    while data := task.read():
         yield data
 
 
@@ -314,7 +328,7 @@ def operation(name: str) -> Any:
     return globals()[f"op_{name}"]
 
 
-def serve(sock: socket.socket, task: dict[str, Any], privileged: bool) -> None:
+def serve(sock: socket.socket, inbox: messages.Inbox, task: dict[str, Any], privileged: bool) -> None:
     """Do one operation and answer."""
     files = task["files"]
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
@@ -325,7 +339,7 @@ def serve(sock: socket.socket, task: dict[str, Any], privileged: bool) -> None:
     if not privileged:
         kernel.become_user()
     try:
-        doing = Task(task["args"], files)
+        doing = Task(task["args"], files, inbox)
         answer = {"answer": operation(task["file"])(doing)}
     except Refused as refused:
         answer = {"fault": refused.args[0], "message": refused.args[1]}

@@ -37,14 +37,14 @@ class _Info(tarfile.TarInfo):
 class _In:
     """What tarfile reads from."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, task: Task) -> None:
+        self._task = task
         self._rest = b""
 
     def read(self, size: int) -> bytes:
         """Exactly `size` bytes, fewer only at the end."""
         parts, have = [self._rest], len(self._rest)
-        while have < size and (data := os.read(self._fd, CHUNK)):
+        while have < size and (data := self._task.read()):
             parts.append(data)
             have += len(data)
         data = b"".join(parts)
@@ -53,7 +53,7 @@ class _In:
 
     def drain(self) -> None:
         """What follows the archive's end."""
-        while os.read(self._fd, CHUNK):
+        while self._task.read():
             pass
 
 
@@ -176,7 +176,7 @@ def op_extract(task: Task) -> dict[str, Any]:
     """
     extraction = Extraction(task)
     make_folders(task, extraction.prefix)
-    source = _In(task.source)
+    source = _In(task)
     try:
         # named explicitly: tarfile's own extraction is not used at all
         with tarfile.open(None, "r|*", source, 20 * 512, tarinfo=_Info) as tar:  # type: ignore[call-overload]

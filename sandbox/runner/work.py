@@ -25,6 +25,6 @@ def serve(sock: socket.socket, waiting: socket.socket | None, *, privileged: boo
     if "exec" in task:
         supervise.supervise(sock, inbox, task, hand, privileged)
     elif "file" in task:
-        fileops.serve(sock, task, privileged)
+        fileops.serve(sock, inbox, task, privileged)
     elif "nest" in task:
         nest.serve(sock, inbox, task["nest"], privileged)

@@ -4,16 +4,19 @@ import contextlib
 import io
 import json
 import os
+import socket
 import stat
 import tarfile
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.agent.stream import Attachment, RunnerFault
+from sandbox.runner import fileops, messages
 
 from .fixtures_engine import MANY_FILES
 from .runner_box import Box, run
@@ -187,6 +190,25 @@ def test_an_upload_given_up_leaves_nothing(sandbox: Attachment) -> None:
     channel.close()
     time.sleep(0.3)
     assert run(sandbox, argv=["ls", "-A"]).out == b""
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_upload_is_whole_only_when_the_runner_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr(fileops, "ROOT", str(tmp_path))
+    take, give = os.pipe()
+    runner, child = socket.socketpair()
+    with runner, child, os.fdopen(take, "rb"), os.fdopen(give, "wb", buffering=0) as source:
+        task = fileops.Task({}, [take, give], messages.Inbox(child))
+        source.write(b"half")
+        if whole:
+            messages.send(runner, {"whole": True})
+        source.close()
+        runner.close()
+        assert task.read() == b"half"
+        with contextlib.nullcontext() if whole else pytest.raises(fileops.Refused, match="given_up"):
+            assert task.read() == b""
 
 
 def test_moving_and_deleting(sandbox: Attachment) -> None:
