@@ -10,7 +10,7 @@ from system.queue.residents import resident
 
 from . import file_tasks  # noqa: F401 - registers the tasks about files
 from .agent import resident as _agent  # noqa: F401
-from .lifecycle import building, expiry, hosts, housekeeping, pool, reconcile, usage, verbs
+from .lifecycle import building, expiry, hosts, housekeeping, leftovers, pool, reconcile, usage, verbs
 from .models import SandboxHost
 
 VERB_SECONDS = 300.0
@@ -69,6 +69,13 @@ def refill(task: TaskRun, *, host_id: str) -> dict[str, Any]:
     """Make warm instances until a host has enough of them."""
     host = SandboxHost.objects.filter(pk=host_id).first()
     return {"made": pool.refill(host) if host else 0}
+
+
+@task_type(leftovers.TASK, queue="sandbox", time_limit=600, max_retries=0)
+def sweep(task: TaskRun, *, host_id: str) -> dict[str, Any]:
+    """Remove what is left of sandboxes that were for one run."""
+    host = SandboxHost.objects.filter(pk=host_id).first()
+    return {"removed": leftovers.sweep(host) if host else 0}
 
 
 @task_type("sandbox.reconcile", queue="sandbox", time_limit=300, max_retries=0)

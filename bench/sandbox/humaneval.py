@@ -14,7 +14,7 @@ from .docker_itself import DockerItself
 from .site import Person
 
 # As many as wait beforehand; the rest comes from the refill while the programs run.
-POOL = 64
+POOL = 128
 
 
 def measure() -> list[Figure]:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from system import queue
 
 from .. import briefs, files
+from ..lifecycle import leftovers
 from ..lifecycle.steps import reach
 from ..models import (
     ExecutionCause,
@@ -74,6 +75,7 @@ class Agent:
         self._touched: dict[str, float] = {}
         self._looked_after: dict[str, float] = {}
         self._undo: set[str] = set()
+        self._sweeping = True  # the agent before may have left something
         self._thread = threading.Thread(target=self._run, name=f"sandbox-agent-{host_name}", daemon=True)
 
     # --- Its life ---
@@ -151,6 +153,7 @@ class Agent:
     def _sweep(self) -> None:
         self._attach_what_stands()
         self._take_up_what_waits()
+        self._sweep_leftovers()
         now = time.monotonic()
         if now - self._renewed_executions >= RENEW_EXECUTIONS_SECONDS:
             self._renewed_executions = now
@@ -354,7 +357,7 @@ class Agent:
     def ended(self, following: Following) -> None:
         """Its end is in the row: tell the other rooms. A sandbox that was for it alone goes."""
         if following.once:
-            self.pool.submit(partial(self._delete, following.sandbox_id))
+            self.pool.submit(partial(self._end_sandbox, following.sandbox_id))
         else:
             if following.kind != ExecutionKind.TERMINAL:
                 self.touch(following.sandbox_id)
@@ -363,10 +366,23 @@ class Agent:
             "sandbox.execution_ended", {"execution": following.id, "sandbox": following.sandbox_id}
         )
 
-    def _delete(self, sandbox_id: str) -> None:
+    def _end_sandbox(self, sandbox_id: str) -> None:
+        """What it was for has ended: it is let go of, or deleted where something else was begun in it."""
         sandbox = Sandbox.objects.with_parts().filter(pk=sandbox_id).first()
-        if sandbox is not None:
-            do_verb(sandbox=sandbox, verb="delete", by=None, cause="done")
+        if sandbox is None:
+            return
+        if sandbox.verb or SandboxExecution.objects.filter(sandbox=sandbox).live().exists():
+            do_verb(sandbox=sandbox, verb="delete", by=None, cause=leftovers.DONE)
+        else:
+            leftovers.let_go(sandbox)
+            self._sweeping = True
+
+    def _sweep_leftovers(self) -> None:
+        if self._sweeping and self.host is not None:
+            if leftovers.are_due(self.host):
+                with transaction.atomic():
+                    leftovers.sweep_soon(self.host)
+            self._sweeping = leftovers.left_on(self.host).exists()
 
     def _look_at_files(self, sandbox_id: str) -> None:
         """What ran may have changed files; ends that come close together are looked after once."""

@@ -20,7 +20,7 @@ from ..policy.syscalls import allowed_calls
 from . import specs
 
 SECURITY_FIELDS = ("network_policy", "syscall_policy", "mount_policy", "runtime")
-MOST_WARM = 64
+MOST_WARM = 256
 LONGEST_LIFE = 366 * 24 * 3600  # seconds
 MOST_VARIABLES, LONGEST_VALUE = 100, 32_768
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")

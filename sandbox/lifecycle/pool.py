@@ -1,8 +1,9 @@
 """Warm instances: how many a host should have of each template, making them, and giving up what nobody needs.
 
-Starting containers is a host's heaviest work, and those who work in sandboxes come first. So while half of
-what should wait still does, a claim leaves the refill to the next round of the host's housekeeping; below
-that it is queued with the claim. One is made at a time while any waits, REFILLS at a time when none does.
+Starting containers is a host's heaviest work, and those who work in sandboxes come first. So while a quarter
+of what should wait still does, a claim leaves the refill to the rounds of the host's housekeeping; a refill
+under way leaves off until nobody has claimed for LULL. Below that it is queued with the claim. One is made
+at a time while any waits, REFILLS at a time when none does.
 """
 
 import logging
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 REFILLS = 2
 FEW = 2  # with fewer, the next claim but one would wait
+LOW_SHARE = 4
+LULL = timedelta(seconds=1)
 LOOK_SECONDS = 2.0  # what should wait is looked up again after so long, while instances are made
 ASKED_SECONDS = 10
 PYTHON = "python"  # among a template's languages
@@ -59,15 +62,22 @@ def refill_soon(host: SandboxHost) -> None:
 
 
 def refill_if_low(host: SandboxHost, *, left: int, least: int) -> None:
-    """Queue it when fewer than half of `least` are left, or than FEW; in the transaction of a claim.
+    """Queue it when fewer than a quarter of `least` are left, or than FEW; in the transaction of a claim.
 
     Not for each claim of many: who was asked looks again after each instance. Were that lost, the next round
     of the host's housekeeping would see to it.
     """
-    if left < max(FEW, math.ceil(least / 2)):
+    if left < max(FEW, _low(least)):
         for hand in range(REFILLS if left < 1 else 1):
             if cache.add(_asked_key(host, hand), True, ASKED_SECONDS):
                 refill_soon(host)
+
+
+def is_busy(host: SandboxHost) -> bool:
+    """Whether somebody has claimed an instance of a host just now, so that more may be claimed at once."""
+    since = timezone.now() - LULL
+    taken = (InstanceStatus.CLAIMED, InstanceStatus.ENDING)
+    return SandboxInstance.objects.filter(host=host, status__in=taken, claimed_at__gte=since).exists()
 
 
 def is_due(host: SandboxHost) -> bool:
@@ -80,7 +90,7 @@ def refill(host: SandboxHost) -> int:
     """Make warm instances until nothing is missing, give up what is too much; returns how many were made."""
     made, wanted, looked_at = 0, targets(host), time.monotonic()
     _give_up_surplus(host, wanted)
-    while instance := _begin(host, wanted):
+    while not _can_wait(host, wanted) and (instance := _begin(host, wanted)):
         went_well = make_warm(instance)
         made += went_well
         if not went_well or time.monotonic() - looked_at > LOOK_SECONDS:
@@ -162,6 +172,18 @@ def remove_instance(instance: SandboxInstance, *, cause: str) -> None:
     SandboxInstance.objects.filter(pk=instance.pk).exclude(status=InstanceStatus.GONE).update(
         status=InstanceStatus.GONE, gone_at=timezone.now(), sandbox=None
     )
+
+
+def _can_wait(host: SandboxHost, wanted: list[Target]) -> bool:
+    """Whether others should have the host for themselves: they claim, and enough waits for them."""
+    have = _waiting(host)
+    enough = all(have[target.spec.profile] >= _low(target.wanted) for target in wanted)
+    return enough and is_busy(host)
+
+
+def _low(wanted: int) -> int:
+    """With fewer than so many of `wanted`, a refill waits for nothing."""
+    return min(wanted, max(FEW, math.ceil(wanted / LOW_SHARE)))
 
 
 def _begin(host: SandboxHost, wanted: list[Target]) -> SandboxInstance | None:

@@ -27,7 +27,7 @@ from ..models import (
     SandboxStatus,
 )
 from ..states import FOUND
-from . import ending, hosts, pool, trail
+from . import ending, hosts, leftovers, pool, trail
 from .engines import engine_of
 
 logger = logging.getLogger(__name__)
@@ -138,6 +138,8 @@ def _tidy(row: SandboxInstance, item: Found | None) -> int:
         cause = "oom" if item is not None and item.oom_killed else "died"
     elif row.status == InstanceStatus.CLAIMED:
         cause = "owner_gone"
+    elif leftovers.may_wait(row):
+        return 0
     else:
         cause = str(row.cause or "ended")
     ours = SandboxInstance.objects.filter(pk=row.pk, status=row.status).update(status=InstanceStatus.ENDING)

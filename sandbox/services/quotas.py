@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Conflict, TooMany
 
+from ..lifecycle import leftovers
 from ..models import Sandbox, SandboxRun, SandboxStatus
 
 WINDOW = timedelta(hours=24)
 RETRY_SECONDS = 600
 GOING, GOING_SECONDS = "going", 2
-RAN = "ran"
+RAN, LEFT = "ran", "left"
+MOST_LEFT = 256  # of one person's
 RUNS = (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
 STANDS = (SandboxStatus.CREATING, *RUNS, SandboxStatus.STOPPED, SandboxStatus.FAILED)
 
@@ -32,15 +34,18 @@ class Quota:
     seconds: int
     most_seconds: int
     going: int = 0  # that are being deleted: they are not theirs any more
+    left: int = 0  # containers that still wait to be removed, of those that are deleted
 
 
 def quota_of(user: Any) -> Quota:
     """A person's quota and what is used of it, as of now."""
-    now, count, going, seconds = timezone.now(), 0, 0, 0.0
+    now, count, going, left, seconds = timezone.now(), 0, 0, 0, 0.0
     since = now - WINDOW
-    for kind, moment, ran in _standing(user).union(*_runs(user, since), all=True):
+    for kind, moment, ran in _standing(user).union(*_runs(user, since), _left(user), all=True):
         if kind == GOING:
             going += 1
+        elif kind == LEFT:
+            left += 1
         elif kind == RAN:  # counted only as far as it lies within the window
             seconds += min(ran, (moment - since).total_seconds()) if moment else ran
         else:
@@ -52,6 +57,7 @@ def quota_of(user: Any) -> Quota:
         seconds=round(seconds),
         most_seconds=settings.SANDBOX_QUOTA_SECONDS,
         going=going,
+        left=left,
     )
 
 
@@ -67,7 +73,8 @@ def check_room(user: Any) -> None:
             % {"count": quota.count, "most": quota.most_count},
             code="too_many_sandboxes",
         )
-    if quota.count + quota.going >= 2 * quota.most_count:  # made and deleted faster than a host can follow
+    # made and deleted faster than a host can follow
+    if quota.count + quota.going >= 2 * quota.most_count or quota.left >= MOST_LEFT:
         raise TooMany(
             _("Sandboxes of yours are still being removed. Try again in a moment."),
             retry_after=GOING_SECONDS,
@@ -110,3 +117,10 @@ def _runs(user: Any, since: datetime) -> Iterator[QuerySet[Any, Any]]:
     yield runs.filter(started_at__lt=since).values_list(Value(RAN), "ended_at", "seconds")
     others = runs.filter(started_at__gte=since).values("user").annotate(total=Sum("seconds"))
     yield others.values_list(Value(RAN), Value(None, DateTimeField()), "total")
+
+
+def _left(user: Any) -> QuerySet[Any, Any]:
+    """The containers that are left of a person's sandboxes, as (LEFT, nothing, nothing)."""
+    nothing = Value(None, DateTimeField()), Value(None, FloatField())
+    rows: QuerySet[Any, Any] = leftovers.left().filter(sandbox__user=user).order_by()
+    return rows.values_list(Value(LEFT), *nothing)

@@ -154,6 +154,8 @@ class PaperGateway:
         return {"boot": "boot-1"}
 
     def detach(self, instance: Any, **_options: Any) -> dict[str, Any]:
+        left = str(getattr(instance, "pk", instance))
+        self.attached = [attached for attached in self.attached if attached != left]
         return {}
 
     def poke(self, host: Any, **about: Any) -> bool:

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from agi_site.lib.problems import Invalid, NotFound
 from sandbox import briefs, services
-from sandbox.models import ONCE, Sandbox, SandboxExecution
+from sandbox.models import ONCE, InstanceStatus, Sandbox, SandboxExecution
 from system.models import TaskQueue
 
 from .fixtures_agent import wait_until
@@ -93,6 +93,20 @@ def test_the_sandbox_goes_when_its_execution_has_ended(agent_world):
     Sandbox.objects.filter(pk=sandbox.pk).update(origin_type=ONCE)
     agent_world.leading()
     assert agent_world.ended(agent_world.run(sandbox, "echo once")).stdout == "once\n"
+    wait_until(lambda: TaskQueue.objects.filter(task_type="sandbox.sweep").exists())
+    sandbox.refresh_from_db()
+    assert (sandbox.status, sandbox.cause, sandbox.verb) == ("deleted", "done", None)
+    assert sandbox.instance.status == InstanceStatus.ENDING
+
+
+@pytest.mark.docker_engine
+def test_a_sandbox_in_which_more_was_begun_is_deleted_with_that(agent_world):
+    sandbox = agent_world.sandbox()
+    Sandbox.objects.filter(pk=sandbox.pk).update(origin_type=ONCE)
+    agent_world.leading()
+    other = agent_world.run(sandbox, "sleep 100")
+    agent_world.running(other)
+    agent_world.ended(agent_world.run(sandbox, "true"))
     wait_until(lambda: TaskQueue.objects.filter(task_type="sandbox.delete").exists())
     sandbox.refresh_from_db()
     assert sandbox.verb == "delete"
@@ -104,4 +118,4 @@ def test_another_sandbox_stays(agent_world):
     agent_world.leading()
     agent_world.ended(agent_world.run(sandbox, "true"))
     wait_until(lambda: TaskQueue.objects.filter(task_type="sandbox.files.refresh").exists())
-    assert not TaskQueue.objects.filter(task_type="sandbox.delete").exists()
+    assert not TaskQueue.objects.filter(task_type__in=["sandbox.delete", "sandbox.sweep"]).exists()

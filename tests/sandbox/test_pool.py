@@ -21,6 +21,17 @@ from system.models import TaskQueue
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def lull():
+    """Let the last claim be some seconds ago."""
+
+    def come() -> None:
+        claimed = SandboxInstance.objects.filter(claimed_at__isnull=False)
+        claimed.update(claimed_at=timezone.now() - 2 * pool.LULL)
+
+    return come
+
+
 def waiting():
     return SandboxInstance.objects.filter(status=InstanceStatus.WARM).count()
 
@@ -42,17 +53,19 @@ def test_a_claimed_instance_never_returns(alice, mine, run_tasks):
 
 
 def test_the_pool_grows_with_claims_up_to_its_most_and_shrinks_when_nobody_comes(
-    alice, filled, recipe, run_tasks, settings, host
+    alice, filled, recipe, run_tasks, settings, host, lull
 ):
     settings.SANDBOX_QUOTA_COUNT = 100
     for _number in range(12):
         services.create_sandbox(owner=alice, template=recipe)
         run_tasks()
+    lull()
     pool.refill(host)  # as the rounds of the housekeeping do
     assert waiting() == 5  # 2, and one for every four of the last ten minutes
     for _number in range(10):
         services.create_sandbox(owner=alice, template=recipe)
     run_tasks()
+    lull()
     pool.refill(host)
     assert waiting() == 6
     SandboxInstance.objects.filter(claimed_at__isnull=False).update(
@@ -62,19 +75,42 @@ def test_the_pool_grows_with_claims_up_to_its_most_and_shrinks_when_nobody_comes
     assert waiting() == 2
 
 
-def test_while_half_of_a_pool_waits_its_refill_is_left_to_the_rounds(alice, filled, recipe, host, run_tasks):
-    recipe.config = {"pool": {"min": 6, "max": 6}}
+def test_while_a_quarter_of_a_pool_waits_its_refill_is_left_to_the_rounds(
+    alice, filled, recipe, host, run_tasks, lull
+):
+    recipe.config = {"pool": {"min": 8, "max": 8}}
     recipe.save()
     pool.refill(host)
-    for left in (5, 4, 3):
+    for left in (7, 6, 5, 4, 3, 2):
         services.create_sandbox(owner=alice, template=recipe)
         run_tasks()
         assert waiting() == left
         assert pool.is_due(host)
     services.create_sandbox(owner=alice, template=recipe)
     run_tasks()
-    assert waiting() == 6
+    assert waiting() == 2, "one was made at once, the rest when nobody claims"
+    lull()
+    pool.refill(host)
+    assert waiting() == 8
     assert not pool.is_due(host)
+
+
+def test_a_refill_under_way_leaves_off_while_others_claim(alice, filled, recipe, host, lull, monkeypatch):
+    recipe.config = {"pool": {"min": 8, "max": 8}}
+    recipe.save()
+    make_warm = pool.make_warm
+
+    def and_somebody_claims(instance):
+        made = make_warm(instance)
+        if waiting() == 6:
+            services.create_sandbox(owner=alice, template=recipe)
+        return made
+
+    monkeypatch.setattr(pool, "make_warm", and_somebody_claims)
+    assert pool.refill(host) == 4
+    assert waiting() == 5
+    lull()
+    assert pool.refill(host) > 0
 
 
 def test_many_claims_ask_once_and_anew_when_the_refill_is_over(host, django_capture_on_commit_callbacks):
