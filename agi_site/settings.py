@@ -265,6 +265,7 @@ CHAT_MODEL = env.str("CHAT_MODEL", default="")
 CHAT_ENGINE = env.str("CHAT_ENGINE", default="openai" if CHAT_BASE_URL else "guide")
 CHAT_CONTEXT_WINDOW = env.int("CHAT_CONTEXT_WINDOW", default=8192)
 CHAT_TIMEOUT = env.float("CHAT_TIMEOUT", default=120.0)
+CHAT_VISION = env.str("CHAT_VISION", default="auto")  # whether the model sees pictures: auto, on, off
 EMBEDDING_BASE_URL = env.str("EMBEDDING_BASE_URL", default="")
 EMBEDDING_API_KEY = env.str("EMBEDDING_API_KEY", default="")
 EMBEDDING_FORMER_BASE_URL = env.str("EMBEDDING_FORMER_BASE_URL", default="")
@@ -386,6 +387,8 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "formatter": "plain"},
         "table": {"class": "system.logging.TableHandler", "level": "WARNING"},
     },
+    # At DEBUG the client writes whole requests down: what people wrote, and the bytes of their pictures.
+    "loggers": {"openai": {"level": "INFO"}},
     "root": {
         "handlers": ["console", "table"] if LOG_TO_TABLE else ["console"],
         "level": env.str("LOG_LEVEL", default="WARNING"),

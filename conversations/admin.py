@@ -16,6 +16,7 @@ from .models import (
     Entity,
     Intent,
     Message,
+    MessagePicture,
     MessageSearch,
     RecallReceipt,
     Sentiment,
@@ -129,6 +130,14 @@ class RecallReceiptAdmin(HistoryAdmin):
     list_filter = ["kind", "used", "cited"]
     search_fields = ["=message__id", "=row_id"]
     message_link = link_to("message", _("message"))
+
+
+@admin.register(MessagePicture)
+class MessagePictureAdmin(HistoryAdmin):
+    list_display = ["message_link", "image_link", "place", "width", "height"]
+    search_fields = ["=message__id", "=image__id"]
+    message_link = link_to("message", _("message"))
+    image_link = link_to("image", _("image"))
 
 
 @admin.register(MessageSearch)

@@ -18,9 +18,10 @@ from explanations.services import explanation_of
 
 from . import services
 from .models import Conversation, Entity, Intent, Message, Sentiment
+from .querysets import attach_pictures
 from .receipt_api import ReceiptsSerializer
 from .receipt_api import router_entries as receipt_entries
-from .receipts import lines_of
+from .receipts import lines_of, seen_pictures
 from .transcript_api import TranscriptActions
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -46,6 +47,10 @@ class MessageSerializer(RowSerializer):
         help_text=_("Of an answer: streaming, waiting, complete, incomplete, stopped or failed."),
     )
 
+    media = serializers.SerializerMethodField(
+        help_text=_("The ids of the images a person’s message shows; null for one that was deleted since.")
+    )
+
     class Meta:
         model = Message
         fields = [
@@ -53,12 +58,16 @@ class MessageSerializer(RowSerializer):
             "conversation",
             "role",
             "content",
+            "media",
             "status",
             "created_at",
             "superseded_at",
             "embedding_model",
             "metadata",
         ]
+
+    def get_media(self, message: Message) -> list[str | None]:
+        return [picture.image_id for picture in message.shown_pictures]
 
 
 class IntentSerializer(RowSerializer):
@@ -80,9 +89,20 @@ class SentimentSerializer(RowSerializer):
 
 
 class ContentSerializer(serializers.Serializer[Any]):
-    """The text of a message."""
+    """The text of a message, and the images it shows; one of the two may be missing."""
 
-    content = serializers.CharField(max_length=services.MAX_MESSAGE_LENGTH)
+    content = serializers.CharField(
+        max_length=services.MAX_MESSAGE_LENGTH, required=False, allow_blank=True, default=""
+    )
+    media = serializers.ListField(
+        child=serializers.CharField(max_length=36),
+        required=False,
+        max_length=services.MOST_PICTURES,
+        help_text=_(
+            "Ids of your images (POST /api/v1/image-metadata/): PNG, JPEG, WebP or GIF. A model that sees "
+            "gets a small copy of each. Where a message is edited and this is left out, its images stay."
+        ),
+    )
 
 
 class TurnSerializer(serializers.Serializer[Any]):
@@ -206,7 +226,7 @@ class ConversationViewSet(TranscriptActions, OwnedViewSet):
         turn = services.post_message(
             conversation=self.get_object(),
             author=request.user,
-            content=_data(ContentSerializer, request)["content"],
+            **_data(ContentSerializer, request),
             session=_session(request),
             idempotency_key=request.headers.get("Idempotency-Key", "")[:200],
         )
@@ -259,6 +279,11 @@ class MessageViewSet(OwnedReadOnlyViewSet):
     }
     ordering_fields = ["id", "created_at"]
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        rows = super().paginate_queryset(queryset)
+        attach_pictures(rows or [])
+        return rows
+
     @extend_schema(request=None, responses={202: TurnSerializer})
     @action(detail=True, methods=["post"])
     def regenerate(self, request: Request, pk: str) -> Response:
@@ -273,7 +298,7 @@ class MessageViewSet(OwnedReadOnlyViewSet):
         turn = services.edit_and_resend(
             message=self.get_object(),
             by=request.user,
-            content=_data(ContentSerializer, request)["content"],
+            **_data(ContentSerializer, request),
             session=_session(request),
         )
         return Response(TurnSerializer(turn).data, status=status.HTTP_202_ACCEPTED)
@@ -299,8 +324,12 @@ class MessageViewSet(OwnedReadOnlyViewSet):
     @action(detail=True, methods=["get"])
     def receipts(self, request: Request, pk: str) -> Response:
         """What was retrieved, used and cited for an answer, with what the rows say now."""
-        found = lines_of(self.get_object(), user=request.user)
-        return Response(ReceiptsSerializer({"receipts": found}).data)
+        row = self.get_object()
+        found = {
+            "receipts": lines_of(row, user=request.user),
+            "pictures": seen_pictures(row, user=request.user),
+        }
+        return Response(ReceiptsSerializer(found).data)
 
     @extend_schema(responses=WhySerializer)
     @action(detail=True, methods=["get"])

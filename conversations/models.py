@@ -18,7 +18,13 @@ from agi_site.lib.fields import (
 from agi_site.lib.fulltext import SearchRow
 from agi_site.lib.owned import OwnedModel
 
-from .querysets import ConversationQuerySet, MessageQuerySet, MessageSearchQuerySet, RecallReceiptQuerySet
+from .querysets import (
+    ConversationQuerySet,
+    MessagePictureQuerySet,
+    MessageQuerySet,
+    MessageSearchQuerySet,
+    RecallReceiptQuerySet,
+)
 
 
 class ConversationStatus(models.TextChoices):
@@ -201,6 +207,18 @@ class Message(OwnedModel):
         return dict(self.facts.get("timings", {}))
 
     @property
+    def shown_pictures(self) -> "list[MessagePicture]":
+        """The pictures of a person's message, in order; no query for a message that has none."""
+        if not self.facts.get("pictures"):
+            return []
+        return sorted(self.pictures.all(), key=lambda picture: picture.place)
+
+    @property
+    def pictures_told(self) -> dict[str, Any]:
+        """What an answer's model got to see: ids of images `seen` and `unseen`, and `why` not."""
+        return dict(self.facts.get("pictures_told", {}))
+
+    @property
     def version_count(self) -> int:
         """1, and one more for each edit or new answer before it."""
         return 1 + len(self.facts.get("versions", []))
@@ -224,6 +242,49 @@ class Message(OwnedModel):
                 address = "" if gone else address
             links.append(cited | {"title": title, "url": address})
         return links
+
+
+class MessagePicture(OwnedModel):
+    """An image that a person's message shows (table `message_picture`, beyond the seed).
+
+    `image` is empty once it was deleted. The size is that of its small copy, upright, in pixels.
+    """
+
+    owner_path = "message__conversation__user"
+
+    id = models.BigAutoField(_("id"), primary_key=True)
+    message = models.ForeignKey(
+        Message, models.DB_CASCADE, related_name="pictures", verbose_name=_("message")
+    )
+    image = models.ForeignKey(
+        "media.ImageMetadata",
+        models.DB_SET_NULL,
+        null=True,
+        blank=True,
+        related_name="message_pictures",
+        verbose_name=_("image"),
+    )
+    place = models.PositiveSmallIntegerField(_("place"))
+    width = models.PositiveSmallIntegerField(_("width"))
+    height = models.PositiveSmallIntegerField(_("height"))
+
+    objects = MessagePictureQuerySet.as_manager()
+
+    class Meta:
+        db_table = "message_picture"
+        verbose_name = _("picture of a message")
+        verbose_name_plural = _("pictures of messages")
+        constraints = [
+            models.UniqueConstraint(fields=["message", "place"], name="message_picture_place_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return str(self.image.filename) if self.image else str(_("a picture that was deleted since"))
 
 
 class MessageSearch(SearchRow, OwnedModel):

@@ -8,7 +8,8 @@ from agi_site.lib import events
 from system import queue
 from system.services import drop_terms_later
 
-from .models import Conversation, ConversationStatus, Message, MessageSearch
+from . import services
+from .models import Conversation, ConversationStatus, Message, MessagePicture, MessageSearch
 from .querysets import channel_of
 
 BATCH = 500
@@ -26,9 +27,12 @@ def purge(*, conversation_id: str) -> int:
     rows = Message.objects.of(conversation).order_by("pk")
     while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
+            shown = MessagePicture.objects.filter(message__in=ids, image__isnull=False)
+            images = set(shown.values_list("image_id", flat=True))
             queue.announce("messages.deleted", {"target_type": "message", "target_ids": ids})
             Message.objects.filter(pk__in=ids).delete()
             drop_terms_later(MessageSearch)
+            services.let_go(images)
         deleted += len(ids)
     conversation.delete()
     events.publish(channel_of(conversation_id), "conversation.changed", {})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from django.db.models import Q
+from django.db.models import Prefetch, Q, prefetch_related_objects
 
 from agi_site.lib import events, keyset
 from agi_site.lib.owned import OwnedQuerySet
 
 if TYPE_CHECKING:
-    from .models import Conversation, Message
+    from .models import Conversation, Message, MessagePicture
 
 PAGE_SIZE = 30
 
@@ -36,6 +36,7 @@ class Said(NamedTuple):
     role: str
     content: str
     metadata: dict[str, Any] | None
+    pictures: tuple[MessagePicture, ...] = ()
 
 
 class ConversationQuerySet(OwnedQuerySet):
@@ -92,8 +93,8 @@ class MessageQuerySet(OwnedQuerySet):
     ) -> MessagePage:
         """The newest `size` visible messages, or those before a cursor.
 
-        Three queries, four where memories are cited, however long it is. Raises Invalid for a cursor
-        that was not made here.
+        Three queries, however long it is; one more where memories are cited, and where pictures are shown.
+        Raises Invalid for a cursor that was not made here.
         """
         from .receipts import attach_receipts
 
@@ -106,6 +107,7 @@ class MessageQuerySet(OwnedQuerySet):
             row.conversation = conversation
         attach_ratings(shown, user_id=conversation.user_id)
         attach_receipts(shown, user_id=conversation.user_id)
+        attach_pictures(shown)
         running = next((row for row in reversed(shown) if row.is_running), None)
         # One that waits is stored as far as it is; one at work is saved from time to time.
         is_writing = running is not None and not running.is_waiting
@@ -138,10 +140,34 @@ class MessageQuerySet(OwnedQuerySet):
         while True:
             found = rows.filter(pk__lt=position).values_list("pk", "role", "content", "metadata")[:chunk]
             said = [Said(*values) for values in found]
-            yield from said
+            yield from _with_pictures(said)
             if len(said) < chunk:
                 return
             position = said[-1].pk
+
+
+def _with_pictures(said: list[Said]) -> list[Said]:
+    """Each with the pictures it shows; a query only where one does."""
+    from .models import MessagePicture
+
+    ids = [row.pk for row in said if (row.metadata or {}).get("pictures")]
+    if not ids:
+        return said
+    shown: dict[str, list[MessagePicture]] = {}
+    for picture in MessagePicture.objects.filter(message__in=ids).with_images().order_by("place"):
+        shown.setdefault(picture.message_id, []).append(picture)
+    return [row._replace(pictures=tuple(shown.get(row.pk, ()))) for row in said]
+
+
+class MessagePictureQuerySet(OwnedQuerySet):
+    """Pictures of messages; those of a deleted conversation are gone with it."""
+
+    def for_user(self, user: Any) -> Self:
+        return super().for_user(user).exclude(message__conversation__status="deleted")
+
+    def with_images(self) -> Self:
+        """Each with its image, without the vector, which nobody needs here."""
+        return self.select_related("image").defer("image__embedding")
 
 
 class MessageSearchQuerySet(OwnedQuerySet):
@@ -170,6 +196,14 @@ def attach_ratings(messages: list[Message], *, user_id: int) -> None:
         row = answers[feedback.entity_id]
         row.rating = "" if feedback.rating is None else "up" if feedback.rating >= 4 else "down"
         row.comment = feedback.comment or ""
+
+
+def attach_pictures(messages: Iterable[Message]) -> None:
+    """Read the pictures of all these messages at once; no query where there are none."""
+    from .models import MessagePicture
+
+    having = [row for row in messages if row.facts.get("pictures")]
+    prefetch_related_objects(having, Prefetch("pictures", MessagePicture.objects.with_images()))
 
 
 def channel_of(conversation_id: str) -> str:

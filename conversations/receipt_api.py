@@ -57,10 +57,18 @@ class LineSerializer(serializers.Serializer[Any]):
         return line.may_change
 
 
+class SeenPictureSerializer(serializers.Serializer[Any]):
+    """A picture of the conversation, and whether it went to the model."""
+
+    id = serializers.CharField(help_text="The id of the image; empty if it was deleted before.")
+    seen = serializers.BooleanField(help_text="Whether it went to the model.")
+
+
 class ReceiptsSerializer(serializers.Serializer[Any]):
-    """All receipts of an answer, best rank first."""
+    """All receipts of an answer, best rank first, and the pictures that went to the model or did not."""
 
     receipts = LineSerializer(many=True)
+    pictures = SeenPictureSerializer(many=True)
 
 
 class RecallReceiptViewSet(OwnedReadOnlyViewSet):

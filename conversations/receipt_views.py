@@ -16,7 +16,7 @@ from knowledge.options import LONGEST_MEMORY
 
 from .forgetting import take_out
 from .models import Message, RecalledKind
-from .receipts import grouped, lines, lines_of
+from .receipts import grouped, lines, lines_of, seen_pictures
 
 RECEIPTS = "conversations/receipts.html"
 
@@ -26,7 +26,8 @@ def receipts(request: Any, pk: Any, message_pk: Any) -> HttpResponse:
     """What was cited, used and only retrieved for an answer."""
     message = _message(request, pk, message_pk)
     groups = grouped(lines_of(message, user=request.user))
-    return page(request, RECEIPTS, "panel", **_context(message), groups=groups)
+    pictures = seen_pictures(message, user=request.user)
+    return page(request, RECEIPTS, "panel", **_context(message), groups=groups, pictures=pictures)
 
 
 @require_POST

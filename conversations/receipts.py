@@ -13,6 +13,7 @@ from typing import Any
 
 from agi_site.lib.ids import moment_of
 from knowledge.models import Knowledge, Memory
+from media.models import ImageMetadata
 
 from .forgetting import take_out
 from .links import address_of
@@ -103,6 +104,26 @@ def lines(receipts: Sequence[RecallReceipt], *, user: Any) -> list[Line]:
             mine = passage is not None and (runs_the_house or passage.created_by_id == user.pk)
             found.append(Line(receipt, passage, may_change=mine))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPicture:
+    """A picture of the conversation, and whether it went to the model. `image` is None for a deleted one."""
+
+    id: str
+    image: ImageMetadata | None
+    seen: bool
+
+
+def seen_pictures(message: Message, *, user: Any) -> list[SeenPicture]:
+    """Which pictures went to an answer's model, and which did not; a query where there were some."""
+    told = message.pictures_told
+    ids: list[str] = [*told.get("seen", []), *told.get("unseen", [])]
+    if not ids:
+        return []
+    images = ImageMetadata.objects.for_user(user).defer("embedding").in_bulk([pk for pk in ids if pk])
+    seen = set(told.get("seen", []))
+    return [SeenPicture(pk, images.get(pk), pk in seen) for pk in ids]
 
 
 def grouped(found: Iterable[Line]) -> Groups:

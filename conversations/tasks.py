@@ -9,7 +9,7 @@ from knowledge.services import Mark, Traces
 from system.queue import TaskRun, enqueue, on_event, periodic, task_type
 from system.services import drop_terms_later
 
-from . import forgetting, purge, settle, turn, waiting
+from . import forgetting, purge, services, settle, turn, waiting
 from .models import Message, MessageSearch
 from .turn import summary
 from .turn.aftermath import index_conversation, index_messages, remember_message
@@ -91,3 +91,9 @@ def take_out_memories(
 def settle_abandoned() -> None:
     """Close the answers of turns that ended without closing them."""
     settle.settle_abandoned()
+
+
+@periodic("conversations.let_go_of_unsent", every=3600)
+def let_go_of_unsent() -> None:
+    """Delete pictures that were put into a message which was never sent."""
+    services.let_go_of_unsent()

@@ -19,14 +19,27 @@ class TranscriptSourceSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(allow_blank=True)
 
 
+class TranscriptPictureSerializer(serializers.Serializer[Any]):
+    """A picture of a message: a small copy of it in base64, or its name alone."""
+
+    name = serializers.CharField(allow_blank=True, max_length=formats.LONGEST_NAME)
+    type = serializers.CharField(
+        required=False, max_length=50, help_text="image/jpeg where it comes from here"
+    )
+    data = serializers.CharField(required=False, allow_blank=True)  # type: ignore[assignment]
+
+
 class TranscriptMessageSerializer(serializers.Serializer[Any]):
     """One message of a file; `model` and `sources` stand at answers."""
 
     role = serializers.ChoiceField(choices=formats.ROLES)
-    content = serializers.CharField(max_length=formats.LONGEST_MESSAGE, trim_whitespace=False)
+    content = serializers.CharField(
+        max_length=formats.LONGEST_MESSAGE, trim_whitespace=False, allow_blank=True
+    )
     created_at = serializers.DateTimeField(required=False)
     model = serializers.CharField(required=False, allow_blank=True, max_length=200)
     sources = TranscriptSourceSerializer(many=True, required=False)
+    pictures = TranscriptPictureSerializer(many=True, required=False)
 
 
 class TranscriptSerializer(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import receipt_views, run_views, transcript_views, views
+from . import picture_views, receipt_views, run_views, transcript_views, views
 
 app_name = "conversations"
 
@@ -10,6 +10,8 @@ urlpatterns = [
     path("", views.conversation_list, name="list"),
     path("new/", views.start, name="start"),
     path("import/", transcript_views.import_file, name="import"),
+    path("pictures/", picture_views.pictures, name="pictures"),
+    path("pictures/<uuid:pk>/remove/", picture_views.remove, name="remove_picture"),
     path("<uuid:pk>/", views.chat, name="chat"),
     path("<uuid:pk>/export.json", transcript_views.export, {"kind": "json"}, name="export_json"),
     path("<uuid:pk>/export.md", transcript_views.export, {"kind": "md"}, name="export_markdown"),

@@ -19,8 +19,9 @@ from knowledge.services import memory_of
 from . import services
 from .forms import MessageForm, RatingForm, RenameForm
 from .models import Conversation, Message
-from .querysets import attach_ratings
-from .receipts import attach_receipts
+from .picture_views import pictures_of
+from .querysets import attach_pictures, attach_ratings
+from .receipts import attach_receipts, seen_pictures
 
 LIST_SIZE = 30
 SIDEBAR_SIZE = 25
@@ -66,6 +67,7 @@ def start(request: HttpRequest) -> HttpResponse:
             conversation = services.start_with_message(
                 owner=request.user,
                 content=form.data.get("content", ""),
+                media=pictures_of(request),
                 session=request.session_row,
                 key=form.data.get("key", ""),
             )
@@ -117,6 +119,7 @@ def _send(request: HttpRequest, conversation: Conversation) -> HttpResponse:
         return _refused(request, problem, form, conversation)
     if request.htmx:
         rows = [turn.user_message, turn.assistant_message]
+        attach_pictures(rows)
         return page(request, CHAT, "turn", conversation=conversation, rows=rows)
     return _back(turn.assistant_message)
 
@@ -127,6 +130,7 @@ def _post(request: HttpRequest, conversation: Conversation, form: MessageForm) -
         conversation=conversation,
         author=request.user,
         content=form.data.get("content", ""),
+        media=pictures_of(request),
         session=request.session_row,
         idempotency_key=form.data.get("key", "")[:64],
     )
@@ -140,10 +144,12 @@ def _refused(
         raise problem
     add_problem(form, problem)
     stretch = Message.objects.page_of(conversation) if conversation else None
+    sent = services.unsent_pictures(owner=request.user, ids=request.POST.getlist("media"))
     return page(
         request,
         CHAT,
         status=problem.status,
+        pictures=sent,
         conversation=conversation,
         stretch=stretch,
         running=bool(stretch and any(row.is_running for row in stretch.rows)),
@@ -169,6 +175,7 @@ def message(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
         return _back(row)
     attach_ratings([row], user_id=request.user.pk)
     attach_receipts([row], user_id=request.user.pk)
+    attach_pictures([row])
     return page(request, CHAT, "message", message=row, conversation=row.conversation)
 
 
@@ -176,13 +183,18 @@ def message(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
 def edit_message(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
     """Change one's own message and have it answered anew."""
     row = _message(request, pk, message_pk)
+    attach_pictures([row])
     form = MessageForm(request.POST or None, initial={"content": row.content})
     if request.method == "POST":
         form.full_clean()
         content = form.data.get("content", "")
         try:
             turn = services.edit_and_resend(
-                message=row, by=request.user, content=content, session=request.session_row
+                message=row,
+                by=request.user,
+                content=content,
+                media=request.POST.getlist("media"),
+                session=request.session_row,
             )
         except Problem as problem:
             if request.htmx:
@@ -195,6 +207,7 @@ def edit_message(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse
         "conversations/edit_message.html",
         "form",
         form=form,
+        kept=request.POST.getlist("media") if request.POST else [one.image_id for one in row.shown_pictures],
         message=row,
         conversation=row.conversation,
     )
@@ -259,6 +272,7 @@ def why(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
         features=features,
         understood=_understood(question),
         sources=row.citation_links(),
+        pictures=seen_pictures(row, user=request.user),
     )
 
 
@@ -279,6 +293,7 @@ def versions(request: HttpRequest, pk: Any, message_pk: Any) -> HttpResponse:
     row = _message(request, pk, message_pk)
     earlier = Message.objects.for_user(request.user).earlier_versions(row)
     attach_receipts(earlier, user_id=request.user.pk)
+    attach_pictures(earlier)
     return page(
         request,
         "conversations/versions.html",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 TOOLS: dict[str, Any] = {
     "audio_info": _("About a sound"),
@@ -60,6 +61,7 @@ _NAMES: dict[str, Any] = TOOLS | {
     "knowledge": _("Knowledge"),
     "memory": _("Memory"),
     "tool": _("Tool"),
+    "picture": _("Picture"),
     "emotion": _("Emotion"),
     # intents
     "ask_capabilities": _("Asking what the assistant can do"),
@@ -111,3 +113,30 @@ def words_for(name: str) -> str:
         return str(_NAMES[name])
     words = str(name).replace("_", " ").replace(".", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+def unseen_words(told: dict[str, Any]) -> str:
+    """That pictures were not seen, and why; "" where all were."""
+    count = len(told.get("unseen", ()))
+    if not count:
+        return ""
+    match told.get("why"):
+        case "engine":
+            text = ngettext(
+                "The picture was not seen: what answers here reads text alone.",
+                "The %(n)s pictures were not seen: what answers here reads text alone.",
+                count,
+            )
+        case "room":
+            text = ngettext(
+                "%(n)s picture was left out: the model has no room for it (CHAT_CONTEXT_WINDOW).",
+                "%(n)s pictures were left out: the model has no room for them (CHAT_CONTEXT_WINDOW).",
+                count,
+            )
+        case _:
+            text = ngettext(
+                "%(n)s picture was not seen: it is deleted.",
+                "%(n)s pictures were not seen: they are deleted.",
+                count,
+            )
+    return text % {"n": count}

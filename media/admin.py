@@ -33,8 +33,9 @@ class FileAdmin(TableAdmin):
 
 @admin.register(ImageMetadata)
 class ImageMetadataAdmin(FileAdmin):
-    list_display = ["user", "filename", "path", "width", "height", "format", "size_bytes"]
-    readonly_fields = [*FileAdmin.readonly_fields, "width", "height"]
+    list_display = ["user", "filename", "path", "width", "height", "format", "size_bytes", "kept"]
+    list_filter = [*FileAdmin.list_filter, "kept"]
+    readonly_fields = [*FileAdmin.readonly_fields, "width", "height", "kept"]
     search_fields = ["id", "filename", "format"]
 
 

@@ -38,6 +38,7 @@ class ImageMetadataSerializer(RowSerializer):
             "size_bytes",
             "created_at",
             "tags",
+            "kept",
         ]
         read_only_fields = fields
 

@@ -35,6 +35,8 @@ class ImageMetadata(OwnedModel):
     created_at = CreatedAtField(_("created at"), db_index=True)
     embedding = EmbeddingField(_("embedding"))
     tags = models.JSONField(_("tags"), null=True, blank=True)
+    # Beyond the seed; the README says why.
+    kept = models.BooleanField(_("kept"), default=True, db_default=True)
 
     class Meta:
         db_table = "image_metadata"

@@ -1,8 +1,9 @@
 """What an image, a recording or a video says of itself: a program of its own, for files of strangers.
 
 `probe.py image|audio|video` reads the file from its input and writes one JSON object: the facts, or
-`{"error": …}`. It has bounds of memory and time, and opens nothing besides: decoders of media are large,
-and a file that breaks one of them breaks this process only. Nothing of Django is imported here.
+`{"error": …}`. `probe.py small` writes a small copy of a picture, or ends with 1. It has bounds of memory and
+time, and opens nothing besides: decoders of media are large, and a file that breaks one of them breaks this
+process only. Nothing of Django is imported here.
 """
 
 import io
@@ -24,6 +25,9 @@ CONTAINERS = (
 # EXIF tags by their number (EXIF 2.3).
 EXIF = {0x010F: "camera_maker", 0x0110: "camera", 0x0112: "orientation", 0x0132: "taken_at"}
 GPS = 0x8825
+# The longest side of a small copy: more than this, models that see shrink themselves.
+SMALL_SIDE = 1568
+MOST_PIXELS = 50_000_000
 
 
 def image(data: bytes) -> dict[str, Any]:
@@ -46,6 +50,31 @@ def image(data: bytes) -> dict[str, Any]:
             "exif": noted,
             "has_place": GPS in exif,
         }
+
+
+def small(data: bytes) -> bytes:
+    """The first frame, upright, on white, no longer than `SMALL_SIDE`: a JPEG that holds nothing but pixels.
+
+    Where it was taken, and all else that a camera notes, stays behind. Raises ValueError for too many pixels.
+    """
+    from PIL import Image, ImageOps
+
+    warnings.simplefilter("ignore")
+    Image.MAX_IMAGE_PIXELS = None  # counted here
+    with Image.open(io.BytesIO(data), formats=IMAGES) as found:
+        if found.width * found.height > MOST_PIXELS:
+            raise ValueError("too many pixels")
+        found.draft("RGB", (2 * SMALL_SIDE, 2 * SMALL_SIDE))
+        turned: Any = ImageOps.exif_transpose(found)
+    if turned.mode.startswith("I"):  # 16 bits of grey
+        turned = turned.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+    layer = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+    layer.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    clean = Image.new("RGB", layer.size, "white")
+    clean.paste(layer, mask=layer if layer.mode == "RGBA" else None)
+    written = io.BytesIO()
+    clean.save(written, "JPEG", quality=88, optimize=True)
+    return written.getvalue()
 
 
 def audio(data: bytes) -> dict[str, Any]:
@@ -110,6 +139,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     data = sys.stdin.buffer.read()
+    if sys.argv[1] == "small":
+        sys.stdout.buffer.write(small(data))
+        return
     try:
         said: dict[str, Any] = {"image": image, "audio": audio, "video": video}[sys.argv[1]](data)
     except Exception as error:

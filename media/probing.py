@@ -31,3 +31,19 @@ def facts_of(kind: str, data: bytes, *, seconds: float) -> dict[str, Any]:
     except ValueError:
         return {"error": _("the decoder broke")}
     return said
+
+
+def small_copy(data: bytes, *, seconds: float) -> bytes | None:
+    """A picture as models get it: a small JPEG without notes; None where it cannot be drawn whole."""
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-I", str(_PROGRAM), "small"],
+            input=data,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            env={},
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return ended.stdout if ended.returncode == 0 and ended.stdout else None

@@ -1,9 +1,11 @@
 """Files of media: taken in, checked, stored under a name of ours, read back by their owner, let go."""
 
 import hashlib
+import io
 import mimetypes
 import posixpath
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,13 +21,18 @@ from agi_site.lib.plain_json import repaired
 from agi_site.lib.problems import Conflict, Invalid, NotFound, TooLarge
 
 from .models import AudioMetadata, ImageMetadata, MediaObject, MediaTag, VideoMetadata
-from .probing import facts_of
+from .probe import MOST_PIXELS
+from .probing import facts_of, small_copy
 
 MODELS: dict[str, Any] = {"image": ImageMetadata, "audio": AudioMetadata, "video": VideoMetadata}
 FOLDER = "media"
 LARGEST_FILE = 64 << 20  # as much as the tools that look into files read of one
 PROBE_SECONDS = 20.0
 LONGEST_NAME = 255
+# Pictures: images that messages show. What browsers show and models read, and no more of it than they need.
+PICTURES = ("png", "jpeg", "webp", "gif")
+LARGEST_PICTURE = 20 << 20
+SMALL_TYPE = "image/jpeg"
 # What is taken, by the name that its decoder gives it: how the stored file ends, and what it is sent as.
 FORMATS: dict[str, dict[str, tuple[str, str]]] = {
     "image": {
@@ -86,6 +93,77 @@ def store_any(*, owner: Any, name: str, file: "File[bytes]") -> Any:
     raise Invalid(errors={"file": [message % {"known": known}]})
 
 
+def store_picture(*, owner: Any, name: str, file: "File[bytes]") -> ImageMetadata:
+    """Take an image that a message is to show; it is not `kept`: it goes when no message shows it.
+
+    Raises as `store_upload` does, and Invalid for an image of another format, of too many pixels, or broken.
+    """
+    if int(file.size or 0) > LARGEST_PICTURE:
+        raise TooLarge(_("A picture may have at most %(most)s MB.") % {"most": LARGEST_PICTURE >> 20})
+    data = _bytes_of(owner, file)
+    facts = _facts("image", data)
+    if facts is None or facts["format"] not in PICTURES:
+        known = ", ".join(FORMATS["image"][form][0] for form in PICTURES)
+        message = _("This is no picture that a message can show. Choose one of: %(known)s.")
+        raise Invalid(errors={"file": [message % {"known": known}]}, code="no_picture")
+    small = _small(facts["width"], facts["height"], data)
+    row: ImageMetadata = _store(owner, "image", name, data, facts, kept=False)
+    _keep_small(row, small)
+    return row
+
+
+def small_of(row: ImageMetadata) -> bytes:
+    """The small copy of an image, made now if there is none yet: a JPEG without the camera's notes.
+
+    Raises NotFound where the image's file is gone, Invalid where it is none that a message can show.
+    """
+    try:
+        if is_ours(row):
+            with default_storage.open(small_path(row)) as file:
+                found: bytes = file.read()
+            return found
+    except (OSError, SuspiciousFileOperation):
+        pass
+    if row.format not in PICTURES or (row.size_bytes or 0) > LARGEST_PICTURE:
+        raise Invalid(_("“%(name)s” is no picture that a message can show.") % {"name": row.filename})
+    with content_of(row) as original:
+        small = _small(row.width or 0, row.height or 0, original.read())
+    _keep_small(row, small)
+    return small
+
+
+def small_size(small: bytes) -> tuple[int, int]:
+    """Width and height of a small copy."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(small), formats=("JPEG",)) as found:  # one that we have written ourselves
+        return found.size
+
+
+def small_path(row: ImageMetadata) -> str:
+    """Where the small copy of an image lies: beside it."""
+    return f"{str(row.path).rpartition('.')[0]}.small.jpg"
+
+
+def _small(width: int, height: int, data: bytes) -> bytes:
+    if width * height > MOST_PIXELS:
+        most = {"most": MOST_PIXELS // 1_000_000}
+        text = _("The picture has too many pixels: at most %(most)d million. Make it smaller first.") % most
+        raise Invalid(errors={"file": [text]}, code="too_many_pixels")
+    small = small_copy(data, seconds=PROBE_SECONDS)
+    if small is None:
+        text = _("The picture is broken: it cannot be drawn to its end.")
+        raise Invalid(errors={"file": [text]}, code="broken_picture")
+    return small
+
+
+def _keep_small(row: ImageMetadata, small: bytes) -> None:
+    path = small_path(row)
+    kept = default_storage.save(path, ContentFile(small))
+    if kept != path:  # somebody else was faster
+        default_storage.delete(kept)
+
+
 def _bytes_of(owner: Any, file: "File[bytes]") -> bytes:
     """All of a file that is neither empty nor too large, for which its owner has room."""
     size = int(file.size or 0)
@@ -106,12 +184,13 @@ def _facts(kind: str, data: bytes) -> dict[str, Any] | None:
     return None if "error" in facts or form not in FORMATS[kind] else facts | {"format": form}
 
 
-def _store(owner: Any, kind: str, name: str, data: bytes, facts: dict[str, Any]) -> Any:
+def _store(owner: Any, kind: str, name: str, data: bytes, facts: dict[str, Any], **columns: Any) -> Any:
     form = facts["format"]
     ending = FORMATS[kind][form][0]
     path = default_storage.save(f"{FOLDER}/{owner.pk}/{uuid7()}.{ending}", ContentFile(data))
+    told = _told(kind, facts) | columns
     row = MODELS[kind](
-        user=owner, filename=_plain(name), path=path, format=form, size_bytes=len(data), **_told(kind, facts)
+        user=owner, filename=_plain(name), path=path, format=form, size_bytes=len(data), **told
     )
     try:
         row.save(force_insert=True)
@@ -177,12 +256,14 @@ def is_ours(row: Any) -> bool:
 @transaction.atomic
 def delete_media(*, row: Any) -> None:
     """Let a file go, with its tags and what was seen in it; its bytes after the commit."""
-    kind, path, ours = kind_of(row), row.path, is_ours(row)
+    kind, ours = kind_of(row), is_ours(row)
+    paths = [row.path, small_path(row)] if kind == "image" else [row.path]
     for model in (MediaTag, MediaObject):
         model.objects.filter(user=row.user_id, media_type=kind, media_id=row.pk).delete()
     row.delete()
     if ours:
-        transaction.on_commit(lambda: default_storage.delete(path), robust=True)
+        for path in paths:
+            transaction.on_commit(partial(default_storage.delete, path), robust=True)
 
 
 def _plain(name: str) -> str:

@@ -10,5 +10,6 @@ urlpatterns = [
     path("", views.media_list, name="list"),
     path("<slug:kind>/<uuid:pk>/", views.detail, name="detail"),
     path("<slug:kind>/<uuid:pk>/content/", views.content, name="content"),
+    path("image/<uuid:pk>/small/", views.small, name="small"),
     path("<slug:kind>/<uuid:pk>/delete/", views.delete, name="delete"),
 ]

@@ -18,7 +18,7 @@ from agi_site.lib.web import form_page, page, paged
 
 from . import services
 from .models import MediaTag
-from .sending import send
+from .sending import send, send_small
 
 MOST_UPLOADS = 20
 LARGEST_THUMBNAIL = 4 << 20  # an image is its own thumbnail
@@ -103,6 +103,12 @@ def detail(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
 def content(request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:
     """The bytes, or the part of them that a player asks for."""
     return send(request, _row(request, kind, pk))
+
+
+@require_safe
+def small(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The small copy of an image."""
+    return send_small(request, _row(request, "image", pk))
 
 
 @form_page

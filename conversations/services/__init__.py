@@ -8,6 +8,14 @@ from .conversations import (
     start_conversation,
     unarchive,
 )
+from .pictures import (
+    MOST_PICTURES,
+    drop_picture,
+    let_go,
+    let_go_of_unsent,
+    take_picture,
+    unsent_pictures,
+)
 from .rating import rate_message
 from .runs import run_code
 from .search import Found, search_conversations
@@ -30,14 +38,18 @@ from .transcripts import (
 
 __all__ = [
     "MAX_MESSAGE_LENGTH",
+    "MOST_PICTURES",
     "Found",
     "Turn",
     "archive",
     "branch_off",
     "delete_conversation",
+    "drop_picture",
     "edit_and_resend",
     "export_conversation",
     "import_conversations",
+    "let_go",
+    "let_go_of_unsent",
     "markdown_of",
     "post_message",
     "rate_message",
@@ -50,5 +62,7 @@ __all__ = [
     "start_with_message",
     "stop_turn",
     "store_transcripts",
+    "take_picture",
     "unarchive",
+    "unsent_pictures",
 ]

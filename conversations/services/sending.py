@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,8 @@ from ..querysets import channel_of
 from ..settle import close, settle
 from ..waiting import TURN_PRIORITY, TURN_RETRIES, cancel_calls
 from ..waiting import lock as lock_answer
-from .conversations import announce, lock, title_from, touch
+from .conversations import MAX_TITLE_LENGTH, announce, lock, title_from, touch
+from .pictures import Ready, attach, ready
 
 MAX_MESSAGE_LENGTH = 20_000
 REMEMBERED_KEYS = 20  # how many of the newest messages an Idempotency-Key is compared with
@@ -40,50 +42,60 @@ class Turn:
 
 
 def start_with_message(
-    *, owner: User, content: str, session: Session | None = None, key: str = ""
+    *, owner: User, content: str, media: Iterable[str] = (), session: Session | None = None, key: str = ""
 ) -> Conversation:
-    """Start a conversation with its first message, all or nothing; raises Invalid as `post_message` does.
+    """Start a conversation with its first message, all or nothing; raises as `post_message` does.
 
     A `key` (a UUIDv7; each empty chat has one of its own) becomes the conversation's id: the same message
     sent again with it leads to the conversation of the first time.
     """
-    text = _checked_content(content)
+    pictures = ready(owner=owner, ids=media)
+    text = _checked_content(content, pictures)
     try:
-        return _start_with(owner, text, session, key if _is_uuid7(key) else uuid7())
+        return _start_with(owner, text, pictures, session, key if _is_uuid7(key) else uuid7())
     except IntegrityError:
         # Another text with this key is no repetition, and nobody is told whose a taken id is.
-        return _started_before(owner, text, key) or _start_with(owner, text, session, uuid7())
+        return _started_before(owner, text, key) or _start_with(owner, text, pictures, session, uuid7())
 
 
-@transaction.atomic
 def post_message(
     *,
     conversation: Conversation,
     author: User,
     content: str,
+    media: Iterable[str] = (),
     session: Session | None = None,
     idempotency_key: str = "",
 ) -> Turn:
     """Store a message, its empty answer and the task that writes it, all or nothing.
 
+    `media`: ids of the person's images, which the message shows; with some it needs no text.
     With an `idempotency_key` that came with one of the newest messages, returns the turn of that message.
-    Raises Invalid (empty_message, message_too_long), Conflict (turn_running, conversation_archived) or
-    NotFound.
+    Raises Invalid (empty_message, message_too_long, too_many_pictures), Conflict (turn_running,
+    conversation_archived) or NotFound (also no_such_picture).
     """
-    text = _checked_content(content)
-    row = lock(conversation, author)
+    pictures = ready(owner=author, ids=media)
+    text = _checked_content(content, pictures)
     key = hashlib.sha256(idempotency_key.encode()).hexdigest()[:32] if idempotency_key else ""
+    return _post(conversation, author, text, pictures, session, key)
+
+
+@transaction.atomic
+def _post(
+    conversation: Conversation,
+    author: User,
+    text: str,
+    pictures: Sequence[Ready],
+    session: Session | None,
+    key: str,
+) -> Turn:
+    row = lock(conversation, author)
     if key and (earlier := _earlier_turn(row, key)) is not None:
         return earlier
     _check_ready(row, author)
-    question = Message.objects.create(
-        conversation=row,
-        role=MessageRole.USER,
-        content=text,
-        metadata={"idempotency_key": key} if key else None,
-    )
+    question = _ask(row, text, pictures, {"idempotency_key": key} if key else {})
     if not row.title:
-        row.title = title_from(text)
+        row.title = title_from(text) or pictures[0].image.filename[:MAX_TITLE_LENGTH]
         Conversation.objects.filter(pk=row.pk).update(title=row.title)
         announce(row, "conversation.renamed", {"title": row.title})
     return _begin(row, question, session)
@@ -129,13 +141,27 @@ def regenerate(*, message: Message, by: User, session: Session | None = None) ->
     return _begin(row, question, session, versions=[*message.facts.get("versions", []), message.pk])
 
 
-@transaction.atomic
-def edit_and_resend(*, message: Message, by: User, content: str, session: Session | None = None) -> Turn:
+def edit_and_resend(
+    *,
+    message: Message,
+    by: User,
+    content: str,
+    media: Iterable[str] | None = None,
+    session: Session | None = None,
+) -> Turn:
     """Replace one's own message and answer it; the old one and what followed it stay readable.
 
-    Raises as `post_message` does, and Invalid if `message` is not the person's own.
+    The new one shows the images of `media`; those of the old one where that is None. Raises as `post_message`
+    does, and Invalid if `message` is not the person's own.
     """
-    text = _checked_content(content)
+    if media is None:
+        media = [shown.image_id for shown in message.shown_pictures if shown.image_id]
+    pictures = ready(owner=by, ids=media)
+    return _edit(message, by, _checked_content(content, pictures), pictures, session)
+
+
+@transaction.atomic
+def _edit(message: Message, by: User, text: str, pictures: Sequence[Ready], session: Session | None) -> Turn:
     row = lock(message.conversation, by)
     if message.role != MessageRole.USER:
         raise Invalid(_("Only your own messages can be edited."), code="not_your_message")
@@ -143,17 +169,28 @@ def edit_and_resend(*, message: Message, by: User, content: str, session: Sessio
     _check_ready(row, by)
     _supersede_from(row, message)
     versions = [*message.facts.get("versions", []), message.pk]
-    question = Message.objects.create(
-        conversation=row, role=MessageRole.USER, content=text, metadata={"versions": versions}
-    )
+    question = _ask(row, text, pictures, {"versions": versions})
     return _begin(row, question, session)
 
 
 @transaction.atomic
-def _start_with(owner: User, text: str, session: Session | None, pk: str) -> Conversation:
+def _start_with(
+    owner: User, text: str, pictures: Sequence[Ready], session: Session | None, pk: str
+) -> Conversation:
     conversation: Conversation = Conversation.objects.create(pk=pk, user=owner)
-    post_message(conversation=conversation, author=owner, content=text, session=session)
+    _post(conversation, owner, text, pictures, session, "")
     return conversation
+
+
+def _ask(conversation: Conversation, text: str, pictures: Sequence[Ready], facts: dict[str, Any]) -> Message:
+    """Store the person's message with what it shows."""
+    if pictures:  # counted here, so that messages without any cost no query
+        facts = facts | {"pictures": len(pictures)}
+    question: Message = Message.objects.create(
+        conversation=conversation, role=MessageRole.USER, content=text, metadata=facts or None
+    )
+    attach(question, pictures)
+    return question
 
 
 def _started_before(owner: User, text: str, pk: str) -> Conversation | None:
@@ -230,10 +267,10 @@ def _check_current(message: Message) -> None:
         raise Conflict(_("This message was already replaced. Reload the conversation."), code="superseded")
 
 
-def _checked_content(content: str) -> str:
+def _checked_content(content: str, pictures: Sequence[Ready]) -> str:
     # Half of a surrogate pair is no character; no database stores it.
     text = content.encode("utf-8", "ignore").decode().replace("\r\n", "\n").replace("\x00", "").strip()
-    if not text:
+    if not text and not pictures:
         raise Invalid(code="empty_message", errors={"content": [_("Write a message first.")]})
     if len(text) > MAX_MESSAGE_LENGTH:
         fault = _("A message has at most %(most)s characters; this one has %(has)s.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from django.utils.translation import gettext as _
 from agi_site.lib.problems import Invalid, TooLarge
 
 from ..models import MessageRole
+from .pictures import MOST_PICTURES
 
 FORMAT = "agi-site/conversations"
 VERSION = 1
@@ -22,7 +25,18 @@ MOST_CONVERSATIONS = 500
 MOST_MESSAGES = 20_000
 LONGEST_MESSAGE = 200_000
 LONGEST_TITLE = 200
+LONGEST_NAME = 255
+MOST_PICTURES_OF_A_FILE = 100
+PICTURES_BYTES = 14_000_000  # of base64 in one file, so that it is not too large to be taken in
 ROLES = (MessageRole.USER.value, MessageRole.ASSISTANT.value)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture of a file; without data where the file only names it."""
+
+    name: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class Said:
     content: str
     created_at: datetime | None = None
     model: str = ""
+    pictures: tuple[PictureFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,7 @@ def read(document: Any) -> list[Transcript]:
     for one in given:
         if not isinstance(one, dict):
             raise Invalid(_("A conversation of the file has no messages."), code="unknown_format")
-        messages = [said for said in messages_of(one) if said.content.strip()]
+        messages = [said for said in messages_of(one) if said.content.strip() or said.pictures]
         count += len(messages)
         if count > MOST_MESSAGES:
             raise TooLarge(_("A file has at most %(most)d messages.") % {"most": MOST_MESSAGES})
@@ -87,7 +102,27 @@ def _own(one: Mapping[str, Any]) -> Iterator[Said]:
             _text(said["content"]),
             _moment(said.get("created_at")),
             _text(said.get("model"))[:200],
+            _pictures(said.get("pictures")) if said["role"] == MessageRole.USER else (),
         )
+
+
+def _pictures(given: Any) -> tuple[PictureFile, ...]:
+    """The pictures of a message, as `{"name", "data"}` with data in base64."""
+    if given is None:
+        return ()
+    refused = Invalid(_("A picture of the file has no name or cannot be read."), code="unknown_format")
+    if not isinstance(given, list) or len(given) > MOST_PICTURES:
+        raise refused
+    found = []
+    for one in given:
+        if not isinstance(one, dict) or not isinstance(one.get("data", ""), str):
+            raise refused
+        try:
+            data = base64.b64decode(one.get("data", ""), validate=True)
+        except (binascii.Error, ValueError):
+            raise refused from None
+        found.append(PictureFile(_text(one.get("name"))[:LONGEST_NAME], data))
+    return tuple(found)
 
 
 def _chatgpt(one: Mapping[str, Any]) -> Iterator[Said]:

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from agi_site.lib.ids import uuid7
-from agi_site.lib.problems import Conflict, Invalid, NotFound, TooLarge
+from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem, TooLarge
+from media import services as media
+from media.models import ImageMetadata
 from system import queue
 
-from ..models import AnswerStatus, Conversation, Message, MessageRole
+from ..models import AnswerStatus, Conversation, Message, MessagePicture, MessageRole
 from ..querysets import MessageQuerySet
 from . import transcript_formats as formats
 from .conversations import MAX_TITLE_LENGTH
+from .pictures import copy_pictures, show_files, take_picture
 
 BATCH = 500
 # What an answer keeps in a copy; what belongs to its turn (task, tools, receipts) stays with the original.
-KEPT = ("status", "citations", "engine", "model", "usage", "finish_reason", "error")
+KEPT = ("status", "citations", "engine", "model", "usage", "finish_reason", "error", "pictures_told")
+# What Markdown would read as marks.
+MARKS = re.compile(r"([\\`*_\[\]<>#])")
 
 
 # --- Out ------------------------------------------------------------------------------------------
 def export_conversation(*, conversation: Conversation, by: User) -> dict[str, Any]:
     """The current branch as a document that `import_conversations` takes, here or elsewhere.
 
-    Sources are named by their titles; of memories only that there was one:
-    their texts have a file of their own.
+    Sources are named by their titles; of memories only that there was one: their texts have a file of their
+    own. Pictures come as their small copies, in base64; where they are too many, the later ones only by name.
     """
     _check_owner(conversation, by)
+    room = formats.PICTURES_BYTES
+    messages = []
+    for row in _said(conversation):
+        told = _told(row)
+        if row.shown_pictures:
+            told["pictures"] = [_picture(shown, room) for shown in row.shown_pictures]
+            room -= sum(len(picture.get("data", "")) for picture in told["pictures"])
+        messages.append(told)
     told = {
         "title": str(conversation),
         "created_at": conversation.created_at.isoformat(),
-        "messages": [_told(row) for row in _said(conversation)],
+        "messages": messages,
     }
     return {"format": formats.FORMAT, "version": formats.VERSION, "conversations": [told]}
 
@@ -50,7 +66,10 @@ def markdown_of(*, conversation: Conversation, by: User) -> str:
     for row in _said(conversation):
         who = _("You") if row.role == MessageRole.USER else _("Assistant")
         when = date_format(timezone.localtime(row.created_at), "DATETIME_FORMAT")
-        parts.append(f"## {who} · {when}\n\n{row.content}\n")
+        parts.append(f"## {who} · {when}\n\n{row.content}\n".replace("\n\n\n", "\n"))
+        for shown in row.shown_pictures:
+            name = MARKS.sub(r"\\\1", shown.name)
+            parts.append(f"*{_('Picture')}: {name}*\n")
         if sources := _sources(row):
             parts.append("".join(f"[{cited['n']}] {cited['title']}  \n" for cited in sources))
     return "\n".join(parts)
@@ -63,6 +82,16 @@ def _told(row: Message) -> dict[str, Any]:
     return told
 
 
+def _picture(shown: MessagePicture, room: int) -> dict[str, str]:
+    """A picture of a file: its name, and its small copy where that fits in `room` bytes of base64."""
+    told = {"name": shown.name}
+    try:
+        data = base64.b64encode(media.small_of(shown.image)).decode() if shown.image else ""
+    except Problem:  # its file is gone
+        data = ""
+    return told | {"type": media.SMALL_TYPE, "data": data} if data and len(data) <= room else told
+
+
 def _sources(row: Message) -> list[dict[str, Any]]:
     return [{"n": cited["n"], "title": cited["title"] or _("a memory of you")} for cited in row.citations]
 
@@ -70,7 +99,9 @@ def _sources(row: Message) -> list[dict[str, Any]]:
 def _said(conversation: Conversation) -> Iterator[Message]:
     """The messages of the current branch that say something, in order."""
     rows = Message.objects.of(conversation).visible().light().order_by("pk")
-    return (row for row in rows.iterator(BATCH) if row.content and not row.is_running)
+    rows = rows.prefetch_related(Prefetch("pictures", MessagePicture.objects.with_images()))
+    found = rows.iterator(BATCH)
+    return (row for row in found if (row.content or row.shown_pictures) and not row.is_running)
 
 
 # --- In -------------------------------------------------------------------------------------------
@@ -89,9 +120,31 @@ def import_conversations(*, owner: User, data: bytes) -> list[Conversation]:
     return store_transcripts(owner=owner, transcripts=formats.read(document))
 
 
-@transaction.atomic
 def store_transcripts(*, owner: User, transcripts: list[formats.Transcript]) -> list[Conversation]:
-    """Store conversations that were read from somewhere."""
+    """Store conversations that were read from somewhere, or none at all; raises as `take_picture` does."""
+    images: dict[formats.PictureFile, ImageMetadata] = {}
+    given = [picture for told in transcripts for said in told.messages for picture in said.pictures]
+    if len(given) > formats.MOST_PICTURES_OF_A_FILE:
+        most = {"most": formats.MOST_PICTURES_OF_A_FILE}
+        raise TooLarge(_("A file has at most %(most)d pictures.") % most)
+    try:
+        for picture in given:  # before the transaction: each is looked at by a process of its own
+            if picture.data and picture not in images:
+                file = ContentFile(picture.data)
+                images[picture] = take_picture(owner=owner, name=picture.name, file=file)
+        return _store_transcripts(owner, transcripts, images)
+    except BaseException:
+        for image in images.values():
+            media.delete_media(row=image)
+        raise
+
+
+@transaction.atomic
+def _store_transcripts(
+    owner: User,
+    transcripts: list[formats.Transcript],
+    images: dict[formats.PictureFile, ImageMetadata],
+) -> list[Conversation]:
     made = []
     for told in transcripts:
         row = _new(owner, told.title or None)
@@ -107,13 +160,16 @@ def store_transcripts(*, owner: User, transcripts: list[formats.Transcript]) -> 
             for said in told.messages
         ]
         _store(row, rows)
+        for message, said in zip(rows, told.messages, strict=True):
+            show_files(message, [images.get(picture) for picture in said.pictures])
         made.append(row)
     return made
 
 
 def _imported(said: formats.Said) -> dict[str, Any]:
     if said.role == MessageRole.USER:
-        return {"remembered": []}
+        shows = {"pictures": len(said.pictures)} if said.pictures else {}
+        return {"remembered": []} | shows
     return {"status": AnswerStatus.COMPLETE, "model": said.model, "imported": True}
 
 
@@ -134,7 +190,10 @@ def branch_off(*, message: Message, by: User) -> Conversation:
         )
     new = _new(by, (_("Branch of %(title)s") % {"title": old})[:MAX_TITLE_LENGTH])
     Conversation.objects.filter(pk=new.pk).update(memory_enabled=old.memory_enabled)
-    _store(new, _copies([row for row in rows if row.content or row.error], new))
+    kept = [row for row in rows if row.content or row.error or row.facts.get("pictures")]
+    copies = _copies(kept, new)
+    _store(new, copies)
+    copy_pictures({row.facts["copied_from"]: row.pk for row in copies if row.facts.get("pictures")})
     return new
 
 
@@ -158,6 +217,8 @@ def _copies(rows: Iterable[Message], new: Conversation) -> list[Message]:
     for row in rows:
         ids[row.pk] = uuid7()
         facts: dict[str, Any] = {"remembered": []}
+        if row.facts.get("pictures"):
+            facts["pictures"] = row.facts["pictures"]
         if row.role == MessageRole.ASSISTANT:
             facts = {name: row.facts[name] for name in KEPT if name in row.facts}
             facts["reply_to"] = ids.get(row.facts.get("reply_to", ""))

@@ -12,11 +12,12 @@ from django.utils.translation import ngettext
 from agi_site.lib import markdown
 
 from .. import cards
-from ..models import Message
+from ..models import Message, MessagePicture
 from ..receipts import Recalled
-from ..wording import CODE, FIELDS, PARTS, STEPS, TOOLS, UNSAID, words_for
+from ..wording import CODE, FIELDS, PARTS, STEPS, TOOLS, UNSAID, unseen_words, words_for
 
 register = template.Library()
+WIDEST, HIGHEST = 352, 320  # of one picture in a message, in CSS pixels
 
 
 @register.simple_tag
@@ -26,6 +27,20 @@ def message_html(message: Message) -> SafeString:
         return markdown.as_typed(message.content)
     links = message.citation_links() if message.citations else ()
     return markdown.render(message.content, citations=links, streaming=message.is_running)
+
+
+@register.simple_tag
+def fitted(picture: MessagePicture) -> tuple[int, int]:
+    """The size in which a message shows a picture: its own, or what fits into the place there is."""
+    width, height = max(picture.width, 1), max(picture.height, 1)
+    scale = min(1.0, WIDEST / width, HIGHEST / height)
+    return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+@register.simple_tag
+def unseen_note(message: Message) -> str:
+    """That an answer's model did not see pictures, and why; "" where it saw all there were."""
+    return unseen_words(message.pictures_told)
 
 
 @register.filter

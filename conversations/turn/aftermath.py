@@ -46,7 +46,8 @@ def remember_message(question: Message, *, user: User) -> None:
     """
     if question.facts.get("remembered") is not None:
         return
-    if not may_be_learnt_from(question):  # memory is off: nor is it learnt from when it is on again
+    # Memory is off: nor is it learnt from when it is on again. A picture alone has no words to learn from.
+    if not question.content or not may_be_learnt_from(question):
         _mark(question, [])
         return
     proposals = propose_memories(owner=user, text=question.content, told=_told_before(question))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from django.conf import settings
 from django.utils import timezone
@@ -16,6 +17,7 @@ from tools.services import specs_for
 from ..models import Message
 from ..querysets import Said
 from ..receipts import outdated
+from .gallery import Gallery
 from .state import State
 from .tooling import said_of
 
@@ -46,8 +48,13 @@ def decide(state: State) -> None:
         state.strategy = _strategy(state)
         system = _system_text(state)
         room = _room(engine, state, system)
+        asked = _question(state, engine, room)
+        room -= state.gallery.spent
         room -= _fit_passages(state, room // 2, engine.count_tokens)
-        window, rows = _window(state, room, engine.count_tokens)
+        window, rows = _window(state, asked, room, engine.count_tokens)
+        state.facts.pop("pictures_told", None)
+        if state.gallery.seen or state.gallery.unseen:
+            state.facts["pictures_told"] = state.gallery.told()
         if outdated(rows):
             system += OUTDATED
         state.messages = [ChatMessage("system", system), *window]
@@ -90,6 +97,13 @@ def _room(engine: ChatEngine, state: State, system: str) -> int:
     return engine.context_window - answer - count(system) - tools - count(state.question.content)
 
 
+def _question(state: State, engine: ChatEngine, room: int) -> ChatMessage:
+    """The question with what it shows: its pictures come before all passages and earlier messages."""
+    state.gallery = Gallery(engine.sees)
+    pictures, unseen = state.gallery.choose(state.question.shown_pictures, room, asked=True)
+    return ChatMessage("user", state.question.content, pictures=pictures, unseen=unseen)
+
+
 def _fit_passages(state: State, room: int, count: Callable[[str], int]) -> int:
     """Keep the passages that fit in `room` tokens, best first; returns what they take."""
     taken = 0
@@ -102,11 +116,15 @@ def _fit_passages(state: State, room: int, count: Callable[[str], int]) -> int:
     return taken
 
 
-def _window(state: State, room: int, count: Callable[[str], int]) -> tuple[list[ChatMessage], list[Said]]:
+def _window(
+    state: State, asked: ChatMessage, room: int, count: Callable[[str], int]
+) -> tuple[list[ChatMessage], list[Said]]:
     """The newest messages that fit in `room` tokens, then the question; reads no further back than needed.
 
-    Also the rows of those messages.
+    Their pictures take half of the room at most, so that the words before them are not lost. Also the rows
+    of those messages.
     """
+    picture_room = room // 2
     turns: list[list[ChatMessage]] = []
     rows: list[Said] = []
     most = settings.TURN_WINDOW_MESSAGES
@@ -119,9 +137,14 @@ def _window(state: State, room: int, count: Callable[[str], int]) -> tuple[list[
             state.window_starts_at = oldest
             break
         oldest = row.pk
+        if row.pictures:
+            before = state.gallery.spent
+            pictures, unseen = state.gallery.choose(row.pictures, min(room, picture_room))
+            room, picture_room = (left - state.gallery.spent + before for left in (room, picture_room))
+            said = [replace(said[0], pictures=pictures, unseen=unseen)]
         turns.append(said)
         rows.append(row)
-    return _in_order(turns, state.question), rows
+    return _in_order(turns, asked), rows
 
 
 def _as_chat(row: Said) -> list[ChatMessage]:
@@ -138,16 +161,25 @@ def _as_chat(row: Said) -> list[ChatMessage]:
     return [*said, ChatMessage("assistant", row.content)]
 
 
-def _in_order(turns: list[list[ChatMessage]], question: Message) -> list[ChatMessage]:
+def _in_order(turns: list[list[ChatMessage]], asked: ChatMessage) -> list[ChatMessage]:
     """Oldest first, beginning with the person and never them twice running: chat templates insist on it."""
     ordered: list[ChatMessage] = []
-    for said in [*reversed(turns), [ChatMessage("user", question.content)]]:
+    for said in [*reversed(turns), [asked]]:
         if not ordered and (not said or said[0].role != "user"):
             continue
         for message in said:
             if message.role == "user" and ordered and ordered[-1].role == "user":
-                merged = f"{ordered[-1].content}\n\n{message.content}"
-                ordered[-1] = ChatMessage("user", merged)
+                ordered[-1] = _merged(ordered[-1], message)
             else:
                 ordered.append(message)
     return ordered
+
+
+def _merged(one: ChatMessage, other: ChatMessage) -> ChatMessage:
+    """Two messages of the person as one."""
+    return ChatMessage(
+        "user",
+        f"{one.content}\n\n{other.content}".strip(),
+        pictures=one.pictures + other.pictures,
+        unseen=one.unseen + other.unseen,
+    )

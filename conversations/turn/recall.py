@@ -34,6 +34,8 @@ def recall(state: State) -> None:
             state.receipts = list(state.facts.get("receipts", []))
             state.passages = _as_they_are_now(state, recalled, remembers)
             return
+        if not state.question.content:  # a picture alone: there are no words to search for
+            return
         user, (query, vector) = state.user, _question_in_context(state)
         most = KNOWLEDGE_PASSAGES + MORE_RETRIEVED
         known = search_knowledge(user=user, query=query, vector=vector, limit=most)

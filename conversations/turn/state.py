@@ -22,6 +22,7 @@ from ..models import AnswerStatus, Conversation, ConversationStatus, Message
 from ..querysets import channel_of
 from ..settle import close
 from .draft import Draft
+from .gallery import Gallery
 
 STOP_LOOK_SECONDS = 0.2
 
@@ -68,6 +69,7 @@ class State:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     messages: list[ChatMessage] = field(default_factory=list)
     tools: Sequence[ToolSpec] = ()
+    gallery: Gallery = field(default_factory=lambda: Gallery(lambda: False))
     # Writes that can wait until the answer has begun.
     later: list[Callable[[], None]] = field(default_factory=list)
     # The oldest message that still fitted the window, where older ones did not.

@@ -7,6 +7,7 @@ from django.utils.translation import ngettext
 
 from explanations.services import Feature
 
+from ..wording import unseen_words
 from .state import State
 
 UNCITED = 0.4  # a recalled passage the answer does not cite weighs less
@@ -28,6 +29,7 @@ def features(state: State) -> list[Feature]:
         Feature("tool", str(entry["name"]), 1.0 if entry["status"] == "completed" else 0.2)
         for entry in state.facts.get("tools", [])
     ]
+    found += [Feature("picture", name, 1.0) for _pk, name in state.gallery.seen]
     if state.strategy and state.analysis:
         found.append(Feature("emotion", state.analysis.dominant_emotion, state.analysis.intensity))
     return sorted(found, key=lambda feature: -feature.importance)
@@ -50,7 +52,11 @@ def _fraction(score: float) -> float:
 
 
 def sentence(state: State) -> str:
-    """What the answer rests on, for people."""
+    """What the answer rests on, and which pictures it does not rest on, for people."""
+    return f"{_rests_on(state)} {unseen_words(state.facts.get('pictures_told', {}))}".strip()
+
+
+def _rests_on(state: State) -> str:
     citations = state.facts.get("citations", [])
     known = sum(passage["kind"] == "knowledge" for passage in citations)
     memories = len(citations) - known
@@ -67,6 +73,8 @@ def sentence(state: State) -> str:
         parts.append(
             ngettext("the tool %(names)s", "the tools %(names)s", len(tools)) % {"names": ", ".join(tools)}
         )
+    if seen := len(state.gallery.seen):
+        parts.append(ngettext("%(n)s picture", "%(n)s pictures", seen) % {"n": seen})
     if parts:
         return _("The answer rests on: %(parts)s.") % {"parts": "; ".join(parts)}
     if state.passages:

@@ -39,13 +39,29 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as it goes to a model: the bytes of a JPEG. No log and no error may show them."""
+
+    id: str
+    name: str
+    width: int
+    height: int
+    data: bytes = field(default=b"", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of the conversation; a `tool` message answers the call named by `tool_call_id`."""
+    """One message of the conversation; a `tool` message answers the call named by `tool_call_id`.
+
+    `unseen` names pictures that the person put into the message and that the engine does not get.
+    """
 
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    pictures: tuple[Picture, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,16 @@ class ChatRequest:
     def last_user_text(self) -> str:
         """The newest words of the person, "" when there are none."""
         return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
+    @property
+    def last_unseen(self) -> tuple[str, ...]:
+        """The names of the pictures in the person's newest message that the engine does not get."""
+        return next((m.unseen for m in reversed(self.messages) if m.role == "user"), ())
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether a message holds a picture."""
+        return any(message.pictures for message in self.messages)
 
     @property
     def stopped(self) -> bool:
@@ -160,6 +186,9 @@ class ChatEngine(Protocol):
     def stream(self, request: ChatRequest) -> Iterator[ChatEvent]: ...
 
     def count_tokens(self, text: str) -> int: ...
+
+    def sees(self) -> bool:
+        """Whether it can be shown pictures; it may ask its server, for a second or two."""
 
 
 @runtime_checkable

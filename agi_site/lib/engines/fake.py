@@ -55,6 +55,7 @@ class FakeChat:
     name: str = "fake"
     model: str = "fake-1"
     context_window: int = 8192
+    vision: bool = False
     requests: list[ChatRequest] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -89,6 +90,9 @@ class FakeChat:
 
     def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
+
+    def sees(self) -> bool:
+        return self.vision
 
     def _default(self, request: ChatRequest) -> Script:
         if request.passages:

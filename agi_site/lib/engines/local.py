@@ -162,6 +162,10 @@ class LocalChat:
         """An estimate, high for English, low for Korean, which this model's vocabulary spells in bytes."""
         return estimate_tokens(text)
 
+    def sees(self) -> bool:
+        """It reads text alone."""
+        return False
+
     def close(self) -> None:
         """Stop the server if this engine started it."""
         with self._lock:
@@ -276,8 +280,8 @@ def _fitted(request: ChatRequest) -> ChatRequest:
             kept.append(
                 ChatMessage("user", f"The tool answered: {message.content[:600]}\nTell me the result.")
             )
-        elif message.role != "system" and message.content:
-            kept.append(ChatMessage(message.role, message.content[:1200]))
+        elif message.role != "system" and (message.content or message.unseen):
+            kept.append(ChatMessage(message.role, message.content[:1200], unseen=message.unseen))
     passages = [replace(passage, content=passage.content[:700]) for passage in request.passages[:2]]
     return replace(
         request,

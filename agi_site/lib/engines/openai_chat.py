@@ -33,6 +33,7 @@ from agi_site.lib.engines.openai_wire import (
     tools_for,
 )
 from agi_site.lib.engines.tokens import estimate_tokens
+from agi_site.lib.engines.vision import Sight
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ ATTEMPTS = 3
 STOP_POLL_SECONDS = 0.1
 LONGEST_RETRY_WAIT = 10.0
 JOIN_SECONDS = 2.0
+ASK_SECONDS = 2.0
 
 
 class OpenAIChat:
@@ -59,12 +61,14 @@ class OpenAIChat:
         model: str = "",
         context_window: int = 8192,
         timeout: float = 60.0,
+        vision: str = "off",
     ) -> None:
         self.base_url = base_url
         self.context_window = context_window
         self._model = model
         self._wires = WirePool(base_url=base_url, api_key=api_key, timeout=timeout)
         self._refused: set[str] = set()  # request fields this server has refused; learnt, then left out
+        self._sight = Sight(vision, self._ask)
         self._model_lock = threading.Lock()
         self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
 
@@ -76,6 +80,7 @@ class OpenAIChat:
             model=config.get("CHAT_MODEL"),
             context_window=int(config.get("CHAT_CONTEXT_WINDOW")),
             timeout=float(config.get("CHAT_TIMEOUT")),
+            vision=str(config.get("CHAT_VISION")),
         )
 
     @property
@@ -86,6 +91,20 @@ class OpenAIChat:
     def count_tokens(self, text: str) -> int:
         """An estimate, to the high side: the server's tokenizer is not known here."""
         return estimate_tokens(text)
+
+    def sees(self) -> bool:
+        """Whether the model takes pictures: as set, else as its server or its name says."""
+        return self._sight.of(self._model)
+
+    def _ask(self, path: str, body: Any) -> Any:
+        wire = self._wires.take()
+        try:
+            told = wire.ask(path, body, seconds=ASK_SECONDS)
+        except BaseException:
+            wire.close()
+            raise
+        self._wires.give_back(wire)
+        return told
 
     def close(self) -> None:
         """End the answers that are still being read, and let go of all connections."""
@@ -257,7 +276,7 @@ class _Reader:
         """Sleep before the next attempt, or raise what the caller should see."""
         if self._spoken:
             raise EngineError("broken_stream", BROKEN, retryable=True) from None
-        mapped = engine_error(error)
+        mapped = engine_error(error, pictures=self._request.has_pictures)
         slow = mapped.kind == "timeout"  # it has waited long enough; another wait would only double it
         if not mapped.retryable or slow or attempt >= ATTEMPTS:
             raise mapped from None

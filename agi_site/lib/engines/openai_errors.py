@@ -23,6 +23,9 @@ _CONTEXT_SIGNS = (
     "prompt is too long",
 )
 
+# How servers say that they take no pictures; some of them do so with a status of their own fault.
+_PICTURE_SIGNS = ("image", "vision", "multimodal", "mmproj", "content part")
+
 UNREACHABLE = _("The model server cannot be reached. Check that it runs and that CHAT_BASE_URL is right.")
 TIMEOUT = _("The model server did not answer in time. Try again, or raise CHAT_TIMEOUT for a slow model.")
 AUTH = _("The model server refused the key. Check CHAT_API_KEY.")
@@ -32,14 +35,23 @@ CONTEXT = _(
 )
 NOT_FOUND = _("The model server does not know this model. Check CHAT_MODEL and CHAT_BASE_URL.")
 BAD_REQUEST = _("The model server refused the request. Check that CHAT_MODEL supports chat.")
+PICTURES = _(
+    "The model server refused a request with pictures. Send the message without them, or have a model chosen "
+    "that sees (CHAT_MODEL) or pictures switched off (CHAT_VISION=off): answers then go by the words alone."
+)
 BROKEN = _("The connection to the model broke in the middle of the answer. Ask it to write the answer again.")
 SERVER = _("The model server failed. Try again; if it goes on, look at the server's own log.")
 
 
-def engine_error(error: Exception) -> EngineError:
-    """The EngineError that says the same as `error`; it repeats nothing of the request or the answer."""
+def engine_error(error: Exception, *, pictures: bool = False) -> EngineError:
+    """The EngineError that says the same as `error`; it repeats nothing of the request or the answer.
+
+    `pictures`: whether the request had some, which may be what the server did not like.
+    """
     if isinstance(error, EngineError):
         return error
+    if pictures and _refuses_pictures(error):
+        return EngineError("bad_request", PICTURES)
     if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
         return EngineError("timeout", TIMEOUT, retryable=True)
     if isinstance(error, (openai.APIConnectionError, httpx2.TransportError)):
@@ -49,6 +61,15 @@ def engine_error(error: Exception) -> EngineError:
     if is_context_error(error):
         return EngineError("context_length", CONTEXT)
     return EngineError("server", SERVER, retryable=isinstance(error, openai.APIError))
+
+
+def _refuses_pictures(error: Exception) -> bool:
+    """Whether a server may have refused pictures: it says so, or finds the request a bad one."""
+    if is_context_error(error):
+        return False
+    status = getattr(error, "status_code", None)
+    said = any(sign in error_text(error) for sign in _PICTURE_SIGNS)
+    return status in (400, 413, 415, 422) or (said and (status is None or status == 404 or status >= 500))
 
 
 def _status_error(error: openai.APIStatusError) -> EngineError:

@@ -4,18 +4,19 @@ writes them.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import httpx2
 import openai
 
-from agi_site.lib.engines.base import ChatMessage, ChatRequest, Passage, ToolCall
+from agi_site.lib.engines.base import ChatMessage, ChatRequest, Passage, Picture, ToolCall
 
 CONNECT_SECONDS = 5.0
 IDLE_WIRES = 8
@@ -58,6 +59,15 @@ class Wire:
                 self._sockets.append(found)
         if self.severed:
             self.sever()
+
+    def ask(self, path: str, body: Any, *, seconds: float) -> Any:
+        """The JSON of a GET, or of a POST with a body; `path` goes on from the base address."""
+        client = self.client.with_options(timeout=seconds)
+        if path.startswith("/../"):
+            path = f"{str(client.base_url).rstrip('/').rpartition('/')[0]}{path[3:]}"
+        if body is None:
+            return client.get(path, cast_to=object)
+        return client.post(path, cast_to=object, body=body)
 
     def sever(self) -> None:
         """End the conversation now, wherever it is."""
@@ -226,7 +236,26 @@ def _message(message: ChatMessage) -> dict[str, Any]:
         ]
     if message.role == "tool":
         written["tool_call_id"] = message.tool_call_id
+    if message.unseen:
+        written["content"] = f"{message.content}\n\n{_unseen(message.unseen)}".strip()
+    if message.pictures:
+        text = written["content"]
+        words = [{"type": "text", "text": text}] if text else []
+        written["content"] = [*words, *map(_image, message.pictures)]
     return written
+
+
+def _unseen(names: Sequence[str]) -> str:
+    told = ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
+    return (
+        f"[The person attached pictures here that you do not get to see: {told}. Say that you have not seen "
+        "them where it matters; never guess what they show.]"
+    )
+
+
+def _image(picture: Picture) -> dict[str, Any]:
+    data = base64.b64encode(picture.data).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
 
 
 def tools_for(request: ChatRequest) -> list[dict[str, Any]]:

@@ -16,3 +16,12 @@ def estimate_tokens(text: str) -> int:
     wide = len(_WIDE.findall(text))
     rest = _WIDE.sub(" ", text)
     return wide + sum(math.ceil(len(word) / 6) for word in _WORD.findall(rest))
+
+
+def picture_tokens(width: int, height: int) -> int:
+    """Tokens a picture of this size takes in a prompt, to the high side.
+
+    Models cut it into patches of 28 pixels (Qwen-VL; Claude's width × height / 750 and OpenAI's tiles give
+    as many or fewer) and add a few tokens around it.
+    """
+    return 85 + math.ceil(width / 28) * math.ceil(height / 28)

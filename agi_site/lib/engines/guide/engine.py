@@ -86,13 +86,17 @@ class Guide:
         """An estimate: the guide has no tokenizer."""
         return estimate_tokens(text)
 
+    def sees(self) -> bool:
+        """It reads text alone."""
+        return False
+
     def stream(self, request: ChatRequest) -> Iterator[ChatEvent]:
         """Yield the answer word by word, or one ToolCalls, then Done with `cited` and `notes`."""
         prompt = sum(estimate_tokens(message.content) for message in request.messages)
         if request.stopped:
             yield Done("stopped", prompt, 0, self.model)
             return
-        reply = self._reply(request)
+        reply = _told_unseen(request, self._reply(request))
         if reply.calls:
             yield ToolCalls(reply.calls)
             yield Done("tool_calls", prompt, 0, self.model, notes=reply.notes)
@@ -113,6 +117,8 @@ class Guide:
         language = language_of(text)
         language = language if language != "und" else request.language
         if not text:
+            if request.last_unseen:
+                return _Reply(self._with_hint(request, language, "picture_alone"), {"kind": "empty"})
             return _Reply(say(language, "empty"), {"kind": "empty"})
         if results := latest_results(request.messages):
             told = "\n\n".join(phrase(call, content, language) for call, content in results)
@@ -208,6 +214,16 @@ class Guide:
         """The text, and how to connect a model unless this conversation has been told already."""
         told = any(CONNECT_SIGN in m.content for m in request.messages if m.role == "assistant")
         return say(language, key) if told else f"{say(language, key)} {say(language, 'connect')}"
+
+
+def _told_unseen(request: ChatRequest, reply: _Reply) -> _Reply:
+    """The reply, and before it that the pictures of the message were not looked at."""
+    if not request.last_unseen or reply.calls:
+        return reply
+    spoken = language_of(request.last_user_text)
+    language = spoken if spoken != "und" else request.language
+    reply.text = f"{say(language, 'unseen')} {reply.text}"
+    return reply
 
 
 def _question_before(request: ChatRequest) -> str:

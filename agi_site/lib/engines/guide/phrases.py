@@ -66,6 +66,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "facts": "This is known of {name}:",
         "search_found": "This is what I found for “{query}”:",
         "search_none": "I found nothing for “{query}”.",
+        "unseen": "I can't see pictures, so I go by your words alone.",
+        "picture_alone": "Tell me in words what it is about.",
         "empty": "Please write a message, and I'll see what I can find.",
     },
     "ko": {
@@ -122,6 +124,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "facts": "{name}의 정보입니다:",
         "search_found": "“{query}”에 대해 찾은 내용입니다:",
         "search_none": "“{query}”에 대해 찾은 것이 없습니다.",
+        "unseen": "저는 사진을 볼 수 없어서 글만 보고 답합니다.",
+        "picture_alone": "무엇에 대한 것인지 글로 알려 주세요.",
         "empty": "메시지를 적어 주시면 찾아보겠습니다.",
     },
 }

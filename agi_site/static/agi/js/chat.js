@@ -10,6 +10,7 @@ import { watchSources } from "./chat/sources.js";
 import { watchRuns } from "./chat/runs.js";
 import { watchCards } from "./chat/cards.js";
 import { watchKeys } from "./chat/keys.js";
+import { watchPictures } from "./chat/pictures.js";
 
 const chat = document.getElementById("chat");
 const list = document.getElementById("messages");
@@ -20,6 +21,7 @@ const composer = new Composer({ chat, list, answers, scroller });
 watchSources(document.getElementById("source-popover"), list);
 watchKeys({ chat, list, composer });
 watchRuns(list);
+watchPictures(list);
 watchCards(list, answers);
 
 if (chat.dataset.events) {

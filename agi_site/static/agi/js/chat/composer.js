@@ -1,6 +1,8 @@
 /** The box people write in: grows, sends by Enter (never while a syllable is being composed), keeps the draft. */
 import { postForm } from "./fetching.js";
 import { watchFiles } from "./files.js";
+import { Pictures } from "./pictures.js";
+import { storage } from "./storage.js";
 
 const DRAFT = "agi.draft.";
 
@@ -13,6 +15,12 @@ export class Composer {
     this.fault = document.getElementById("composer-fault");
     this.sendButton = this.form.querySelector(".send-button");
     this.draftKey = DRAFT + this.form.dataset.draft;
+    this.pictures = new Pictures({
+      form: this.form,
+      fault: this.fault,
+      key: `${this.draftKey}.pictures`,
+      onChange: () => this.pictures && this.#changed(),
+    });
     watchFiles(this);
     this.#forgetSent();
     this.#restore();
@@ -33,7 +41,11 @@ export class Composer {
   }
 
   get isEmpty() {
-    return !this.box || this.box.value.trim() === "";
+    return !this.box || (this.box.value.trim() === "" && !this.pictures?.count);
+  }
+
+  get #isHeldUp() {
+    return this.busy === true || this.pictures.isUploading;
   }
 
   stop() {
@@ -58,7 +70,7 @@ export class Composer {
   }
 
   #changed() {
-    this.sendButton.disabled = this.isEmpty || this.busy === true;
+    this.sendButton.disabled = this.isEmpty || this.#isHeldUp;
     if (!CSS.supports("field-sizing", "content")) {
       this.box.style.height = "auto";
       this.box.style.height = `${this.box.scrollHeight}px`;
@@ -69,7 +81,7 @@ export class Composer {
   #submit(event) {
     if (!this.chat.dataset.events) return this.#leave(event); // a new conversation: the form goes as it is
     event.preventDefault();
-    if (this.isEmpty || this.busy || this.answers.isRunning) return;
+    if (this.isEmpty || this.#isHeldUp || this.answers.isRunning) return;
     this.#send();
   }
 
@@ -78,6 +90,7 @@ export class Composer {
     this.fault.textContent = "";
     const data = new FormData(this.form);
     const written = this.box.value;
+    const shown = this.pictures.take();
     this.box.value = "";
     this.#changed();
     try {
@@ -85,7 +98,8 @@ export class Composer {
       this.form.elements.key.value = newKey();
     } catch (error) {
       // The text comes back, with the same key: sending again cannot make it twice.
-      if (this.isEmpty) this.box.value = written;
+      if (this.box.value.trim() === "") this.box.value = written;
+      this.pictures.putBack(shown);
       this.fault.textContent = error.status ? error.message : document.body.dataset.offline;
     } finally {
       this.busy = false;
@@ -95,7 +109,7 @@ export class Composer {
   }
 
   #leave(event) {
-    if (this.isEmpty || this.busy) return event.preventDefault();
+    if (this.isEmpty || this.#isHeldUp) return event.preventDefault();
     this.busy = true;
     this.#changed();
     window.addEventListener("pageshow", () => (this.busy = false), { once: true });
@@ -130,12 +144,14 @@ export class Composer {
 
   #restore() {
     const kept = storage(() => localStorage.getItem(this.draftKey));
-    if (kept && this.isEmpty) this.box.value = kept;
+    if (kept && this.box.value.trim() === "") this.box.value = kept;
   }
 
   #keep() {
     storage(() =>
-      this.isEmpty ? localStorage.removeItem(this.draftKey) : localStorage.setItem(this.draftKey, this.box.value),
+      this.box.value.trim() === ""
+        ? localStorage.removeItem(this.draftKey)
+        : localStorage.setItem(this.draftKey, this.box.value),
     );
   }
 }
@@ -144,12 +160,3 @@ export class Composer {
 const isPhone = () => matchMedia("(pointer: coarse) and (width < 60rem)").matches;
 
 const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-
-/** Storage may be switched off; drafts are then not kept. */
-function storage(use) {
-  try {
-    return use();
-  } catch {
-    return null;
-  }
-}

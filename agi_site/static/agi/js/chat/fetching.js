@@ -2,8 +2,7 @@
 
 /** Thrown for an answer that is not 2xx; `message` is the server's sentence for people. */
 export class Refused extends Error {
-  constructor(response) {
-    const said = response.headers.get("X-Problem");
+  constructor(response, said = response.headers.get("X-Problem")) {
     super(said ? decodeURIComponent(said) : `${response.status} ${response.statusText}`);
     this.status = response.status;
   }
@@ -29,6 +28,27 @@ async function send(address, options) {
   }
   if (!response.ok) throw new Refused(response);
   return response.text();
+}
+
+/** Sends a form with a file, and tells how much of it is sent (0 to 1): `answer` is the HTML; `abort()` ends it. */
+export function upload(address, data, onProgress) {
+  const request = new XMLHttpRequest();
+  const answer = new Promise((done, failed) => {
+    request.open("POST", address);
+    request.setRequestHeader("HX-Request", "true");
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) onProgress(event.loaded / event.total);
+    });
+    request.addEventListener("load", () => {
+      if (new URL(request.responseURL).pathname.startsWith("/accounts/")) location.reload();
+      else if (request.status < 300) done(request.responseText);
+      else failed(new Refused(request, request.getResponseHeader("X-Problem")));
+    });
+    request.addEventListener("error", () => failed(new Error("")));
+    request.addEventListener("abort", () => failed(new DOMException("", "AbortError")));
+    request.send(data);
+  });
+  return { answer, abort: () => request.abort() };
 }
 
 /** The elements of a piece of HTML. */

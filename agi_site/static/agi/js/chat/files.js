@@ -1,8 +1,10 @@
-/** Text files become part of the message, each as a block of code under its name: chosen, dropped or pasted. */
+/** Files are chosen, dropped or pasted: pictures go with the message, texts become blocks of code in it. */
+import { isPicture } from "./pictures.js";
+
 const MOST_BYTES = 200_000; // no message holds as many
 const LONGEST_FENCE = /`{3,}/g;
 
-export function watchFiles({ form, box, fault }) {
+export function watchFiles({ form, box, fault, pictures }) {
   const button = form.querySelector("[data-add-files]");
   if (!button) return;
   const chooser = form.querySelector("[data-files]");
@@ -11,7 +13,9 @@ export function watchFiles({ form, box, fault }) {
 
   async function add(files) {
     fault.textContent = "";
-    for (const file of files) {
+    const shown = files.filter(isPicture);
+    if (shown.length) await pictures.add(shown);
+    for (const file of files.filter((file) => !isPicture(file))) {
       const text = await textOf(file);
       const refusal = text === null ? words.noText : isTooLong(text) ? words.tooLong : "";
       if (refusal) {
