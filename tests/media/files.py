@@ -38,3 +38,24 @@ def mp4() -> bytes:
             )
         file.mux(stream.encode(None))
     return data.getvalue()
+
+
+def photo(*, size: tuple[int, int] = (400, 200), form: str = "JPEG") -> bytes:
+    """A picture as a phone takes it: lying on its side, with the place where it was taken, and a comment."""
+    image = Image.new("RGB", size, "teal")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    exif[0x010F] = "SecretMaker"
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8825)[2] = (37.0, 33.0, 58.0)
+    data = io.BytesIO()
+    image.save(data, form, exif=exif)
+    return data.getvalue()
+
+
+def noise(size: tuple[int, int] = (300, 200)) -> bytes:
+    """A PNG that cannot be packed much."""
+    data = io.BytesIO()
+    pixels = np.random.default_rng(7).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(data, "PNG")
+    return data.getvalue()

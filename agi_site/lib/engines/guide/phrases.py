@@ -124,7 +124,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "facts": "{name}의 정보입니다:",
         "search_found": "“{query}”에 대해 찾은 내용입니다:",
         "search_none": "“{query}”에 대해 찾은 것이 없습니다.",
-        "unseen": "저는 사진을 볼 수 없어서 글만 보고 답합니다.",
+        "unseen": "저는 이미지를 볼 수 없어서 글만 보고 답합니다.",
         "picture_alone": "무엇에 대한 것인지 글로 알려 주세요.",
         "empty": "메시지를 적어 주시면 찾아보겠습니다.",
     },
