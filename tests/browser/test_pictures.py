@@ -100,7 +100,7 @@ def test_pictures_are_pasted_chosen_sent_and_stay(
     page.locator(".message-edit textarea").fill("Without it")
     model.script(text_reply("Nothing to see."))
     page.locator(".message-edit button[type=submit]").click()
-    page.get_by_text("Nothing to see.").wait_for()
+    page.locator("#messages").get_by_text("Nothing to see.").wait_for()
     assert page.locator(".pictures").count() == 0
 
 
