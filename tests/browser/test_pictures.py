@@ -20,6 +20,22 @@ PASTE = """([data, name]) => {
   document.getElementById("composer-content").dispatchEvent(event)
 }"""
 
+# What a table program copies: words, and a picture of them. And a picture dropped beside the box.
+PASTE_WORDS = """() => {
+  const clipboardData = new DataTransfer()
+  clipboardData.setData("text/plain", "words")
+  clipboardData.items.add(new File(["x"], "image.png", { type: "image/png" }))
+  const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true })
+  return document.getElementById("composer-content").dispatchEvent(event)
+}"""
+DROP = """([data, name]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))
+  const dataTransfer = new DataTransfer()
+  dataTransfer.items.add(new File([bytes], name, { type: "image/png" }))
+  const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true })
+  document.querySelector("h1").dispatchEvent(event)
+}"""
+
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ScriptedServer]:
@@ -61,6 +77,11 @@ def test_pictures_are_pasted_chosen_sent_and_stay(
     sign_up(page, seeing_site, f"seer-{scheme}", "Seer")
     page.goto(f"{seeing_site.url}/conversations/new/")
     page.evaluate(PASTE, [base64.b64encode(noise()).decode(), "pasted.png"])
+    chips(page, 1)
+    assert page.evaluate(PASTE_WORDS)  # left to the browser, which pastes the words
+    page.evaluate(DROP, [base64.b64encode(noise()).decode(), "dropped.png"])
+    chips(page, 2)
+    page.get_by_role("button", name="Remove dropped.png").click()
     chips(page, 1)
     choose(page, ("trip.jpg", "image/jpeg", photo()), ("notes.txt", "text/plain", b"Two words"))
     chips(page, 2)

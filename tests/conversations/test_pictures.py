@@ -180,9 +180,10 @@ def test_an_engine_that_sees_nothing_answers_the_words_and_the_page_says_so(
     assert answer.pictures_told == {"seen": [], "unseen": [image.pk], "why": "engine"}
     shown = web.get(f"/conversations/{answer.conversation_id}/").content.decode()
     assert "The picture was not seen: what answers here reads text alone." in shown
-    assert "did not go to the model" in web.get(
-        f"/conversations/{answer.conversation_id}/messages/{answer.pk}/why/"
-    ).content.decode()
+    assert (
+        "did not go to the model"
+        in web.get(f"/conversations/{answer.conversation_id}/messages/{answer.pk}/why/").content.decode()
+    )
 
 
 @pytest.mark.parametrize(

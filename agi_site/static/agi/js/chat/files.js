@@ -35,16 +35,32 @@ export function watchFiles({ form, box, fault, pictures }) {
     await add([...chooser.files]);
     chooser.value = "";
   });
-  for (const name of ["drop", "paste"]) {
-    form.addEventListener(name, (event) => {
-      const files = [...((event.dataTransfer ?? event.clipboardData)?.files ?? [])];
-      if (!files.length) return;
-      event.preventDefault();
-      add(files);
-    });
-  }
-  form.addEventListener("dragover", (event) => {
-    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  form.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    // Programs of tables and texts put a picture of the words beside them: the words are meant.
+    const isOfWords = files.every(isPicture) && event.clipboardData?.getData("text/plain");
+    if (!files.length || isOfWords) return;
+    event.preventDefault();
+    add(files);
+  });
+  watchDrops(form, add);
+}
+
+/** Files may be dropped anywhere on the page: beside the box, the browser would leave the page for them. */
+function watchDrops(form, add) {
+  const mark = (on) => form.classList.toggle("composer-over", on);
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    mark(true);
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
+  document.addEventListener("drop", (event) => {
+    mark(false);
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (!files.length) return;
+    event.preventDefault();
+    add(files);
   });
 }
 
