@@ -387,8 +387,6 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "formatter": "plain"},
         "table": {"class": "system.logging.TableHandler", "level": "WARNING"},
     },
-    # At DEBUG the client writes whole requests down: what people wrote, and the bytes of their pictures.
-    "loggers": {"openai": {"level": "INFO"}},
     "root": {
         "handlers": ["console", "table"] if LOG_TO_TABLE else ["console"],
         "level": env.str("LOG_LEVEL", default="WARNING"),

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -135,13 +136,25 @@ def test_a_picture_that_does_not_fit_at_all_is_left_out_and_the_words_are_answer
     assert answer.pictures_told["why"] == "room"
 
 
-def test_words_are_not_lost_to_old_pictures(alice: Any, chat: FakeChat, ask: Ask) -> None:
-    chat.vision, chat.context_window = True, 6000
-    for number in range(4):
-        ask(f"message {number}", media=[take(alice, noise((900, 900))).pk])
+def test_no_older_picture_is_shown_in_the_place_of_a_newer_one(alice: Any, chat: FakeChat, ask: Ask) -> None:
+    chat.vision, chat.context_window = True, 2500
+    small, large = take(alice), take(alice, noise((1500, 1500)))
+    ask("one", media=[small.pk])
+    answer = ask("two", media=[large.pk])
+    assert answer.pictures_told == {"seen": [], "unseen": [large.pk, small.pk], "why": "room"}
+
+
+def test_words_are_not_lost_to_old_pictures(
+    alice: Any, chat: FakeChat, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat.vision = True
+    monkeypatch.setattr(sys.modules["conversations.turn.decide"], "_room", lambda *_given: 3600)
+    for number in range(4):  # 200 tokens of words, as many in the answer, and 1,046 of the picture
+        ask(f"message {number} " + "word " * 200, media=[take(alice, noise((860, 860))).pk])
     ask("now")
     words = " ".join(message.content for message in chat.requests[-1].messages)
     assert all(f"message {number}" in words for number in range(4))
+    assert chat.requests[-1].has_pictures
 
 
 def test_a_refusal_says_what_to_do_and_the_message_stays(
