@@ -45,6 +45,11 @@ def load(request: HttpRequest) -> User | AnonymousUser:
     return user
 
 
+def has_ended(request: HttpRequest) -> bool:
+    """Whether this visitor's browser still carries a session that ended without a sign-out here."""
+    return not request.user.is_authenticated and TOKEN_KEY in request.session
+
+
 def keep_row_of_django_login(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
     """Make a row for a sign-in that did not come through our own page (Django's `login()`)."""
     if request is None:

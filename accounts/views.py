@@ -287,9 +287,8 @@ def _next(request: HttpRequest, default: str | None = None) -> str:
 def _sign_in_page(
     request: HttpRequest, form: forms.SignInForm, *, status: int = 200, problem: Problem | None = None
 ) -> HttpResponse:
-    response = page(
-        request, "accounts/sign_in.html", form=form, next=_next(request, default=""), status=status
-    )
+    context = {"form": form, "next": _next(request, default=""), "ended": cookies.has_ended(request)}
+    response = page(request, "accounts/sign_in.html", status=status, **context)
     if retry_after := getattr(problem, "retry_after", None):
         response.headers["Retry-After"] = str(retry_after)
     return response

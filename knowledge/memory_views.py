@@ -37,7 +37,13 @@ def memory_list(request: Any) -> HttpResponse:
         context["questions"] = len(MemoryQuestion.objects.for_user(request.user).pending()[:MOST_COUNTED])
     if query:
         context["hits"] = search_memory(
-            user=request.user, query=query, kind=kind, limit=FOUND, as_typed=True, recalled=False
+            user=request.user,
+            query=query,
+            kind=kind,
+            limit=FOUND,
+            as_typed=True,
+            recalled=False,
+            state="past" if past else "current",
         )
     else:
         mine = Memory.objects.for_user(request.user).of_type(kind).defer("embedding")

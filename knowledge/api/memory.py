@@ -133,6 +133,11 @@ class AnswerSerializer(serializers.Serializer[Any]):
 
 class MemoryAskedSerializer(AskedSerializer):
     type = serializers.ChoiceField(choices=MemoryType.choices, required=False)
+    state = serializers.ChoiceField(
+        choices=["current", "past", "any"],
+        default="current",
+        help_text="`past` is what was replaced, is archived or past its time.",
+    )
 
 
 class MemoryViewSet(OwnedViewSet):
@@ -187,6 +192,7 @@ class MemoryViewSet(OwnedViewSet):
             limit=given["limit"],
             kind=given.get("type", ""),
             recalled=False,
+            state=given["state"],
         )
         return found(given["q"], hits)
 

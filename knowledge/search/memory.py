@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -14,8 +14,11 @@ from agi_site.lib.engines.base import Vector
 
 from .. import access, options
 from ..models import Memory, MemorySearch, MemoryType
+from ..models.memory import MemoryQuerySet
 from .fusion import POOL, Parts, by_meaning, by_words, fuse, settled
 from .hits import Hit
+
+type MemoryState = Literal["current", "past", "any"]
 
 HALF_USED = 10  # uses
 # How much of its neighbours' relevance an episodic memory takes on (measured: README, "Memories").
@@ -32,20 +35,20 @@ def search_memory(
     kind: str = "",
     as_typed: bool = False,
     recalled: bool = True,
-    current: bool = True,
+    state: MemoryState = "current",
 ) -> list[Hit]:
     """What is remembered of `user` that bears on `query`, best first by relevance, importance, recency, use.
 
     `recalled` counts the hits as used (later, in one write for many); pages that only show them say no.
-    `current` leaves out what was replaced, is archived or past its time.
+    `state` is "current" for what holds now, "past" for what was replaced, is archived or past its time, and
+    "any" for both.
     """
-    rows = Memory.objects.for_user(user).of_type(kind)
-    rows = rows.current() if current else rows
+    rows = _in_state(Memory.objects.for_user(user).of_type(kind), state)
     if rows.query.is_empty():
         return []
     scope: QuerySet[Any] = MemorySearch.objects.filter(memory__in=rows.values("pk"))
     text = by_words(scope, query, "memory_id", as_typed)
-    among = list(rows.values_list("pk", flat=True)) if kind or (current and _hides(user)) else None
+    among = list(rows.values_list("pk", flat=True)) if kind or (state != "any" and _hides(user)) else None
 
     def ask() -> Mapping[str, Parts]:
         return fuse(text, by_meaning(Memory, query, vector, text, owner=user.pk, among=among))
@@ -58,6 +61,12 @@ def search_memory(
     if recalled:
         access.note(hit.id for hit in hits)
     return hits
+
+
+def _in_state(rows: MemoryQuerySet, state: MemoryState) -> MemoryQuerySet:
+    if state == "any":
+        return rows
+    return rows.past() if state == "past" else rows.current()
 
 
 def _ranked(

@@ -236,7 +236,9 @@ class Agent:
         gone = set(map(str, ended.values_list("pk", flat=True)))
         for following in running:
             if following.id in gone and not following.is_over():
-                following.give_up()
+                following.save()  # which gives it up, if there is anything to save
+                if not following.is_over():
+                    following.give_up()
 
     def _end_strays(self) -> None:
         long_ago = timezone.now() - timedelta(seconds=STRAY_SECONDS)

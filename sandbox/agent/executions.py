@@ -256,7 +256,8 @@ class Following:
     def _write(self, checkpoint: Checkpoint, ending: dict[str, Any]) -> bool:
         """Add a checkpoint to the row if it is still ours and where we left it. False: it is not.
 
-        A write whose outcome was not known is recognised by the counts, and not added twice.
+        A write whose outcome was not known is recognised by the counts, and not added twice. Where another
+        hand has ended the row meanwhile, as a stop does, it still gets the output that came before.
         """
         values: dict[str, Any] = dict(ending)
         for name in STREAMS:
@@ -280,8 +281,14 @@ class Following:
                 return True
             texts = {name for name in STREAMS if checkpoint.texts[name]}
             later = {name: value for name, value in values.items() if name not in texts}
-            return bool(ours.filter(**new).update(**later))
-        return ours.filter(**new).exists()
+            kept = bool(ours.filter(**new).update(**later))
+        else:
+            kept = ours.filter(**new).exists()
+        if not kept:
+            output = {name: value for name, value in values.items() if name.removesuffix("_bytes") in STREAMS}
+            ended = SandboxExecution.objects.filter(pk=self.id, status=ExecutionStatus.ENDED)
+            ended.filter(worker=self.keeper.holder, **where).update(**output)
+        return kept
 
     def _at(self, name: str) -> int:
         return self.output.saved_position(name)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth import authenticate
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from accounts.models import Session, User
@@ -48,6 +49,17 @@ def test_who_is_signed_in_already_goes_home_or_may_change_accounts(alice: User, 
     assert client.get(SIGN_IN).url == reverse("home")
     text = client.get(SIGN_IN, {"next": "/admin/"}).content.decode()
     assert "You are signed in as alice." in text
+
+
+def test_who_comes_with_a_session_that_ended_is_told(alice: User, client_of: Any) -> None:
+    told = "Your session has ended."
+    client = client_of(alice)
+    Session.objects.update(expires_at=timezone.now())
+    assert told in client.get(client.get(reverse("accounts:sessions")).url).content.decode()
+    assert told not in Client().get(SIGN_IN).content.decode()
+    sign_in(client)
+    client.post(reverse("accounts:sign_out"))
+    assert told not in client.get(SIGN_IN).content.decode()
 
 
 @pytest.mark.parametrize(

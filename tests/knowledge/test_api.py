@@ -163,6 +163,17 @@ def test_another_persons_memory_is_404_by_every_verb(
     assert not MemoryRelation.objects.exists()
 
 
+@pytest.mark.parametrize(("state", "found"), [("current", {1}), ("past", {0}), ("any", {0, 1})])
+def test_memories_are_searched_by_state(alice: Any, api_of: Any, state: str, found: set[int]) -> None:
+    rows = [
+        services.remember(owner=alice, type="semantic", content=f"The cello lesson is on {day}")
+        for day in ("Monday", "Tuesday")
+    ]
+    Memory.objects.filter(pk=rows[0].pk).update(archived_at=timezone.now())
+    answer = api_of(alice).get(f"{ROOT}/memories/search/", {"q": "cello lesson", "state": state})
+    assert {hit["id"] for hit in answer.data["results"]} == {rows[index].pk for index in found}
+
+
 def test_relations_are_made_changed_and_removed(alice: Any, api_of: Any) -> None:
     one = services.remember(owner=alice, type="preference", content="I prefer tea")
     two = services.remember(owner=alice, type="semantic", content="I live in Busan")

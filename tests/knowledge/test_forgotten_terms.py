@@ -18,6 +18,7 @@ from knowledge.models import KnowledgeSearch, MemorySearch
 from knowledge.services import (
     add_file,
     add_knowledge,
+    change_memory,
     delete_document,
     delete_knowledge,
     delete_many,
@@ -80,6 +81,13 @@ def test_the_words_of_a_forgotten_memory_leave_the_index(alice: Any) -> None:
     assert not indexed()
     found = fulltext.match(MemorySearch.objects.all(), "oak", key="memory_id", limit=3)
     assert [one.key for one in found] == [kept.pk]
+
+
+def test_the_words_of_a_corrected_memory_leave_the_index(alice: Any) -> None:
+    memory = remember(owner=alice, type="semantic", content=f"The shelf is made of {ODD}")
+    change_memory(memory=memory, by=alice, content="The shelf is made of oak")
+    an_hour_goes_by()
+    assert not indexed()
 
 
 def _delete_one(row: Any, author: Any) -> None:

@@ -62,6 +62,18 @@ def test_the_timeline_goes_by_month_and_day_and_leaves_out_what_was(
     assert "Fact about tea" not in past
 
 
+def test_what_was_is_searched_where_it_stands(alice: Any, client_of: Any) -> None:
+    gone = remember(alice, "The cello lesson is on Monday")
+    remember(alice, "The cello has four strings")
+    Memory.objects.filter(pk=gone.pk).update(archived_at=timezone.now())
+    client = client_of(alice)
+    assert str(gone.pk) not in read(client, "memory:list", q="cello lesson")
+    past = read(client, "memory:list", q="cello lesson", state="past")
+    assert str(gone.pk) in past
+    assert "four strings" not in past
+    assert '<input type="hidden" name="state" value="past">' in past
+
+
 def test_the_timeline_costs_the_same_however_much_is_remembered(
     alice: Any, client_of: Any, django_assert_max_num_queries: Any
 ) -> None:

@@ -70,7 +70,7 @@ def test_below_the_floor_it_is_archived_not_deleted_and_can_be_taken_back(
     memory.refresh_from_db()
     assert memory.state == "archived"
     assert search_memory(user=alice, query="bees roof") == []
-    assert [hit.id for hit in search_memory(user=alice, query="bees roof", current=False)] == [memory.pk]
+    assert [hit.id for hit in search_memory(user=alice, query="bees roof", state="any")] == [memory.pk]
     url = f"/api/v1/memories/{memory.pk}/restore/"
     assert api_of(bob).post(url).status_code == 404
     assert api_of(alice).post(url).json()["state"] == "current"

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import gateway
+from sandbox.agent import executions
+from sandbox.lifecycle import trail
 from sandbox.models import ExecutionCause, ExecutionKind, ExecutionStatus, Sandbox, SandboxExecution
 
 from .fixtures_agent import wait_until
@@ -168,6 +170,21 @@ def test_what_a_verb_ends_says_why_with_all_it_wrote(agent_world, row, said):
     agent_world.engine.stop(sandbox.instance.pk)
     agent_world.ended(runs)
     assert (runs.cause, runs.detail, runs.stdout) == (ExecutionCause.CANCELLED, said, "there\n")
+
+
+def test_what_a_verb_ends_in_the_row_first_still_gets_its_last_output(agent_world, monkeypatch):
+    monkeypatch.setattr(executions, "CHECKPOINT_SECONDS", 1.0)
+    sandbox = agent_world.sandbox()
+    agent_world.leading()
+    runs = agent_world.run(sandbox, "echo there; sleep 60")
+    wait_until(lambda: agent_world.said(runs))
+    trail.end_executions(sandbox, cause=ExecutionCause.CANCELLED, detail="Stopped.")
+    runs.refresh_from_db()
+    assert runs.stdout is None, "it was not saved yet"
+    agent_world.engine.stop(sandbox.instance.pk)
+    wait_until(lambda: SandboxExecution.objects.get(pk=runs.pk).stdout == "there\n")
+    runs.refresh_from_db()
+    assert (runs.cause, runs.detail, runs.stdout_bytes) == (ExecutionCause.CANCELLED, "Stopped.", 6)
 
 
 def test_an_execution_the_runner_does_not_know_is_lost(agent_world):

@@ -7,9 +7,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from system.services import drop_terms_later
+
 from ... import gate, indexing
 from ...holding import hold_memory
-from ...models import Memory
+from ...models import Memory, MemorySearch
 from ..anew import take_anew
 from .checks import check_owner, check_type, importance_of
 from .refusals import forget_refusals_like
@@ -96,4 +98,5 @@ def change_memory(
     memory.save(update_fields=[*(name for name in given if given[name] is not None), "updated_at"])
     if changed:
         indexing.index(memory)
+        drop_terms_later(MemorySearch)
     return memory
