@@ -123,8 +123,8 @@ def unseen_words(told: dict[str, Any]) -> str:
     match told.get("why"):
         case "engine":
             text = ngettext(
-                "The picture was not seen: what answers here reads text alone.",
-                "The %(n)s pictures were not seen: what answers here reads text alone.",
+                "The picture was not seen: here the assistant reads text alone.",
+                "The %(n)s pictures were not seen: here the assistant reads text alone.",
                 count,
             )
         case "room":

@@ -26,6 +26,7 @@ from conversations.models import Conversation, Message, MessagePicture
 from explanations.services import explanation_of
 from media import services as media
 from media.models import ImageMetadata
+from system import queue
 from tests.lib.engines.scripted_server import ScriptedServer, error_reply, scripted_server, text_reply
 from tests.media.files import noise, photo, png
 
@@ -192,7 +193,7 @@ def test_an_engine_that_sees_nothing_answers_the_words_and_the_page_says_so(
     assert (asked.pictures, asked.unseen) == ((), ("cat.png",))
     assert answer.pictures_told == {"seen": [], "unseen": [image.pk], "why": "engine"}
     shown = web.get(f"/conversations/{answer.conversation_id}/").content.decode()
-    assert "The picture was not seen: what answers here reads text alone." in shown
+    assert "The picture was not seen: here the assistant reads text alone." in shown
     assert (
         "did not go to the model"
         in web.get(f"/conversations/{answer.conversation_id}/messages/{answer.pk}/why/").content.decode()
@@ -479,6 +480,22 @@ def test_pages_and_lists_cost_the_same_however_many_pictures(
         )
     assert queries(lambda: shown(conversation)) == few + 1
     assert queries(lambda: api.get("/api/v1/messages/")) <= 5
+
+
+def test_a_turn_reads_all_earlier_pictures_at_once(alice: Any, chat: FakeChat) -> None:
+    chat.vision, chat.context_window = True, 60_000
+    image = take(alice)
+    counts = []
+    for having in (1, 10):
+        conversation = services.start_conversation(owner=alice, title="x")
+        fill(conversation, 20)
+        for row in Message.objects.of(conversation).filter(role="user").order_by("-pk")[:having]:
+            Message.objects.filter(pk=row.pk).update(metadata={"pictures": 1})
+            MessagePicture.objects.create(message=row, image=image, place=0, width=64, height=48)
+        services.post_message(conversation=conversation, author=alice, content="Where are we?")
+        counts.append(queries(lambda: queue.run_pending(limit=1)))
+        assert sum(len(one.pictures) for one in chat.requests[-1].messages) == having
+    assert counts[1] <= counts[0] + 2
 
 
 def shown(conversation: Conversation) -> list[str]:
