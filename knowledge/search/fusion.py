@@ -8,7 +8,7 @@ import numpy as np
 from django.db.models import QuerySet
 
 from agi_site.lib import engines, fulltext, vectors
-from agi_site.lib.engines.base import EmbeddingEngine, EngineError, Matrix, Vector
+from agi_site.lib.engines.base import Composed, EmbeddingEngine, EngineError, Matrix, Vector
 
 from .. import options, vector_sets
 from ..models import Knowledge, Memory
@@ -84,7 +84,8 @@ def by_meaning(
         try:
             asked = _asked(engine, query, vector)
             index = vector_sets.index_of(model, engine.name, len(asked))
-            asked = off_the_middle(asked, index.middle(owner=owner, among=among))
+            middle = _in_common(engine, asked, index.middle(owner=owner, among=among))
+            asked = off_the_middle(asked, middle)
             comparison = index.compare(asked, owner=owner, among=among, background=unrelated(engine))
             return comparison.best(POOL) | comparison.of(match.key for match in text)
         except (EngineError, vectors.Unavailable) as error:
@@ -101,6 +102,12 @@ def off_the_middle(asked: Vector, middle: vectors.Middle) -> Vector:
     share = options.MIDDLE_SHARE * middle.rows / (middle.rows + options.FEW_FOR_A_MIDDLE)
     left: Vector = asked - np.float32(share) * middle.vector
     return left
+
+
+def _in_common(engine: EmbeddingEngine, asked: Vector, middle: vectors.Middle) -> vectors.Middle:
+    if not isinstance(engine, Composed):
+        return middle
+    return vectors.Middle(middle.rows, engine.in_common(asked, middle.vector))
 
 
 def _asked(engine: EmbeddingEngine, query: str, vector: Vector | None) -> Vector:

@@ -108,15 +108,20 @@ def _disk() -> Finding:
 
 
 def _embedding() -> Finding:
-    """Embeds a word, though not every minute: a hosted engine is paid by the call."""
+    """Embeds a word, though not every minute: a hosted engine is paid by the call.
+
+    An engine that stands in for the configured one finds less, which is said.
+    """
     from agi_site.lib import engines
 
-    engine = engines.embedding()
+    engine, wanted = engines.embedding(), settings.EMBEDDING_ENGINE
     said = {"engine": engine.name, "dimension": engine.dimension}
+    if not engine.name.startswith(f"{wanted}/"):
+        said["instead_of"] = wanted
     if cache.get("system.health.embedding") != engine.name:
         engine.embed_queries(["health"])
         cache.set("system.health.embedding", engine.name, EMBEDDING_SECONDS)
-    return HealthStatus.UP, said
+    return (HealthStatus.DEGRADED if "instead_of" in said else HealthStatus.UP), said
 
 
 QUICK: dict[str, Callable[[], Finding]] = {"database": _database, "broker": _broker, "worker": _worker}

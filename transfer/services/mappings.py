@@ -55,7 +55,7 @@ def hash_of(*names: str) -> str:
 def find_mappings(*, source_domain: str, target_domain: str, stop: Callable[[], None]) -> dict[str, int]:
     """Match two domains and store what is found; what people have decided stays as they decided it."""
     source, target = concepts_of(source_domain), concepts_of(target_domain)
-    found = match(source, target, engine=engines.embedding(), least=SHOWN_FROM, stop=stop)
+    found = match(source, target, engine=engines.multilingual(), least=SHOWN_FROM, stop=stop)
     with transaction.atomic():
         list(KnowledgeDomain.objects.select_for_update().filter(name=source_domain))
         return _store(source_domain, target_domain, found)

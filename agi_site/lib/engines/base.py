@@ -207,6 +207,22 @@ class EmbeddingEngine(Protocol):
 
 
 @runtime_checkable
+class Composed(EmbeddingEngine, Protocol):
+    """An embedding engine whose rows hold those of a multilingual one and more.
+
+    `multilingual_part` leaves of its rows, shape (…, dimension), what that one gave, with length one.
+    `in_common` leaves of an average of rows what can be left out of a query.
+    """
+
+    @property
+    def multilingual(self) -> EmbeddingEngine: ...
+
+    def multilingual_part(self, rows: Matrix) -> Matrix: ...
+
+    def in_common(self, query: Vector, middle: Vector) -> Vector: ...
+
+
+@runtime_checkable
 class RerankingEngine(Protocol):
     """Says how well each text answers a query: float32, shape (n,), in [0, 1]; raises EngineError."""
 

