@@ -380,11 +380,14 @@ class Agent:
             self._sweeping = True
 
     def _sweep_leftovers(self) -> None:
-        if self._sweeping and self.host is not None:
-            if leftovers.are_due(self.host):
-                with transaction.atomic():
-                    leftovers.sweep_soon(self.host)
-            self._sweeping = leftovers.left_on(self.host).exists()
+        if not self._sweeping or self.host is None:
+            return
+        self._sweeping = False  # first, for one may be let go of meanwhile
+        if leftovers.are_due(self.host):
+            with transaction.atomic():
+                leftovers.sweep_soon(self.host)
+        if leftovers.left_on(self.host).exists():
+            self._sweeping = True
 
     def _look_at_files(self, sandbox_id: str) -> None:
         """What ran may have changed files; ends that come close together are looked after once."""

@@ -76,7 +76,8 @@ def test_the_words_of_a_forgotten_memory_leave_the_index(alice: Any) -> None:
     memory = remember(owner=alice, type="semantic", content=f"The shelf is made of {ODD}")
     assert indexed()
     forget_memory(memory=memory, by=alice)
-    assert indexed()  # the row is gone, and its words are not
+    if connection.vendor == "mysql":  # SQLite may merge its index in this very moment
+        assert indexed()  # the row is gone, and its words are not
     an_hour_goes_by()
     assert not indexed()
     found = fulltext.match(MemorySearch.objects.all(), "oak", key="memory_id", limit=3)
