@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from agi_site.lib import markdown
+from media.services import LARGEST_PICTURE
 
-from .. import cards
+from .. import cards, services
 from ..models import Message, MessagePicture
 from ..receipts import Recalled
 from ..wording import CODE, FIELDS, PARTS, STEPS, TOOLS, UNSAID, unseen_words, words_for
@@ -27,6 +28,12 @@ def message_html(message: Message) -> SafeString:
         return markdown.as_typed(message.content)
     links = message.citation_links() if message.citations else ()
     return markdown.render(message.content, citations=links, streaming=message.is_running)
+
+
+@register.simple_tag
+def picture_limits() -> dict[str, int]:
+    """How many pictures a message may have, and how many bytes each."""
+    return {"most": services.MOST_PICTURES, "largest": LARGEST_PICTURE}
 
 
 @register.simple_tag

@@ -5,6 +5,7 @@ program together. So while others claim, it waits: for SO_LONG at most, and with
 into a share of the host's memory. Where the worker that would remove it dies, the reconciler does.
 """
 
+import logging
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -15,10 +16,14 @@ from django.utils import timezone
 
 from system import queue
 
+from ..engine import EngineError
 from ..models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance
 from . import containers, ending, keeping, placement, pool
 
+logger = logging.getLogger(__name__)
+
 DONE = "done"
+NOT_REMOVED = "not_removed"
 SO_LONG = timedelta(seconds=20)
 MEMORY_SHARE = 4
 FEWEST = 8  # may wait on any host
@@ -77,10 +82,18 @@ def sweep_soon(host: SandboxHost) -> None:
 
 
 def sweep(host: SandboxHost) -> int:
-    """Remove what is left, one after the other, as long as that is due; returns how many."""
+    """Remove what is left, one after the other, as long as that is due; returns how many.
+
+    One that cannot be removed is the reconciler's from then on, so that it is not tried again each second.
+    """
     removed = 0
     while are_due(host) and (instance := left_on(host).select_related("host").first()):
         containers.leave(instance)
-        pool.remove_instance(instance, cause=DONE)
+        try:
+            pool.remove_instance(instance, cause=DONE)
+        except EngineError as error:
+            logger.warning("what is left of instance %s is removed later: %s", instance.pk, error)
+            left().filter(pk=instance.pk).update(cause=NOT_REMOVED)
+            break
         removed += 1
     return removed

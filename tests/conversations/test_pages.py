@@ -21,12 +21,6 @@ from .conftest import fill, fresh
 HTMX = {"hx-request": "true"}
 
 
-@pytest.fixture
-def web(alice: Any, client_of: Callable[[Any], Client]) -> Client:
-    """A browser in which Alice is signed in."""
-    return client_of(alice)
-
-
 def address(row: Conversation | Message, verb: str = "") -> str:
     """The page of a conversation or one of its messages, or of a verb below it."""
     if isinstance(row, Message):

@@ -20,11 +20,6 @@ from .conftest import fresh
 type Ask = Callable[..., Message]
 
 
-@pytest.fixture
-def web(alice: Any, client_of: Callable[[Any], Client]) -> Client:
-    return client_of(alice)
-
-
 def said(conversation: Conversation) -> list[tuple[str, str]]:
     """Who said what on the current branch."""
     return list(Message.objects.of(conversation).visible().order_by("pk").values_list("role", "content"))

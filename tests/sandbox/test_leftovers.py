@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from agi_site.lib.problems import TooMany
 from sandbox import services
+from sandbox.engine import EngineError
 from sandbox.lifecycle import leftovers, pool, reconcile
 from sandbox.models import InstanceStatus, Sandbox, SandboxHost, SandboxInstance, SandboxRun
 from sandbox.services import quotas
@@ -73,6 +74,16 @@ def test_no_more_wait_than_a_host_has_memory_for(left, host, monkeypatch):
 def test_the_reconciler_leaves_it_until_it_is_late(left, host, paper):
     assert reconcile.reconcile(host).instances == 0
     earlier(2 * leftovers.SO_LONG)
+    assert reconcile.reconcile(host).instances == 1
+    assert left.pk not in paper.containers
+
+
+def test_one_that_cannot_be_removed_is_left_to_the_reconciler(left, host, paper):
+    earlier(2 * pool.LULL)
+    paper.faults["remove"] = EngineError("no")
+    assert leftovers.sweep(host) == 0
+    assert not leftovers.are_due(host)
+    paper.faults.clear()
     assert reconcile.reconcile(host).instances == 1
     assert left.pk not in paper.containers
 

@@ -61,7 +61,11 @@ class Wire:
             self.sever()
 
     def ask(self, path: str, body: Any, *, seconds: float) -> Any:
-        """The JSON of a GET, or of a POST with a body; `path` goes on from the base address."""
+        """The JSON of a GET, or of a POST with a body.
+
+        `path` goes on from the base address; after "/../" from the folder above it, as servers keep their
+        own interface beside /v1.
+        """
         client = self.client.with_options(timeout=seconds)
         if path.startswith("/../"):
             path = f"{str(client.base_url).rstrip('/').rpartition('/')[0]}{path[3:]}"
