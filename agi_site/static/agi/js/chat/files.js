@@ -11,11 +11,16 @@ export function watchFiles({ form, box, fault, pictures }) {
   const words = button.dataset;
   button.hidden = false;
 
+  /** Texts first: they are in the message at once, pictures when they are uploaded. */
   async function add(files) {
     fault.textContent = "";
-    const shown = files.filter(isPicture);
-    if (shown.length) await pictures.add(shown);
-    for (const file of files.filter((file) => !isPicture(file))) {
+    await addTexts(files.filter((file) => !isPicture(file)));
+    box.focus();
+    await pictures.add(files.filter(isPicture));
+  }
+
+  async function addTexts(files) {
+    for (const file of files) {
       const text = await textOf(file);
       const refusal = text === null ? words.noText : isTooLong(text) ? words.tooLong : "";
       if (refusal) {
@@ -25,7 +30,6 @@ export function watchFiles({ form, box, fault, pictures }) {
       box.value = [box.value.trimEnd(), blockOf(file.name, text)].filter(Boolean).join("\n\n") + "\n";
       box.dispatchEvent(new Event("input", { bubbles: true }));
     }
-    box.focus();
   }
 
   const isTooLong = (text) => box.value.length + text.length + 300 > box.maxLength;
