@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import CreatedAtField, ExactCharField, UpdatedAtField, UUIDKey
 from agi_site.lib.owned import OwnedModel, OwnedQuerySet, SharedModel
+from agi_site.lib.prepared import prepared
 
 from .devices import NAMED, describe
 
@@ -161,7 +162,7 @@ class User(AbstractBaseUser):
     @cached_property
     def _rights(self) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the roles held, and of their permissions: one query, kept on the instance."""
-        rows = list(self.roles.values_list("name", "permissions__name"))
+        rows = _rights_of(user=self.pk)
         return frozenset(role for role, _right in rows), frozenset(right for _role, right in rows if right)
 
     @property
@@ -207,6 +208,12 @@ class User(AbstractBaseUser):
     def get_all_permissions(self, obj: Any = None) -> frozenset[str]:
         """All permissions of this active person."""
         return self.permission_names if self.is_active else frozenset()
+
+
+@prepared(user=models.BigIntegerField())
+def _rights_of(user: Any) -> models.QuerySet[Any, Any]:
+    """The roles of a person with their permissions, as pairs of names; None where a role has none."""
+    return Role.objects.filter(user_roles__user=user).values_list("name", "permissions__name")
 
 
 class UserRole(OwnedModel):

@@ -48,11 +48,11 @@ def run_events(request: HttpRequest, verb: str, **place: str) -> HttpResponseBas
     name it; a reader that was cut off goes on at its own stream with `Last-Event-ID`. What REST refuses is
     answered as there.
     """
-    from .api.sandboxes import SandboxViewSet
+    from .api.sandboxes import RunViewSet
 
-    answer = SandboxViewSet.as_view({"post": verb})(request, **place).render()
+    answer = RunViewSet.as_view({"post": verb})(request, **place)
     if answer.status_code != 202:
-        return answer
+        return answer.render()
     execution = str(answer.data["id"])
     stream = sse_response(request, execution_channel(execution), after=events.START, last="ended")
     stream.headers["X-Execution"] = execution

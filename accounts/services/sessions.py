@@ -4,13 +4,15 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agi_site.lib.prepared import prepared
 from agi_site.lib.problems import Invalid, NotFound
 
 from ..limits import Limit
@@ -73,14 +75,19 @@ def authenticate_token(token: str, *, slide: bool = False) -> Session | None:
     Notes that it was active, at most once a minute; with `slide` it then also lasts its full time again.
     """
     now = timezone.now()
-    live = Session.objects.select_related("user").live(now)
-    session: Session | None = next(iter(live.filter(token=hash_token(token))), None)
+    session: Session | None = next(iter(_live_with(token=hash_token(token), now=now)), None)
     if session is not None and (session.last_active is None or session.last_active < now - TOUCH_EVERY):
         session.last_active, session.moved = now, True
         if slide:
             session.expires_at = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
         Session.objects.filter(pk=session.pk).update(last_active=now, expires_at=session.expires_at)
     return session
+
+
+@prepared(token=models.CharField(), now=models.DateTimeField())
+def _live_with(token: Any, now: Any) -> SessionQuerySet:
+    """The live session with this hash, and its user: each request asks for it."""
+    return Session.objects.select_related("user").live(now).filter(token=token)
 
 
 def list_sessions(*, user: User) -> SessionQuerySet:

@@ -1,11 +1,13 @@
 """On which host a new container is made: one in use, with the image and the runtime, and the most room."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from django.db.models import Count, OuterRef, Subquery, Sum
+from django.db.models import CharField, Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
+from agi_site.lib.prepared import prepared
 from agi_site.lib.problems import Conflict, Unavailable
 
 from ..engine.spec import InstanceSpec
@@ -22,16 +24,7 @@ def hosts_in_use(profile: str) -> list[SandboxHost]:
 
     Each has `waiting`: how many instances of the profile wait there, or will soon.
     """
-    # what a host has is much text, and a claim does not ask for it
-    active = SandboxHost.objects.filter(status=HostStatus.ACTIVE).order_by("pk").defer("info")
-    waiting = (
-        SandboxInstance.objects.waiting(profile=profile)
-        .filter(host=OuterRef("pk"))
-        .values("host")
-        .annotate(number=Count("pk"))
-        .values("number")
-    )
-    found = list(active.annotate(waiting=Coalesce(Subquery(waiting), 0)))
+    found: list[SandboxHost] = _active(profile=profile)
     if found:
         return found
     if SandboxHost.objects.filter(status=HostStatus.DRAINING).exists():
@@ -42,6 +35,20 @@ def hosts_in_use(profile: str) -> list[SandboxHost]:
         _("No Docker engine answers, so sandboxes cannot run. Their page says what is missing."),
         code="no_host",
     )
+
+
+@prepared(profile=CharField())
+def _active(profile: Any) -> QuerySet[Any, Any]:
+    # what a host has is much text, and a claim does not ask for it
+    active = SandboxHost.objects.filter(status=HostStatus.ACTIVE).order_by("pk").defer("info")
+    waiting = (
+        SandboxInstance.objects.waiting(profile=profile)
+        .filter(host=OuterRef("pk"))
+        .values("host")
+        .annotate(number=Count("pk"))
+        .values("number")
+    )
+    return active.annotate(waiting=Coalesce(Subquery(waiting), 0))
 
 
 def fitting(hosts: Sequence[SandboxHost], spec: InstanceSpec) -> list[SandboxHost]:

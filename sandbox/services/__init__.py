@@ -5,9 +5,9 @@ from .executions import (
     open_terminal,
     run_cell,
     run_command,
+    sandbox_to_run,
     send_input,
     wait_for,
-    with_live_executions,
 )
 from .hosts import activate_host, drain_host
 from .once import run_once
@@ -61,8 +61,8 @@ __all__ = [
     "run_command",
     "run_once",
     "sandbox_of",
+    "sandbox_to_run",
     "send_input",
     "set_image_active",
     "wait_for",
-    "with_live_executions",
 ]

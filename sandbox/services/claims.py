@@ -5,9 +5,15 @@ Where none waits, one that is being made for the pool is taken: whoever makes it
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from django.db import OperationalError, connection
+from django.db.models import CharField, DateTimeField, Q, QuerySet
 from django.utils import timezone
+
+from agi_site.lib.prepared import prepared
 
 from ..engine.spec import InstanceSpec
 from ..lifecycle.pool import MAKING
@@ -39,7 +45,12 @@ def pick(*, spec: InstanceSpec, hosts: Sequence[SandboxHost]) -> SandboxInstance
     In the transaction that binds it. Rows that another claim has locked are skipped where the database can do
     that; the compare-and-set in `bind` decides everywhere.
     """
-    return _first(InstanceStatus.WARM, spec, hosts) or _first(InstanceStatus.WARMING, spec, hosts)
+    by_id = {host.pk: host for host in hosts}
+    wanted = {"profile": spec.profile, "hosts": list(by_id)}
+    found = _warm(**wanted) or _in_the_making(**wanted, since=timezone.now() - MAKING)
+    for row in found:
+        row.host = by_id[row.host_id]
+    return next(iter(found), None)
 
 
 def bind(*, instance: SandboxInstance, sandbox: Sandbox) -> None:
@@ -53,21 +64,25 @@ def bind(*, instance: SandboxInstance, sandbox: Sandbox) -> None:
     instance.status, instance.sandbox, instance.claimed_at = InstanceStatus.CLAIMED, sandbox, now
 
 
-def _first(
-    status: InstanceStatus, spec: InstanceSpec, hosts: Sequence[SandboxHost]
-) -> SandboxInstance | None:
-    by_id = {host.pk: host for host in hosts}
-    waiting = SandboxInstance.objects.filter(
-        profile=spec.profile, status=status, host__in=list(by_id), sandbox__isnull=True
+@prepared(profile=CharField(), hosts=CharField())
+def _warm(profile: Any, hosts: list[Any]) -> QuerySet[Any, Any]:
+    return _waiting(InstanceStatus.WARM, profile, hosts)[:1]
+
+
+@prepared(profile=CharField(), hosts=CharField(), since=DateTimeField())
+def _in_the_making(profile: Any, hosts: list[Any], since: Any) -> QuerySet[Any, Any]:
+    """One whose maker lives: it was begun after `since`."""
+    return _waiting(InstanceStatus.WARMING, profile, hosts).filter(created_at__gte=since)[:1]
+
+
+def _waiting(status: InstanceStatus, profile: Any, hosts: list[Any]) -> QuerySet[Any, Any]:
+    on_one_of_them = reduce(or_, (Q(host=host) for host in hosts))
+    rows = SandboxInstance.objects.filter(
+        on_one_of_them, profile=profile, status=status, sandbox__isnull=True
     ).order_by("pk")
-    if status == InstanceStatus.WARMING:  # its maker lives
-        waiting = waiting.filter(created_at__gte=timezone.now() - MAKING)
     if connection.features.has_select_for_update_skip_locked:
-        waiting = waiting.select_for_update(skip_locked=True)
-    row: SandboxInstance | None = waiting.first()
-    if row is not None:
-        row.host = by_id[row.host_id]
-    return row
+        rows = rows.select_for_update(skip_locked=True)
+    return rows
 
 
 def order(*, sandbox: Sandbox, spec: InstanceSpec, host: SandboxHost) -> SandboxInstance:

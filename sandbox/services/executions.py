@@ -6,14 +6,15 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import IntegerField
+from django.db.models import BigIntegerField, CharField, IntegerField
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib import plain_json
 from agi_site.lib.database import stubbornly
-from agi_site.lib.problems import Conflict, Invalid, TooMany
+from agi_site.lib.prepared import prepared
+from agi_site.lib.problems import Conflict, Invalid, NotFound, TooMany
 
 from .. import briefs, gateway
 from ..lifecycle import trail
@@ -34,8 +35,6 @@ MOST_LIVE = 64
 SOON = {"create", "start", "restart", "resume", "change", "restore"}
 WAIT_SECONDS = (0.01, 0.25)
 TERMINAL_SECONDS = 24 * 3600
-# Written out, for it stands between a command and its output: as a subquery of the ORM, put together anew for
-# each request, it would cost a millisecond.
 LIVE = RawSQL(
     "(SELECT COUNT(*) FROM sandbox_execution live"
     " WHERE live.sandbox_id = sandbox.id AND live.status IN ('queued', 'running'))",
@@ -220,9 +219,17 @@ def _queue(
     return row
 
 
-def with_live_executions(sandboxes: Any) -> Any:
-    """A query of sandboxes that also counts what waits or runs in each, as `live_executions`."""
-    return sandboxes.annotate(live_executions=LIVE)
+def sandbox_to_run(*, user: Any, pk: str) -> Sandbox:
+    """One's sandbox, with what running something in it needs; raises NotFound."""
+    sandbox: Sandbox | None = next(iter(_to_run(user=user.pk, pk=pk)), None)
+    if sandbox is None:
+        raise NotFound
+    return sandbox
+
+
+@prepared(user=BigIntegerField(), pk=CharField())
+def _to_run(user: Any, pk: Any) -> Any:
+    return Sandbox.objects.for_running().filter(user=user, pk=pk).annotate(live_executions=LIVE)
 
 
 def _live_in(sandbox: Sandbox) -> int:
@@ -232,7 +239,7 @@ def _live_in(sandbox: Sandbox) -> int:
     """
     count = sandbox.__dict__.pop("live_executions", None)
     if count is None:
-        found = with_live_executions(Sandbox.objects.filter(pk=sandbox.pk))
+        found = Sandbox.objects.filter(pk=sandbox.pk).annotate(live_executions=LIVE)
         now = found.values_list("status", "verb", "live_executions").first()
         sandbox.status, sandbox.verb, count = now or (SandboxStatus.DELETED, None, 0)
     _check_runs(sandbox.status, sandbox.verb)

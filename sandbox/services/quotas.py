@@ -6,11 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, CharField, DateTimeField, FloatField, QuerySet, Sum, Value, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    DateTimeField,
+    FloatField,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agi_site.lib.prepared import prepared
 from agi_site.lib.problems import Conflict, TooMany
 
 from ..lifecycle import leftovers
@@ -41,7 +52,7 @@ def quota_of(user: Any) -> Quota:
     """A person's quota and what is used of it, as of now."""
     now, count, going, left, seconds = timezone.now(), 0, 0, 0, 0.0
     since = now - WINDOW
-    for kind, moment, ran in _standing(user).union(*_runs(user, since), _left(user), all=True):
+    for kind, moment, ran in _used(user=user.pk, since=since):
         if kind == GOING:
             going += 1
         elif kind == LEFT:
@@ -103,6 +114,12 @@ def _seconds(started: datetime | None, now: datetime) -> float:
     return max(0.0, (now - max(started, now - WINDOW)).total_seconds()) if started else 0.0
 
 
+@prepared(user=BigIntegerField(), since=DateTimeField())
+def _used(user: Any, since: Any) -> QuerySet[Any, Any]:
+    """All that counts, in one query, as (what it is, a moment, seconds)."""
+    return _standing(user).union(*_runs(user, since), _left(user), all=True)
+
+
 def _standing(user: Any) -> QuerySet[Any, Any]:
     """The sandboxes that a person has, as (status, start, nothing); GOING is the status of one that goes."""
     kind = Case(When(verb="delete", then=Value(GOING)), default=Cast("status", CharField()))
@@ -111,7 +128,7 @@ def _standing(user: Any) -> QuerySet[Any, Any]:
     )
 
 
-def _runs(user: Any, since: datetime) -> Iterator[QuerySet[Any, Any]]:
+def _runs(user: Any, since: Any) -> Iterator[QuerySet[Any, Any]]:
     """Runs that ended since a moment, as (RAN, end, seconds): those that began earlier, all others as one."""
     runs = SandboxRun.objects.filter(user=user, ended_at__gte=since).order_by()
     yield runs.filter(started_at__lt=since).values_list(Value(RAN), "ended_at", "seconds")

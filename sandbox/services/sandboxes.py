@@ -7,10 +7,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agi_site.lib.prepared import prepared
 from agi_site.lib.problems import Conflict, Invalid, NotFound, Unavailable
 from system import queue
 from system.services import audit
@@ -328,9 +329,14 @@ def _record_change(sandbox: Sandbox, by: Any, what: dict[str, Any]) -> None:
 # --- Making -----------------------------------------------------------------------------------------------
 def _check_may_make(owner: Any, template: SandboxTemplate) -> None:
     """In the transaction of the making; the person's row is locked, so that two at once take turns."""
-    get_user_model().objects.select_for_update().only("pk").get(pk=owner.pk)
+    _lock(user=owner.pk)
     quotas.check_room(owner)
     check_image(name=str(template.image_name), tag=str(template.image_tag))
+
+
+@prepared(user=BigIntegerField())
+def _lock(user: Any) -> Any:
+    return get_user_model().objects.select_for_update().filter(pk=user).values_list("pk")
 
 
 def _find_instance(sandbox: Sandbox, spec: InstanceSpec) -> SandboxInstance | None:

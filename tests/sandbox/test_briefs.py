@@ -5,13 +5,13 @@ import pytest
 from agi_site.lib.crypto import decrypt
 from sandbox import briefs, gateway, pokes, services
 from sandbox.agent.starting import opening, secrets
-from sandbox.models import Sandbox, SandboxExecution
+from sandbox.models import SandboxExecution
 
 from .fixtures_agent import wait_until
 
 
 def at_hand(sandbox):
-    return services.with_live_executions(Sandbox.objects.for_running()).get(pk=sandbox.pk)
+    return services.sandbox_to_run(user=sandbox.user, pk=sandbox.pk)
 
 
 @pytest.fixture
