@@ -98,7 +98,9 @@ def apply_live(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSp
 
 
 def note_closed(sandbox: Sandbox, rules: NetworkRules) -> None:
-    """Say which names of its policy lead nowhere."""
+    """Say which names of its policy lead nowhere, and whether its network waits for some that it denies."""
+    if rules.shut:
+        trail.note(sandbox, "network_shut", hosts=list(rules.shut))
     if rules.closed:
         trail.note(sandbox, "names_closed", hosts=rules.closed)
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..engine.spec import DISK, InstanceSpec
 from ..models import Sandbox, SandboxInstance, SandboxTemplate
 from ..policy.limits import NAMES, Limits
-from ..policy.network import read_network_policy, to_nft, usable_pins
+from ..policy.network import NetworkPolicy, read_network_policy, to_nft, usable_pins
 
 LATEST = "latest"
 KEPT_NAMES = 10_000
@@ -24,6 +24,7 @@ class NetworkRules:
     rate: int | None
     hosts: dict[str, Sequence[str]]
     unsure: bool = False  # nobody could say what a name has, and it is not known from before
+    shut: tuple[str, ...] = ()  # denied names of which that is so: nothing leaves while there are any
 
     @property
     def closed(self) -> list[str]:
@@ -134,8 +135,13 @@ def network_rules(spec: InstanceSpec) -> NetworkRules:
     if not policy.needs_network:
         return NetworkRules(None, spec.limits.network_limit if spec.published else None, {})
     found = {host: resolve(host) for host in sorted(policy.hosts)}
-    pins = {host: usable_pins(policy, host, addresses or ()) for host, addresses in found.items()}
     unsure = None in found.values()
+    shut = tuple(sorted({rule.host for rule in policy.deny if rule.host and found[rule.host] is None}))
+    if shut:  # what is denied is not known yet, and might be anywhere
+        return NetworkRules(
+            to_nft(NetworkPolicy()), spec.limits.network_limit, dict.fromkeys(found, ()), unsure, shut
+        )
+    pins = {host: usable_pins(policy, host, addresses or ()) for host, addresses in found.items()}
     return NetworkRules(to_nft(policy, pins=pins), spec.limits.network_limit, dict(pins), unsure)
 
 

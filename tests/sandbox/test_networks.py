@@ -7,6 +7,7 @@ import pytest
 from sandbox import services, words
 from sandbox.lifecycle import names, pool, reconcile, specs
 from sandbox.models import SandboxEvent, SandboxInstance, SandboxPort
+from sandbox.policy.network import NetworkPolicy, to_nft
 
 pytestmark = pytest.mark.django_db
 
@@ -169,3 +170,21 @@ def test_a_worker_that_starts_while_nobody_can_say_leaves_the_rules_of_what_runs
     monkeypatch.setattr(specs, "resolve", lambda host: found.get(host, []))
     assert names.renew(named_pool, {})
     assert "apply_network" in dict(paper.calls)
+
+
+def test_nothing_leaves_while_nobody_can_say_what_a_denied_name_has(
+    alice, host, mine, run_tasks, fresh, paper, found, monkeypatch
+):
+    policy = {"default": "allow", "deny": [{"host": "public.example"}]}
+    monkeypatch.setattr(specs, "resolve", lambda _host: None)
+    services.change_policy(sandbox=fresh(mine), by=alice, security={"network_policy": policy})
+    run_tasks()
+    container = paper.containers[mine.instance.pk]
+    assert container["nft"] == to_nft(NetworkPolicy())
+    event = SandboxEvent.objects.get(sandbox=mine, kind="network_shut")
+    assert words.event_of(event)["facts"] == [("names", "public.example")]
+
+    monkeypatch.setattr(specs, "resolve", lambda name: found.get(name, []))
+    names.renew(host, {})
+    assert "ip daddr 93.184.216.34/32 reject" in container["nft"]
+    assert "meta l4proto { tcp, udp } accept" in container["nft"]
