@@ -68,7 +68,10 @@ def delete(task: TaskRun, *, sandbox_id: str, **options: Any) -> dict[str, Any] 
 def refill(task: TaskRun, *, host_id: str) -> dict[str, Any]:
     """Make warm instances until a host has enough of them."""
     host = SandboxHost.objects.filter(pk=host_id).first()
-    return {"made": pool.refill(host) if host else 0}
+    if host is None:
+        return {"made": 0}
+    pool.let_the_claim_go_first(host)
+    return {"made": pool.refill(host)}
 
 
 @task_type(leftovers.TASK, queue="sandbox", time_limit=600, max_retries=0)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import CharField, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agi_site.lib.api.fields import OwnKeyField
 from agi_site.lib.api.json_fields import JSONObjectField
+from agi_site.lib.prepared import prepared
 
 from ..models import Protocol, SandboxTemplate
 from ..policy.limits import CEILING, FLOOR, NAMES
@@ -95,10 +96,17 @@ class TemplateField(OwnKeyField):
             self.fail("incorrect_type", data_type=type(data).__name__)
         if "\0" in data or len(data) > 100 or any("\ud800" <= letter <= "\udfff" for letter in data):
             self.fail("does_not_exist", pk_value=data[:100].encode(errors="replace").decode())
-        found = self.get_queryset().filter(Q(pk=data) | Q(name=data)).first()
+        may_see = not self.get_queryset().query.is_empty()
+        found: SandboxTemplate | None = next(iter(_offered(key=data) if may_see else ()), None)
         if found is None:
             self.fail("does_not_exist", pk_value=data)
         return found
+
+
+@prepared(key=CharField())
+def _offered(key: Any) -> QuerySet[Any, Any]:
+    rows = SandboxTemplate.objects.filter(Q(pk=key) | Q(name=key), is_active=True)
+    return rows.order_by("pk")[:1]
 
 
 class PortGivenSerializer(StrictSerializer):

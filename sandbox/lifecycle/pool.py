@@ -37,6 +37,7 @@ LOW_SHARE = 4
 LULL = timedelta(seconds=1)
 LOOK_SECONDS = 2.0  # what should wait is looked up again after so long, while instances are made
 ASKED_SECONDS = 10
+ANSWER_SECONDS = 0.05
 PYTHON = "python"  # among a template's languages
 # Claims of this span say how many should wait; with none, the template's minimum waits.
 SPAN = timedelta(minutes=10)
@@ -71,6 +72,12 @@ def refill_if_low(host: SandboxHost, *, left: int, least: int) -> None:
         for hand in range(REFILLS if left < 1 else 1):
             if cache.add(_asked_key(host, hand), True, ASKED_SECONDS):
                 refill_soon(host)
+
+
+def let_the_claim_go_first(host: SandboxHost) -> None:
+    """Wait a moment, unless none is left: whoever claimed the last but one still waits for the answer."""
+    if SandboxInstance.objects.filter(host=host, status=InstanceStatus.WARM).exists():
+        time.sleep(ANSWER_SECONDS)
 
 
 def is_busy(host: SandboxHost) -> bool:

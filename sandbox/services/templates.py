@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import CharField
 from django.utils.translation import gettext as _
 
 from agi_site.lib import plain_json
+from agi_site.lib.prepared import prepared
 from agi_site.lib.problems import Conflict, Forbidden, Invalid, Unavailable
 from system import queue
 from system.services import audit
@@ -48,15 +50,24 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 def check_image(*, name: str, tag: str) -> None:
     """Raise Conflict unless an image stands on the operators' allow-list, by name and tag or by digest."""
-    rows = SandboxImage.objects.filter(is_active=True)
     plain, _at, digest = name.partition("@")
-    allowed = rows.filter(digest=digest) if digest else rows.filter(name=plain, tag=tag or specs.LATEST)
-    if not allowed.exists():
+    allowed = _with_digest(digest=digest) if digest else _named(name=plain, tag=tag or specs.LATEST)
+    if not allowed:
         raise Conflict(
             _("The image “%(image)s” is not among those that may be used here. An operator can allow it.")
             % {"image": specs.image_reference(name, tag)},
             code="image_not_allowed",
         )
+
+
+@prepared(name=CharField(), tag=CharField())
+def _named(name: Any, tag: Any) -> Any:
+    return SandboxImage.objects.filter(is_active=True, name=name, tag=tag).values_list("pk")[:1]
+
+
+@prepared(digest=CharField())
+def _with_digest(digest: Any) -> Any:
+    return SandboxImage.objects.filter(is_active=True, digest=digest).values_list("pk")[:1]
 
 
 @transaction.atomic
