@@ -57,6 +57,8 @@ def _figures(site: Site, programs: list[str], by_docker: list[float]) -> list[Fi
         end = next(data for name, data in person.run_once({"code": code}) if name == "ended")
         ours.append(time.perf_counter() - started)
         passed += end.get("exit_code") == 0
+        if end.get("exit_code") != 0:
+            print(f"  a program did not pass: {end}", flush=True)
     total = time.perf_counter() - began
     ratio = statistics.median(ours) / statistics.median(by_docker)
     return [

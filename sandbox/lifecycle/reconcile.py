@@ -133,6 +133,8 @@ def _tidy(row: SandboxInstance, item: Found | None) -> int:
             return 0
         cause = "abandoned"
     elif row.status == InstanceStatus.WARM:
+        if item is None or item.state != "running":
+            item = engine_of(row.host).find(row.pk)  # it may have been made since the list was
         if item is not None and item.state == "running":
             return 0
         cause = "oom" if item is not None and item.oom_killed else "died"
@@ -157,19 +159,36 @@ def _compare(row: SandboxInstance, sandbox: Sandbox, item: Found | None) -> int:
     if sandbox.status == DELETED:
         pool.remove_instance(row, cause="deleted")
         return 1
+    if _agree(sandbox, item):
+        return 0
+    # the list is older than the row: what was made or started since is not in it
+    item = engine_of(row.host).find(row.pk)
+    if _agree(sandbox, item) or not _stands_as_read(sandbox):
+        return 0
     state = item.state if item is not None else "missing"
     refused = sandbox.status == FAILED and sandbox.cause != hosts.LOST
     if state == "running" and (sandbox.status == STOPPED or refused):
         # somebody started it past us, or it could not be stopped when its start failed: it has no rules
         engine_of(row.host).stop(row.pk)
         return 0
-    if (sandbox.status, state) in {(RUNNING, "running"), (PAUSED, "paused"), (STOPPED, "exited")}:
-        return 0
-    if sandbox.status == STOPPED or (sandbox.status == FAILED and state not in {"running", "paused"}):
-        return 0  # a start makes what is missing
     if state in {"running", "paused"}:
         return _adopt(sandbox, RUNNING if state == "running" else PAUSED)
     return int(hosts.mark_failed(sandbox, **_why(item)))
+
+
+def _agree(sandbox: Sandbox, item: Found | None) -> bool:
+    """Whether a sandbox is what its container is; what is missing of one that does not run, a start makes."""
+    state = item.state if item is not None else "missing"
+    if state in {"running", "paused"}:
+        return (sandbox.status, state) in {(RUNNING, "running"), (PAUSED, "paused"), (STOPPED, "paused")}
+    return sandbox.status in {STOPPED, FAILED}
+
+
+def _stands_as_read(sandbox: Sandbox) -> bool:
+    """Whether no verb has come, or gone, since the row was read."""
+    return Sandbox.objects.filter(
+        pk=sandbox.pk, status=sandbox.status, verb__isnull=True, started_at=sandbox.started_at
+    ).exists()
 
 
 def _why(item: Found | None) -> dict[str, str]:

@@ -29,6 +29,28 @@ def test_where_all_is_well_nothing_changes(mine, host, fresh):
     assert fresh(mine).status == "running"
 
 
+def test_what_was_made_since_the_engine_listed_its_containers_is_left_alone(
+    mine, filled, host, paper, fresh, monkeypatch
+):
+    monkeypatch.setattr(paper, "list_instances", list)
+    assert reconcile.reconcile(host) == reconcile.Report()
+    assert fresh(mine).status == "running"
+    assert SandboxInstance.objects.filter(status=InstanceStatus.WARM).count() == len(filled) - 1
+
+
+def test_what_was_stopped_since_the_engine_listed_its_containers_stays_so(
+    mine, host, paper, alice, fresh, run_tasks, monkeypatch
+):
+    before = paper.list_instances()
+    services.do_verb(sandbox=mine, verb="stop", by=alice)
+    run_tasks()
+    monkeypatch.setattr(paper, "list_instances", lambda: before)
+    paper.calls.clear()
+    assert reconcile.reconcile(host) == reconcile.Report()
+    assert fresh(mine).status == "stopped"
+    assert "stop" not in dict(paper.calls)
+
+
 # --- Containers without rows ---------------------------------------------------------------------------
 def test_a_container_without_a_row_is_removed_when_it_is_old_enough(host, paper):
     paper.create("0198-nobody", InstanceSpec(image="agi-sandbox-python:latest"))
