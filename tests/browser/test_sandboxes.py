@@ -83,8 +83,28 @@ def test_a_person_uses_a_sandbox_from_making_it_to_its_end(
     page = open_page()
     sign_up(page, sandbox_site, "hedy", "Hedy")
     address = new_sandbox(page, sandbox_site)
+    uses_the_terminal(page, save_screenshot)
+    uploads_edits_and_downloads(page, address, save_screenshot)
+    runs_and_cancels(page, address, save_screenshot)
+    sees_usage(page, address, save_screenshot)
+    restores_a_snapshot(page, address)
 
-    # the terminal opens by itself, takes what is typed, and is the same after a reload
+    # the verbs of the head, without leaving the page
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").click(timeout=20_000)
+    page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
+
+    # and its end
+    page.locator(".sandbox-verbs summary").click()
+    page.get_by_role("link", name="Delete").last.click()
+    page.locator("#delete-sandbox").get_by_role("button", name="Delete").click()
+    page.wait_for_url(f"{sandbox_site.url}/sandboxes/")
+    page.get_by_text("No sandbox yet").wait_for(timeout=30_000)
+    assert sandbox_site.rows("select status from sandbox where status <> 'deleted'") == []
+
+
+def uses_the_terminal(page: Any, save_screenshot: Callable[[Any, str], None]) -> None:
+    """It opens by itself, takes what is typed, and is the same after a reload."""
     page.locator('#terminal[data-connected="true"]').wait_for(timeout=20_000)
     typed(page, "echo sum-$((20 + 3)); cd /tmp", "sum-23")
     save_screenshot(page, "sandbox-terminal")
@@ -95,7 +115,9 @@ def test_a_person_uses_a_sandbox_from_making_it_to_its_end(
     page.keyboard.insert_text("echo 한글-$((40 + 2))")  # as an IME gives it
     typed(page, "", "한글-42")
 
-    # files: uploaded, edited, downloaded
+
+def uploads_edits_and_downloads(page: Any, address: str, save_screenshot: Callable[[Any, str], None]) -> None:
+    """A file by the page, changed in the editor, and back."""
     page.goto(f"{address}files/")
     given = {"name": "hello.py", "mimeType": "text/x-python", "buffer": b"print('uploaded')\n"}
     page.set_input_files("#upload-files", given)
@@ -114,7 +136,9 @@ def test_a_person_uses_a_sandbox_from_making_it_to_its_end(
         page.get_by_role("link", name="Download").click()
     assert download.value.path().read_text() == "if True:\n    print('edited', 6 * 7)"
 
-    # executions: live output, both streams, the exit code
+
+def runs_and_cancels(page: Any, address: str, save_screenshot: Callable[[Any, str], None]) -> None:
+    """Live output, both streams, the exit code; a cell; and one that is cancelled."""
     done = run(
         page, address, "python3 hello.py; for i in 1 2 3; do sleep 0.4; echo $i; done; echo no >&2; exit 3"
     )
@@ -132,13 +156,17 @@ def test_a_person_uses_a_sandbox_from_making_it_to_its_end(
     endless.get_by_role("button", name="Cancel").click()
     page.locator("#fresh .tag", has_text="cancelled").wait_for(timeout=10_000)
 
-    # usage comes by itself
+
+def sees_usage(page: Any, address: str, save_screenshot: Callable[[Any, str], None]) -> None:
+    """It comes by itself."""
     page.goto(f"{address}usage/")
     page.locator('[data-chart="memory"] .chart-line').wait_for(state="attached", timeout=60_000)
     assert "MB" in page.locator('[data-chart="memory"] output').inner_text()
     save_screenshot(page, "sandbox-usage")
 
-    # a snapshot brings back what was deleted
+
+def restores_a_snapshot(page: Any, address: str) -> None:
+    """It brings back what was deleted."""
     page.goto(f"{address}snapshots/")
     page.fill("[name=name]", "before")
     page.get_by_role("button", name="Make a snapshot").click()
@@ -155,19 +183,6 @@ def test_a_person_uses_a_sandbox_from_making_it_to_its_end(
     page.get_by_text("Files restored").wait_for(timeout=30_000)
     page.goto(f"{address}files/")
     page.locator(".file-name", has_text="hello.py").wait_for()
-
-    # the verbs of the head, without leaving the page
-    page.get_by_role("button", name="Pause").click()
-    page.get_by_role("button", name="Resume").click(timeout=20_000)
-    page.get_by_role("button", name="Pause").wait_for(timeout=20_000)
-
-    # and its end
-    page.locator(".sandbox-verbs summary").click()
-    page.get_by_role("link", name="Delete").last.click()
-    page.locator("#delete-sandbox").get_by_role("button", name="Delete").click()
-    page.wait_for_url(f"{sandbox_site.url}/sandboxes/")
-    page.get_by_text("No sandbox yet").wait_for(timeout=30_000)
-    assert sandbox_site.rows("select status from sandbox where status <> 'deleted'") == []
 
 
 def test_a_port_is_an_origin_of_its_own_for_its_owner_alone(
