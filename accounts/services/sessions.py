@@ -75,7 +75,7 @@ def authenticate_token(token: str, *, slide: bool = False) -> Session | None:
     Notes that it was active, at most once a minute; with `slide` it then also lasts its full time again.
     """
     now = timezone.now()
-    session: Session | None = next(iter(_live_with(token=hash_token(token), now=now)), None)
+    session: Session | None = _live_with.first(token=hash_token(token), now=now)
     if session is not None and (session.last_active is None or session.last_active < now - TOUCH_EVERY):
         session.last_active, session.moved = now, True
         if slide:

@@ -5,7 +5,7 @@ longer than the database needs to answer it: for those that each request or each
     def _live(token, now):
         return Session.objects.select_related("user").filter(token=token, expires_at__gt=now)
 
-    rows = _live(token="…", now=timezone.now())
+    session = _live.first(token="…", now=timezone.now())
 
 The function is called once a process and database, with an expression for each argument: it must build the
 same query whatever they are, and what it computes in Python stays as it was then. A list may be an argument,
@@ -80,6 +80,10 @@ class Prepared:
         key = tuple(lengths.items())
         written = self._written.get(key) or self._written.setdefault(key, self._write(lengths))
         return written.ask({name: value if name in lengths else [value] for name, value in given.items()})
+
+    def first(self, **given: Any) -> Any:
+        """The first of its rows, or None."""
+        return next(iter(self(**given)), None)
 
     def _write(self, lengths: dict[str, int]) -> _Written:
         arguments = {

@@ -89,15 +89,17 @@ class TemplateField(OwnKeyField):
     """A template by its id or by its name, among those that are offered."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(queryset=SandboxTemplate.objects.filter(is_active=True), **options)
+        super().__init__(queryset=SandboxTemplate.objects.all(), **options)
 
     def to_internal_value(self, data: Any) -> SandboxTemplate:
         if not isinstance(data, str):
             self.fail("incorrect_type", data_type=type(data).__name__)
         if "\0" in data or len(data) > 100 or any("\ud800" <= letter <= "\udfff" for letter in data):
             self.fail("does_not_exist", pk_value=data[:100].encode(errors="replace").decode())
-        may_see = not self.get_queryset().query.is_empty()
-        found: SandboxTemplate | None = next(iter(_offered(key=data) if may_see else ()), None)
+        # templates are the team's: one sees all of them, or none
+        found: SandboxTemplate | None = None
+        if not self.get_queryset().query.is_empty():
+            found = _offered.first(key=data)
         if found is None:
             self.fail("does_not_exist", pk_value=data)
         return found

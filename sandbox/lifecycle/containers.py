@@ -44,7 +44,7 @@ def bring_up(sandbox: Sandbox, instance: SandboxInstance, *, verb: str, just_sta
         # one that runs, too: whoever started it may have died before its network was looked at
         engine.start(instance.pk, nft_script=rules.nft_script, rate=rules.rate, hosts=rules.hosts)
         reach(f"{verb}:started")
-    note_closed(sandbox, rules)
+    trail.note_names(sandbox, rules.told)
     check(sandbox, verb)
     boot = gateway.attach(instance.pk).get("boot")
     SandboxInstance.objects.filter(pk=instance.pk).update(boot_id=boot)
@@ -95,14 +95,6 @@ def apply_live(engine: DockerHost, instance: SandboxInstance, wanted: InstanceSp
     instance.spec, instance.profile = wanted.as_json(), wanted.profile
     SandboxInstance.objects.filter(pk=instance.pk).update(spec=instance.spec, profile=wanted.profile)
     return rules
-
-
-def note_closed(sandbox: Sandbox, rules: NetworkRules) -> None:
-    """Say which names of its policy lead nowhere, and whether its network waits for some that it denies."""
-    if rules.shut:
-        trail.note(sandbox, "network_shut", hosts=list(rules.shut))
-    if rules.closed:
-        trail.note(sandbox, "names_closed", hosts=rules.closed)
 
 
 def take_down(sandbox: Sandbox, instance: SandboxInstance, *, verb: str) -> None:

@@ -10,11 +10,13 @@ from agi_site.lib.problems import Problem
 from ..engine import EngineError
 from ..engine.spec import InstanceSpec
 from ..models import InstanceStatus, SandboxEvent, SandboxHost, SandboxInstance, SandboxStatus
-from . import containers, specs
+from . import specs, trail
 from .engines import engine_of
 from .specs import NetworkRules
 
 logger = logging.getLogger(__name__)
+
+OPENED = "network_opened"
 
 
 def renew(host: SandboxHost, known: dict[str, str]) -> dict[str, str]:
@@ -41,15 +43,19 @@ def renew(host: SandboxHost, known: dict[str, str]) -> dict[str, str]:
 
 
 def _tell(row: SandboxInstance, rules: NetworkRules) -> None:
-    """Say which names lead nowhere by now, unless that was the last thing said of its names."""
+    """Say what is so of its names by now, unless that was the last thing said of them."""
     if row.sandbox is None:  # whoever claims it is told
         SandboxInstance.objects.filter(pk=row.pk, status=InstanceStatus.WARM).update(
-            spec=specs.with_closed(InstanceSpec.from_json(row.spec or {}), rules)
+            spec=specs.with_told(InstanceSpec.from_json(row.spec or {}), rules)
         )
         return
-    said = SandboxEvent.objects.filter(sandbox=row.sandbox, kind="names_closed").order_by("-pk").first()
-    if said is None or (said.data or {}).get("hosts") != rules.closed:
-        containers.note_closed(row.sandbox, rules)
+    kinds = (specs.NAMES_CLOSED, specs.NETWORK_SHUT, OPENED)
+    last = SandboxEvent.objects.filter(sandbox=row.sandbox, kind__in=kinds).order_by("-pk").first()
+    said: dict[str, list[str]] = {} if last is None else {last.kind: (last.data or {}).get("hosts") or []}
+    if specs.NETWORK_SHUT in said:
+        trail.note_names(row.sandbox, {OPENED: said[specs.NETWORK_SHUT]})
+    if rules.told != said:
+        trail.note_names(row.sandbox, rules.told)
 
 
 def _named(host: SandboxHost) -> list[SandboxInstance]:

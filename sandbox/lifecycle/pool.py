@@ -153,7 +153,7 @@ def make_warm(instance: SandboxInstance) -> bool:
         container_id=container_id,
         boot_id=boot,
         warm_at=now,
-        spec=specs.with_closed(spec, rules),
+        spec=specs.with_told(spec, rules),
     )
     if not waits:
         return _hand_over(instance, boot)

@@ -12,7 +12,7 @@ from ..policy.network import NetworkPolicy, read_network_policy, to_nft, usable_
 
 LATEST = "latest"
 KEPT_NAMES = 10_000
-CLOSED = "names_closed"  # beside a warm instance's spec
+NAMES_CLOSED, NETWORK_SHUT = "names_closed", "network_shut"  # kinds of events
 _resolved: dict[str, list[str]] = {}  # what names had when they were last looked up
 
 
@@ -30,6 +30,13 @@ class NetworkRules:
     def closed(self) -> list[str]:
         """Names that have no address which may be reached: their rules do nothing."""
         return sorted(host for host, addresses in self.hosts.items() if not addresses)
+
+    @property
+    def told(self) -> dict[str, list[str]]:
+        """What whoever has this network is to be told: the kind of an event, and its names."""
+        if self.shut:
+            return {NETWORK_SHUT: list(self.shut)}
+        return {NAMES_CLOSED: self.closed} if self.closed else {}
 
 
 def image_reference(name: str, tag: str) -> str:
@@ -100,14 +107,15 @@ def stored_spec(instance: SandboxInstance) -> InstanceSpec | None:
     return InstanceSpec.from_json(instance.spec) if instance.spec and instance.container_id else None
 
 
-def with_closed(spec: InstanceSpec, rules: NetworkRules) -> dict[str, Any]:
+def with_told(spec: InstanceSpec, rules: NetworkRules) -> dict[str, Any]:
     """A spec for a warm instance's row, with what whoever claims it is to be told of its network."""
-    return spec.as_json() | ({CLOSED: rules.closed} if rules.closed else {})
+    return spec.as_json() | rules.told
 
 
-def closed_of(instance: SandboxInstance | None) -> list[str]:
-    """The names of a warm instance's policy that led nowhere when it was made."""
-    return list((instance.spec or {}).get(CLOSED) or ()) if instance is not None else []
+def told_of(instance: SandboxInstance) -> dict[str, list[str]]:
+    """What whoever claims a warm instance is to be told of its network, as its rules are now."""
+    said = instance.spec or {}
+    return {kind: said[kind] for kind in (NAMES_CLOSED, NETWORK_SHUT) if kind in said}
 
 
 def changes_live(before: InstanceSpec, after: InstanceSpec) -> bool:

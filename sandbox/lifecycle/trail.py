@@ -1,7 +1,7 @@
 """What is told of a sandbox: rows of `sandbox_event`, live events, the cached state; rows come first."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,12 @@ def note(sandbox: Sandbox, kind: str, /, **data: Any) -> SandboxEvent:
     row, said = _noted(sandbox, kind, data)
     transaction.on_commit(partial(_publish, sandbox_channel(str(sandbox.pk)), "event", said), robust=True)
     return row
+
+
+def note_names(sandbox: Sandbox, told: Mapping[str, Sequence[str]]) -> None:
+    """`note` what is so of host names in its policy: kinds of events, each with its names."""
+    for kind, names in told.items():
+        note(sandbox, kind, hosts=list(names))
 
 
 def note_and_tell(sandbox: Sandbox, kind: str, /, **data: Any) -> SandboxEvent:

@@ -120,7 +120,7 @@ def change(sandbox: Sandbox) -> None:
     engine, wanted = engine_of(instance.host), specs.spec_of(sandbox)
     made_of, found = specs.stored_spec(instance), engine.find(instance.pk)
     if made_of and found and found.state == "running" and specs.changes_live(made_of, wanted):
-        containers.note_closed(sandbox, containers.apply_live(engine, instance, wanted))
+        trail.note_names(sandbox, containers.apply_live(engine, instance, wanted).told)
         _settle(sandbox, "change", "applied", status=RUNNING)
         return
     _end_run(sandbox, instance, "change")

@@ -47,10 +47,11 @@ def pick(*, spec: InstanceSpec, hosts: Sequence[SandboxHost]) -> SandboxInstance
     """
     by_id = {host.pk: host for host in hosts}
     wanted = {"profile": spec.profile, "hosts": list(by_id)}
-    found = _warm(**wanted) or _in_the_making(**wanted, since=timezone.now() - MAKING)
-    for row in found:
+    row: SandboxInstance | None = _warm.first(**wanted)
+    row = row or _in_the_making.first(**wanted, since=timezone.now() - MAKING)
+    if row is not None:
         row.host = by_id[row.host_id]
-    return next(iter(found), None)
+    return row
 
 
 def bind(*, instance: SandboxInstance, sandbox: Sandbox) -> None:

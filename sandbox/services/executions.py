@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, CharField, IntegerField
-from django.db.models.expressions import RawSQL
+from django.db.models import BigIntegerField, CharField, Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -35,11 +35,16 @@ MOST_LIVE = 64
 SOON = {"create", "start", "restart", "resume", "change", "restore"}
 WAIT_SECONDS = (0.01, 0.25)
 TERMINAL_SECONDS = 24 * 3600
-LIVE = RawSQL(
-    "(SELECT COUNT(*) FROM sandbox_execution live"
-    " WHERE live.sandbox_id = sandbox.id AND live.status IN ('queued', 'running'))",
-    (),
-    output_field=IntegerField(),
+LIVE = Coalesce(
+    Subquery(
+        SandboxExecution.objects.live()
+        .filter(sandbox=OuterRef("pk"))
+        .order_by()
+        .values("sandbox")
+        .annotate(number=Count("pk"))
+        .values("number")
+    ),
+    0,
 )
 
 
@@ -221,7 +226,7 @@ def _queue(
 
 def sandbox_to_run(*, user: Any, pk: str) -> Sandbox:
     """One's sandbox, with what running something in it needs; raises NotFound."""
-    sandbox: Sandbox | None = next(iter(_to_run(user=user.pk, pk=pk)), None)
+    sandbox: Sandbox | None = _to_run.first(user=user.pk, pk=pk)
     if sandbox is None:
         raise NotFound
     return sandbox

@@ -99,8 +99,8 @@ def create_sandbox(
             trail.note_and_tell(
                 sandbox, kind, by=str(owner), template=str(template.name), host=str(sandbox.host)
             )
-            if kind == "claimed" and (closed := specs.closed_of(instance)):
-                trail.note(sandbox, "names_closed", hosts=closed)
+            if kind == "claimed" and instance is not None:
+                trail.note_names(sandbox, specs.told_of(instance))
             audit(component="sandbox", message=f"sandbox {sandbox.pk} was made of {template.name}", by=owner)
             then(sandbox)
             return sandbox

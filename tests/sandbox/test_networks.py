@@ -11,6 +11,8 @@ from sandbox.policy.network import NetworkPolicy, to_nft
 
 pytestmark = pytest.mark.django_db
 
+NETWORK = ("names_closed", "network_shut", "network_opened")
+
 
 def test_a_published_port_has_the_rate_of_the_network_from_the_start_and_when_it_changes(
     alice, filled, recipe, run_tasks, fresh, paper
@@ -181,10 +183,27 @@ def test_nothing_leaves_while_nobody_can_say_what_a_denied_name_has(
     run_tasks()
     container = paper.containers[mine.instance.pk]
     assert container["nft"] == to_nft(NetworkPolicy())
-    event = SandboxEvent.objects.get(sandbox=mine, kind="network_shut")
-    assert words.event_of(event)["facts"] == [("names", "public.example")]
+    assert of_the_network(mine) == [("network_shut", "public.example")]
 
     monkeypatch.setattr(specs, "resolve", lambda name: found.get(name, []))
-    names.renew(host, {})
+    for known in ({}, {}):  # as two workers do it
+        names.renew(host, known)
     assert "ip daddr 93.184.216.34/32 reject" in container["nft"]
     assert "meta l4proto { tcp, udp } accept" in container["nft"]
+    assert of_the_network(mine) == [("network_shut", "public.example"), ("network_opened", "public.example")]
+
+
+def test_who_claims_a_warm_one_whose_network_is_shut_is_told_so(alice, host, recipe, run_tasks, monkeypatch):
+    denied = {"default": "allow", "deny": [{"host": "public.example"}]}
+    recipe.security_config = {"network_policy": denied}
+    recipe.save()
+    monkeypatch.setattr(specs, "resolve", lambda _host: None)
+    pool.refill(host)
+    sandbox = services.create_sandbox(owner=alice, template=recipe)
+    assert sandbox.status == "running"
+    assert of_the_network(sandbox) == [("network_shut", "public.example")]
+
+
+def of_the_network(sandbox):
+    rows = SandboxEvent.objects.filter(sandbox=sandbox, kind__in=NETWORK).order_by("pk")
+    return [(row.kind, words.event_of(row)["facts"][0][1]) for row in rows]

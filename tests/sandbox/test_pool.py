@@ -52,6 +52,18 @@ def test_a_claimed_instance_never_returns(alice, mine, run_tasks):
     assert not SandboxInstance.objects.filter(pk=claimed, status=InstanceStatus.WARM).exists()
 
 
+def test_a_refill_lets_the_claim_that_asked_for_it_answer_first_unless_none_is_left(
+    filled, host, monkeypatch
+):
+    waited = []
+    monkeypatch.setattr(pool.time, "sleep", waited.append)
+    pool.let_the_claim_go_first(host)
+    assert waited == [pool.ANSWER_SECONDS]
+    SandboxInstance.objects.update(status=InstanceStatus.GONE)
+    pool.let_the_claim_go_first(host)
+    assert waited == [pool.ANSWER_SECONDS]
+
+
 def test_the_pool_grows_with_claims_up_to_its_most_and_shrinks_when_nobody_comes(
     alice, filled, recipe, run_tasks, settings, host, lull
 ):
