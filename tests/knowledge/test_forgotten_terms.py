@@ -103,8 +103,8 @@ def _delete_many(row: Any, author: Any) -> None:
 def test_the_words_of_a_deleted_passage_leave_the_index(alice: Any, delete: Any) -> None:
     add_knowledge(author=alice, title="Table", content="The table is made of oak")
     row = add_knowledge(author=alice, title="Shelf", content=f"The shelf is made of {ODD}")
-    delete(row, alice)
     assert indexed(KnowledgeSearch)
+    delete(row, alice)
     an_hour_goes_by()
     assert not indexed(KnowledgeSearch)
     assert fulltext.match(KnowledgeSearch.objects.all(), "oak", key="pk", limit=3)
