@@ -164,6 +164,22 @@ def test_it_is_decided_once(alice: Any, asking: Any) -> None:
     assert asking == [3]
 
 
+def test_what_another_decides_meanwhile_is_refused_as_decided_not_as_somebody_elses(
+    alice: Any, asking: Any, monkeypatch: Any
+) -> None:
+    approval = approval_of(waiting(alice))
+    decidable_by = Approval.objects.decidable_by
+
+    def decided_meanwhile(by: Any) -> Any:
+        Approval.objects.filter(pk=approval.pk).update(status="approved")
+        return decidable_by(by)
+
+    monkeypatch.setattr(Approval.objects, "decidable_by", decided_meanwhile)
+    with pytest.raises(Conflict) as refusal:
+        services.reject(approval=approval, by=alice)
+    assert refusal.value.code == "approval_decided"
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("verbs", [("approve", "approve"), ("approve", "reject")])
 def test_when_two_decide_at_once_one_of_them_does(verbs: tuple[str, str], alice: Any, asking: Any) -> None:

@@ -99,10 +99,11 @@ def expire_approvals() -> int:
 
 def check_decider(approval: Approval, by: Any) -> None:
     """Raise Conflict where nothing is to be decided any more, Forbidden where it is not theirs."""
-    approval.refresh_from_db()
+    is_theirs = Approval.objects.decidable_by(by).filter(pk=approval.pk).exists()
+    approval.refresh_from_db()  # afterwards: what another has just decided is nobody's to decide
     if approval.status != ApprovalStatus.PENDING or approval.expires_at <= timezone.now():
         raise _too_late(approval)
-    if not Approval.objects.decidable_by(by).filter(pk=approval.pk).exists():
+    if not is_theirs:
         message = _("Somebody else has to decide this.")
         raise Forbidden(message, code="not_yours_to_decide")
 
