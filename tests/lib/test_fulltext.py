@@ -258,6 +258,21 @@ def test_highlights_mark_the_words_of_the_query_in_any_form() -> None:
     assert "".join(text for text, _marked in pieces) == "We are connecting 데이터베이스를 today."
 
 
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("신입의 수습 기간은 육 개월이다.", "한 해에 쉴 수 있나요?", []),
+        ("집에서 일한다. 편집은 하지 않는다.", "집", ["집"]),
+        ("우리 집", "집", ["집"]),
+        ("휴가는 스무 날", "휴가를 어떻게 신청하나요", ["휴가"]),
+    ],
+)
+def test_a_korean_word_is_marked_where_it_stands_and_function_words_nowhere(
+    text: str, query: str, marked: list[str]
+) -> None:
+    assert [word for pieces in fulltext.highlights(text, query) for word, is_it in pieces if is_it] == marked
+
+
 def test_highlights_of_a_long_text_are_a_few_short_excerpts() -> None:
     excerpts = fulltext.highlights("needle " + "hay " * 500 + "needle " + "hay " * 500 + "needle", "needle")
     assert len(excerpts) == 3

@@ -4,7 +4,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from .terms import FUNCTION_WORDS, WORD, english_stem, without_particle
+from .terms import (
+    FUNCTION_WORDS,
+    KOREAN_FUNCTION_WORDS,
+    SHORT_PARTICLES,
+    WORD,
+    english_stem,
+    without_particle,
+)
 
 MOST_WORDS = 64
 
@@ -27,14 +34,18 @@ def highlights(text: str, query: str, *, around: int = 60, most: int = 3) -> lis
 
 
 def _query_pattern(query: str) -> re.Pattern[str] | None:
-    stems: set[str] = set()
-    for word in WORD.findall(unicodedata.normalize("NFKC", query).lower()):
-        if "가" <= word[0] <= "힣":
-            stems.add(re.escape(without_particle(word)))
-        elif word not in FUNCTION_WORDS:
-            stems.add(r"\b" + re.escape(english_stem(word)) + r"\w*" if word.isascii() else re.escape(word))
+    words = set(WORD.findall(unicodedata.normalize("NFKC", query).lower()))
+    stems = {_stem_pattern(word) for word in words - FUNCTION_WORDS - KOREAN_FUNCTION_WORDS}
     longest = sorted(stems, key=len, reverse=True)[:MOST_WORDS]
     return re.compile("|".join(longest), re.IGNORECASE) if longest else None
+
+
+def _stem_pattern(word: str) -> str:
+    if "가" <= word[0] <= "힣":
+        stem = without_particle(word)
+        # a syllable stands in too many words: it is meant where it is one, with a particle or without
+        return stem if len(stem) > 1 else f"(?<![가-힣]){stem}(?=[{SHORT_PARTICLES}]|[^가-힣]|$)"
+    return rf"\b{re.escape(english_stem(word))}\w*" if word.isascii() else re.escape(word)
 
 
 def _pieces(text: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterable[tuple[str, bool]]:

@@ -31,7 +31,7 @@ KOREAN_FUNCTION_WORDS = frozenset([
     "해줘", "대해", "대한", "대하여", "위해", "위한",
 ])
 # What a word of one syllable carries; it keeps it in the index, as no word is cut down to one syllable.
-_SHORT_PARTICLES = "은는이가을를의에으로와과도만"
+SHORT_PARTICLES = "은는이가을를의에으로와과도만"
 _PARTICLES = [  # longest first
     "이라는", "에서는", "으로는", "이었다", "되었다", "에서", "에게", "으로", "까지", "부터", "라는", "라고",
     "하는", "했다", "하여", "에는", "이다", "였다", "하다", "되는", "들은", "들이", "들의", "들을",
@@ -63,7 +63,7 @@ def forms_of(term: str) -> list[str]:
     """The other terms under which a Korean word of one syllable stands: "집" in "집은", "집에서"."""
     if len(term) != 3 or not term.endswith("__") or not "가" <= term[0] <= "힣":
         return []
-    return [f"{term[0]}{particle}_" for particle in _SHORT_PARTICLES]
+    return [f"{term[0]}{particle}_" for particle in SHORT_PARTICLES]
 
 
 def without_particle(word: str) -> str:
