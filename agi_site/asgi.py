@@ -12,13 +12,13 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agi_site.settings")
 django.setup(set_prefix=False)
 
-from agi_site.asgi_threads import ThreadedHandler  # noqa: E402 - Django has to be set up first
+from agi_site import ahead  # noqa: E402 - Django has to be set up first
+from agi_site.asgi_threads import ThreadedHandler  # noqa: E402
 from agi_site.mcp_server import is_for_mcp, mcp_server  # noqa: E402
 from sandbox.proxy import is_for_a_port, port_proxy  # noqa: E402
 from sandbox.ws import terminal_socket  # noqa: E402
-from system.queue import registry  # noqa: E402
 
-registry.load()  # now, and not inside the transaction of the first request that stores a task
+ahead.load()
 django_application = ThreadedHandler()
 
 

@@ -3,6 +3,7 @@
 The full stack runs the same three as processes of their own (docker-compose.yml); only settings differ.
 """
 
+import asyncio
 import logging
 import os
 import signal
@@ -124,7 +125,10 @@ class Server(uvicorn.Server):
         self.on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, then call `on_ready`."""
+        """Write the hot queries, begin to listen, then call `on_ready`."""
+        from . import ahead
+
+        await asyncio.to_thread(ahead.write_queries)
         await super().startup(sockets)
         self.on_ready()
 

@@ -1,6 +1,7 @@
 """gunicorn: pages and REST of the full stack (WSGI). Threads wait for the database, processes use cores."""
 
 import os
+from typing import Any
 
 bind = os.environ.get("WEB_BIND", "0.0.0.0:8000")
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
@@ -19,3 +20,10 @@ accesslog = "-" if os.environ.get("ACCESS_LOG") == "1" else None
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "*")
 # Nobody steers a running container from inside, and its disk is read-only.
 control_socket_disable = True
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Called in each process, before it takes requests."""
+    from agi_site import ahead
+
+    ahead.write_queries()

@@ -9,7 +9,8 @@ longer than the database needs to answer it: for those that each request or each
 
 The function is called once a process and database, with an expression for each argument: it must build the
 same query whatever they are, and what it computes in Python stays as it was then. A list may be an argument,
-too: with each length it is another query, among none there is nothing. A None equals nothing, as in SQL.
+too (`tokens=[models.CharField()]`): with each length it is another query, among none there is nothing. A None
+equals nothing, as in SQL.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, models
+
+type Fields = dict[str, models.Field[Any, Any] | list[models.Field[Any, Any]]]
 
 
 class Argument(models.Expression):
@@ -66,32 +69,37 @@ class _Written:
 class Prepared:
     """A query to be asked with values by the names of `fields`; the answer is a list of its rows."""
 
-    def __init__(
-        self, build: Callable[..., models.QuerySet[Any, Any]], fields: dict[str, models.Field[Any, Any]]
-    ) -> None:
-        self._build, self._fields = build, fields
-        self._written: dict[tuple[tuple[str, int], ...], _Written] = {}  # by how long lists are
+    def __init__(self, build: Callable[..., models.QuerySet[Any, Any]], fields: Fields) -> None:
+        self._build = build
+        self._lists = [name for name, field in fields.items() if isinstance(field, list)]
+        self._fields = {
+            name: field[0] if isinstance(field, list) else field for name, field in fields.items()
+        }
+        self._written: dict[tuple[int, ...], _Written] = {}  # by how long lists are
         self.__doc__ = build.__doc__
 
     def __call__(self, **given: Any) -> list[Any]:
-        lengths = {name: len(value) for name, value in given.items() if isinstance(value, list)}
-        if 0 in lengths.values():
+        lengths = tuple(len(given[name]) for name in self._lists)
+        if 0 in lengths:
             return []
-        key = tuple(lengths.items())
-        written = self._written.get(key) or self._written.setdefault(key, self._write(lengths))
-        return written.ask({name: value if name in lengths else [value] for name, value in given.items()})
+        values = {name: value if name in self._lists else [value] for name, value in given.items()}
+        return self._of(lengths).ask(values)
 
     def first(self, **given: Any) -> Any:
         """The first of its rows, or None."""
         return next(iter(self(**given)), None)
 
-    def _write(self, lengths: dict[str, int]) -> _Written:
-        arguments = {
-            name: [Argument((name, at), field) for at in range(lengths[name])]
-            if name in lengths
-            else Argument((name, 0), field)
-            for name, field in self._fields.items()
-        }
+    def write(self) -> None:
+        """Write it before it is asked, for lists of one."""
+        self._of((1,) * len(self._lists))
+
+    def _of(self, lengths: tuple[int, ...]) -> _Written:
+        return self._written.get(lengths) or self._written.setdefault(lengths, self._write(lengths))
+
+    def _write(self, lengths: tuple[int, ...]) -> _Written:
+        arguments: dict[str, Any] = {name: Argument((name, 0), field) for name, field in self._fields.items()}
+        for name, length in zip(self._lists, lengths, strict=True):
+            arguments[name] = [Argument((name, at), self._fields[name]) for at in range(length)]
         queryset = self._build(**arguments)
         compiler = queryset.query.get_compiler(using=queryset.db)
         sql, params = compiler.as_sql()
@@ -102,6 +110,23 @@ class Prepared:
         return _Written(queryset, compiler, sql, params)
 
 
-def prepared(**fields: models.Field[Any, Any]) -> Callable[[Callable[..., Any]], Prepared]:
+def prepared(
+    **fields: models.Field[Any, Any] | list[models.Field[Any, Any]],
+) -> Callable[[Callable[..., Any]], Prepared]:
     """Make a `Prepared` of a function that builds a queryset; `fields` say what its arguments are."""
-    return lambda build: Prepared(build, fields)
+
+    def make(build: Callable[..., Any]) -> Prepared:
+        query = Prepared(build, fields)
+        _everywhere.append(query)
+        return query
+
+    return make
+
+
+def write_all() -> None:
+    """Write every prepared query of the modules that are loaded, so that no request has to."""
+    for query in _everywhere:
+        query.write()
+
+
+_everywhere: list[Prepared] = []

@@ -65,12 +65,12 @@ def bind(*, instance: SandboxInstance, sandbox: Sandbox) -> None:
     instance.status, instance.sandbox, instance.claimed_at = InstanceStatus.CLAIMED, sandbox, now
 
 
-@prepared(profile=CharField(), hosts=CharField())
+@prepared(profile=CharField(), hosts=[CharField()])
 def _warm(profile: Any, hosts: list[Any]) -> QuerySet[Any, Any]:
     return _waiting(InstanceStatus.WARM, profile, hosts)[:1]
 
 
-@prepared(profile=CharField(), hosts=CharField(), since=DateTimeField())
+@prepared(profile=CharField(), hosts=[CharField()], since=DateTimeField())
 def _in_the_making(profile: Any, hosts: list[Any], since: Any) -> QuerySet[Any, Any]:
     """One whose maker lives: it was begun after `since`."""
     return _waiting(InstanceStatus.WARMING, profile, hosts).filter(created_at__gte=since)[:1]

@@ -82,7 +82,7 @@ def test_annotations_values_and_unions_are_read_as_they_are(alice, bob):
 
 
 def test_a_list_may_have_any_length(sessions, alice, bob):
-    @prepared(tokens=models.CharField())
+    @prepared(tokens=[models.CharField()])
     def with_tokens(tokens):
         return Session.objects.filter(token__in=tokens).order_by("pk")
 
@@ -92,7 +92,7 @@ def test_a_list_may_have_any_length(sessions, alice, bob):
 
 
 def test_an_argument_that_a_lookup_takes_for_its_value_is_refused(alice):
-    @prepared(users=models.BigIntegerField())
+    @prepared(users=[models.BigIntegerField()])
     def of(users):
         return Session.objects.filter(token__in=[str(user) for user in users])
 
