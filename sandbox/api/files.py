@@ -57,16 +57,23 @@ class SandboxFileViewSet(OwnedReadOnlyViewSet):
     ordering_fields = ["id", "content_hash", "created_at"]
 
 
+class SayableField(serializers.CharField):
+    """A name as text; what in it is no UTF-8 is told as �."""
+
+    def to_representation(self, value: str) -> str:
+        return files.sayable(value)
+
+
 class EntrySerializer(serializers.Serializer[Any]):
     """One thing in a folder."""
 
-    name = serializers.CharField()
-    path = serializers.CharField()
+    name = SayableField(help_text="Bytes that are no UTF-8 are told as �: such a path cannot be asked for.")
+    path = SayableField()
     kind = serializers.CharField(help_text="file, directory, link or other")
     size = serializers.IntegerField(help_text="Bytes.")
     mode = serializers.IntegerField()
     modified = serializers.DateTimeField()
-    target = serializers.CharField(help_text="Where a link points.")
+    target = SayableField(help_text="Where a link points.")
 
 
 class ListingSerializer(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ scanner); a file that the scanner held back is `Quarantined`, an Invalid with co
 
 from .browsing import Entry, Listing, delete, list_files, make_directory, move, stat_file, watch
 from .mirror import refresh_soon
+from .paths import sayable
 from .quarantine import (
     Quarantined,
     open_quarantined,
@@ -45,6 +46,7 @@ __all__ = [
     "refresh_soon",
     "release_quarantined",
     "remove_quarantined",
+    "sayable",
     "stat_file",
     "upload",
     "watch",

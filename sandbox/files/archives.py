@@ -144,6 +144,16 @@ def told() -> Iterator[None]:
         raise BadArchive(_("This archive is damaged or of a kind that is not known here.")) from error
 
 
+def _telling(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """A member's `read` that tells of damage: it is called from outside of the walk, which does."""
+
+    def reading(size: int) -> bytes:
+        with told():
+            return read(size)
+
+    return reading
+
+
 def members(spool: Spool, *, bounds: Bounds) -> Iterator[Member]:
     """The members of an archive of any known format; raises BadArchive or TooLarge."""
     most = bounds.unpacked_from(spool.size)
@@ -198,7 +208,7 @@ def _of_tar(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
     if info.isreg() and not info.issparse():
         source = tar.extractfile(info)
         if source is not None:
-            member.kind, member.size, member.read = FILE, info.size, source.read
+            member.kind, member.size, member.read = FILE, info.size, _telling(source.read)
     elif info.isdir():
         member.kind = DIRECTORY
     elif info.issym():
@@ -226,7 +236,7 @@ def _zip_members(file: IO[bytes], spool: Spool, most: int, most_files: int) -> I
         with archive.open(info) as source:
             if member.kind == LINK:
                 member.target = source.read(LONGEST_HEADER).decode("utf-8", "surrogateescape")
-            member.read = source.read
+            member.read = _telling(source.read)
             yield member
             if source.read(1):
                 raise BadArchive(_("This archive says less of a file than it holds."))

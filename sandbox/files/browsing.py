@@ -11,7 +11,7 @@ from ..models import Sandbox
 from . import inside, mirror
 from .access import instance_of
 from .inside import Found
-from .paths import clean, clean_name
+from .paths import clean, clean_name, sayable
 
 LONGEST_PAGE = 10_000
 
@@ -31,6 +31,11 @@ class Entry:
     @property
     def is_directory(self) -> bool:
         return self.kind == "directory"
+
+    @property
+    def can_be_named(self) -> bool:
+        """Whether addresses and JSON can hold its path: names inside a sandbox need not be UTF-8."""
+        return sayable(self.path) == self.path
 
 
 @dataclass(frozen=True, slots=True)

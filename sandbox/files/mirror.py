@@ -26,6 +26,7 @@ from ..models import Sandbox, SandboxFile, SandboxHost, SandboxInstance, Sandbox
 from . import inside, limits
 from .inside import Found
 from .mime import mime_type
+from .paths import sayable
 
 BATCH = 500
 LONGEST_PATH = 255  # characters of the column
@@ -289,14 +290,10 @@ def _tell(sandbox: Sandbox, *, changed: list[str], removed: list[str]) -> None:
     data = {
         "changed": len(changed),
         "removed": len(removed),
-        "paths": [_sayable(path) for path in (changed + removed)[:TOLD]],
+        "paths": [sayable(path) for path in (changed + removed)[:TOLD]],
     }
     channel = sandbox_channel(str(sandbox.pk))
     transaction.on_commit(lambda: events.publish(channel, "files", data), robust=True)
-
-
-def _sayable(path: str) -> str:
-    return path.encode("utf-8", "replace").decode()
 
 
 def run_refresh(sandbox_id: str) -> dict[str, Any]:

@@ -60,6 +60,11 @@ def fault_of(path: str) -> str:
     return _fault([name for name in path.split("/") if name not in ("", ".")], new=False)
 
 
+def sayable(path: str) -> str:
+    """A path as text: bytes of it that are no UTF-8, which names inside a sandbox may hold, become �."""
+    return "".join("�" if "\ud800" <= character <= "\udfff" else character for character in path)
+
+
 def _fault(names: list[str], *, new: bool) -> str:
     if ".." in names:
         return _("A path cannot lead upwards (..).")

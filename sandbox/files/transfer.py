@@ -1,5 +1,6 @@
 """Bytes into and out of sandboxes: files and archives, each scanned on its way."""
 
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -224,9 +225,14 @@ def _zip_info(name: str, modified: float) -> zipfile.ZipInfo:
     """A member as old as its file: packed once more, unchanged files make the same archive."""
     moment = timezone.localtime(datetime.fromtimestamp(modified, UTC))
     known = 1980 <= moment.year <= 2107  # the years a zip can tell
-    info = zipfile.ZipInfo(name, moment.timetuple()[:6] if known else (1980, 1, 1, 0, 0, 0))
+    info = zipfile.ZipInfo(_zip_name(name), moment.timetuple()[:6] if known else (1980, 1, 1, 0, 0, 0))
     info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
     return info
+
+
+def _zip_name(name: str) -> str:
+    """A zip holds text alone: bytes that are no UTF-8 become %FF and the like, so that names stay apart."""
+    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) - 0xDC00:02X}", name)
 
 
 def _closing(spool: Spool, chunks: Iterator[bytes]) -> Iterator[bytes]:

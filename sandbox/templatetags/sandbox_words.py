@@ -4,10 +4,11 @@ import re
 
 from django import template
 
-from .. import words
+from .. import files, words
 from ..models import Sandbox
 
 register = template.Library()
+register.filter("sayable", files.sayable)
 
 # Escape sequences of terminals (ECMA-48: CSI, OSC and other strings, two-byte ones), and control characters
 # other than tab and line feed. Pages show text; what would move a cursor means nothing there.

@@ -305,6 +305,21 @@ def test_a_damaged_archive_is_said_to_be_one(data):
         unpack(data)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [tar_of(("first", b"1"), ("cut", b"x" * 5000))[:3000],
+     zip_of(("a", b"text" * 1000), method=zipfile.ZIP_STORED).replace(b"texttext", b"textTEXT", 1)],
+    ids=["tar cut", "zip changed"],
+)  # fmt: skip
+def test_an_archive_with_a_damaged_file_moves_as_it_is_and_is_not_unpacked(data, box, alice, workspace):
+    files.upload(sandbox=box, by=alice, path="cut", chunks=[data], size=len(data))
+    got = files.download(sandbox=box, by=alice, path="cut")
+    assert b"".join(got.chunks) == data
+    with pytest.raises(BadArchive, match="damaged"):
+        files.extract(sandbox=box, by=alice, chunks=[data])
+    assert workspace.tree() == {"cut": data}
+
+
 # --- Through the services ---------------------------------------------------------------------------------
 def test_an_archive_is_unpacked_into_a_folder(box, alice, workspace):
     found = files.extract(sandbox=box, by=alice, path="to", chunks=[gzip.compress(PLAIN)])
@@ -324,6 +339,17 @@ def test_a_bad_file_in_an_archive_is_held_back_by_its_own_name(box, alice, works
             files.extract(sandbox=box, by=alice, path="in", chunks=[data])
     assert workspace.asked == []
     assert SandboxQuarantine.objects.count() == 2
+
+
+def test_names_that_are_not_utf_8_stay_apart_in_a_zip(box, alice, workspace):
+    for name in (b"bad\xff", b"bad\xfe"):
+        workspace.put(os.fsdecode(name), name[-1:])
+    done = b"".join(files.archive(sandbox=box, by=alice, kind="zip"))
+    with zipfile.ZipFile(io.BytesIO(done)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            "bad%FF": b"\xff",
+            "bad%FE": b"\xfe",
+        }
 
 
 def test_an_archive_comes_out_as_tar_gzip_or_zip(box, alice, workspace):

@@ -1,5 +1,6 @@
 """The files of a sandbox on its pages: looked at, uploaded, edited, moved, deleted."""
 
+import os
 from typing import Any
 
 import pytest
@@ -86,6 +87,21 @@ def test_a_new_file_of_a_name_that_is_taken_is_the_file_that_is_there(
     assert client.post(address, {"text": "lost", "seen": empty}, **HTMX).status_code == 409
     assert "kept" in client.get(address).content.decode()
     assert (workspace.root / "a.txt").read_text() == "kept"
+
+
+def test_a_name_that_is_not_utf_8_is_shown_without_links(
+    box: Sandbox, workspace: Any, alice: Any, client_of: Any, api_of: Any
+) -> None:
+    (workspace.root / os.fsdecode(b"bad\xff")).write_text("x")
+    (workspace.root / "link").symlink_to(os.fsdecode(b"to\xfe"))
+    page = client_of(alice).get(at("files", box))
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "bad� " in text
+    assert "→ to�" in text
+    assert "path=bad" not in text
+    listed = api_of(alice).get(f"/api/v1/sandboxes/{box.pk}/files/").json()["entries"]
+    assert [(entry["path"], entry["target"]) for entry in listed] == [("bad�", ""), ("link", "to�")]
 
 
 def test_what_is_no_text_is_not_opened_in_the_editor(
