@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import shutil
+import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -61,9 +63,28 @@ def _base() -> Tree:
     return tree
 
 
+def _locale(tree: Tree) -> None:
+    """C.UTF-8, where this machine has it: without it shells take what people type byte by byte, so that
+    Korean is lost or shown as numbers. As one archive it is read in a third of the time of its files.
+    """
+    source = Path("/usr/lib/locale/C.utf8")
+    if not source.is_dir():
+        return
+    if shutil.which("localedef") is None:
+        tree.folder_of("usr/lib/locale/C.utf8", source)
+        return
+    with tempfile.TemporaryDirectory() as made:
+        place = Path(made, "usr/lib/locale")
+        place.mkdir(parents=True)
+        command = ["localedef", f"--prefix={made}", "--add-to-archive", str(source)]
+        subprocess.run(command, check=True, capture_output=True)
+        tree.text("usr/lib/locale/locale-archive", (place / "locale-archive").read_bytes())
+
+
 def shell() -> Tree:
     """A shell and the usual small programs."""
     tree = _base()
+    _locale(tree)
     tree.program(*SHELL)
     tree.program(*EXTRA, required=False)
     return tree

@@ -114,6 +114,7 @@ def uses_the_terminal(page: Any, save_screenshot: Callable[[Any, str], None]) ->
     assert "/tmp" in page.locator(".xterm-rows").inner_text()
     page.keyboard.insert_text("echo 한글-$((40 + 2))")  # as an IME gives it
     typed(page, "", "한글-42")
+    assert "echo 한글-" in page.locator(".xterm-rows").inner_text()  # not the numbers of its bytes
 
 
 def uploads_edits_and_downloads(page: Any, address: str, save_screenshot: Callable[[Any, str], None]) -> None:

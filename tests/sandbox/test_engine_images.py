@@ -36,6 +36,15 @@ def test_the_shell_has_what_people_expect(new_instance: Instance, run_inside: In
     assert run_inside(instance_id, script) == (0, "x\nA\nB\nsandbox\n/workspace")
 
 
+def test_text_is_utf_8_for_every_program(new_instance: Instance, run_inside: Inside) -> None:
+    script = "printf 한글 | wc -m; bash -c 'printf %q 한글'"
+    assert run_inside(new_instance(), script) == (0, "2\n한글")
+
+
+def test_the_same_files_make_the_same_image() -> None:
+    assert RECIPES["agi-sandbox-shell"]().digest() == RECIPES["agi-sandbox-shell"]().digest()
+
+
 def test_python_is_whole(new_instance: Instance, run_inside: Inside) -> None:
     instance_id = new_instance(image=PYTHON)
     line = "import ssl, sqlite3, zlib, lzma, bz2, ctypes, asyncio, decimal, venv, sys; print(sys.prefix)"
