@@ -147,6 +147,13 @@ LIMITS = {
     "idle_timeout": gettext_lazy("Stops when idle for"),
 }
 
+POLICIES = {
+    "network_policy": gettext_lazy("Network"),
+    "syscall_policy": gettext_lazy("System calls"),
+    "mount_policy": gettext_lazy("Folders of the host"),
+    "runtime": gettext_lazy("Isolation"),
+}
+
 
 def size(value: float) -> str:
     """Bytes with a unit, without a fraction that says nothing."""
@@ -205,11 +212,20 @@ def event_of(row: SandboxEvent) -> dict[str, Any]:
     title = str(EVENTS.get(row.kind, row.kind.replace("_", " ").replace(".", " ").capitalize()))
     why = _why(cause, detail)
     facts = [
-        (str(name), _plain(data[key]))
+        (str(name), _fact(key, data[key]))
         for key, name in DATA_NAMES.items()
         if data.get(key) not in (None, "", [], {})
     ]
     return {"title": title, "tag": EVENT_TAGS.get(row.kind, ""), "why": why, "facts": facts}
+
+
+def _fact(key: str, value: Any) -> str:
+    """What an event says under a key; limits and policies by the names that their forms have."""
+    if key == "limits" and isinstance(value, dict):
+        return ", ".join(f"{LIMITS.get(name, name)} {limit_text(name, most)}" for name, most in value.items())
+    if key == "policies" and isinstance(value, list):
+        return ", ".join(str(POLICIES.get(name, name)) for name in value)
+    return _plain(value)
 
 
 def _plain(value: Any) -> str:

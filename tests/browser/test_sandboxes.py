@@ -276,6 +276,14 @@ def test_the_assistant_computes_in_a_sandbox_and_shows_how(
     run = answer.locator("[data-run-card][data-status=ended]")
     run.wait_for(timeout=20_000)
     assert "1267650600228229401496703205376" in run.inner_text()
+
+    # so can one's own, however short: its button is within the block, and the outcome has no empty lines
+    ask(page, "run\n```python\nprint(7)\n```")
+    own = page.locator(".message-user").last
+    own.locator("[data-run]").click(timeout=10_000)
+    own_run = own.locator("[data-run-card][data-status=ended]")
+    own_run.wait_for(timeout=20_000)
+    assert own_run.bounding_box()["height"] < 110
     run.get_by_role("link", name="Open the sandbox").click()
     page.locator('#sandbox-head[data-status="running"]').wait_for()
     rows = sandbox_site.rows(

@@ -258,6 +258,19 @@ def test_events_say_what_happened_and_why(a_sandbox: Sandbox, alice: Any, client
     assert "&lt;b&gt;said&lt;/b&gt;" in page
 
 
+def test_events_tell_changes_by_the_names_of_the_forms(
+    a_sandbox: Sandbox, alice: Any, client_of: Any
+) -> None:
+    for data in (
+        {"limits": {"memory_limit": 300 << 20, "idle_timeout": None}},
+        {"policies": ["mount_policy"]},
+    ):
+        SandboxEvent.objects.create(sandbox=a_sandbox, kind="changed", data=data)
+    page = shown(client_of(alice), "events", a_sandbox.pk).replace("\xa0", " ")
+    assert "Memory, swap included 300 MB, Stops when idle for no limit" in page
+    assert "Folders of the host" in page
+
+
 def test_terminals_are_shown_opened_and_ended(mine: Sandbox, alice: Any, client_of: Any) -> None:
     client = client_of(alice)
     assert "data-open-at-once" in shown(client, "detail", mine.pk)
