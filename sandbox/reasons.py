@@ -17,6 +17,7 @@ REASONS = {
     ("delete", ""): gettext_noop("The sandbox was deleted."),
     ("delete", "expired"): gettext_noop("The sandbox was deleted because its time was up."),
     ("delete", "done"): gettext_noop("The sandbox was deleted because what it was made for had ended."),
+    ("delete", "made_room"): gettext_noop("The sandbox was deleted to make room: nothing was in it."),
     ("delete", "operator"): gettext_noop("An operator deleted the sandbox."),
 }
 # The verbs that may have a cause which says who or what wanted them.

@@ -50,6 +50,7 @@ CAUSES = {
     "timeout": gettext_lazy("It was stopped because it ran for as long as its limit allows."),
     "expired": gettext_lazy("It expired."),
     "done": gettext_lazy("What it was made for has ended."),
+    "made_room": gettext_lazy("It made room for another one: nothing was in it."),
     "operator": gettext_lazy("An operator ended it."),
     "changed": gettext_lazy("So that a change takes effect; the files were kept."),
     "create_failed": gettext_lazy("It could not be created."),
