@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from agi_site.lib import events
+from sandbox.services import delete_sandboxes_of
 from system import queue
 from system.services import drop_terms_later
 
@@ -16,13 +17,14 @@ BATCH = 500
 
 
 def purge(*, conversation_id: str) -> int:
-    """Delete the conversation's messages in batches, then itself; returns the number of messages.
+    """Delete the conversation's sandbox, its messages in batches, then itself; returns how many messages.
 
     What other apps keep about a message hears of it by the event `messages.deleted`.
     """
     conversation = Conversation.objects.filter(pk=conversation_id, status=ConversationStatus.DELETED).first()
     if conversation is None:
         return 0
+    delete_sandboxes_of(origin=("conversation", conversation_id))
     deleted = 0
     rows = Message.objects.of(conversation).order_by("pk")
     while ids := list(rows.values_list("pk", flat=True)[:BATCH]):

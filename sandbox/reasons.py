@@ -20,6 +20,11 @@ REASONS = {
     ("delete", "made_room"): gettext_noop("The sandbox was deleted to make room: nothing was in it."),
     ("delete", "operator"): gettext_noop("An operator deleted the sandbox."),
 }
+# What engines say of a change that people may well ask for, as it is said to them.
+ENGINES_SAY = {
+    "unable to set memory limit": gettext_noop("More memory is in use now than the new limit allows."),
+    "the files do not fit into a disk": gettext_noop("The files do not fit into a disk of this size."),
+}
 # The verbs that may have a cause which says who or what wanted them.
 HAVE_CAUSES = {verb for verb, cause in REASONS if cause}
 
@@ -32,3 +37,8 @@ def why(verb: str, cause: str | None = None) -> str:
 def cause_of(verb: str, cause: str | None) -> str:
     """The cause if it is one of this verb's, else ""."""
     return cause if cause and (verb, cause) in REASONS else ""
+
+
+def plainly(said: str) -> str:
+    """An engine's words as a sentence for people, where there is one for them."""
+    return next((plain for part, plain in ENGINES_SAY.items() if part in said), said)

@@ -161,6 +161,7 @@ def fail(sandbox: Sandbox, verb: str, error: Exception) -> str:
     """Write down that a verb failed, and the state the sandbox is truly in; returns the sentence."""
     text = str(getattr(error, "message", "") or error) or type(error).__name__
     logger.warning("%s of sandbox %s failed: %s", verb, sandbox.pk, text)
+    text = reasons.plainly(text)
     cause = "image_missing" if isinstance(error, ImageMissing) else f"{verb}_failed"
     if verb == "delete":  # it stays under way: the reconciler lets it be tried again
         with transaction.atomic():

@@ -11,7 +11,7 @@ from .executions import (
 )
 from .hosts import activate_host, drain_host
 from .once import run_once
-from .origins import sandbox_of
+from .origins import delete_sandboxes_of, sandbox_of
 from .ports import add_port, remove_port
 from .quotas import Quota, quota_of
 from .sandboxes import (
@@ -50,6 +50,7 @@ __all__ = [
     "clone_sandbox",
     "create_sandbox",
     "defaults_of",
+    "delete_sandboxes_of",
     "do_verb",
     "drain_host",
     "extend_sandbox",

@@ -56,6 +56,13 @@ def sandbox_of(*, owner: Any, origin: tuple[str, str], name: str = "", template:
     return found
 
 
+def delete_sandboxes_of(*, origin: tuple[str, str]) -> None:
+    """Destroy what was made for `origin`, (type, id), with its files: it is gone itself."""
+    made = Sandbox.objects.shown().filter(origin_type=origin[0], origin_id=origin[1])
+    for sandbox in made.select_related("host"):
+        do_verb(sandbox=sandbox, verb="delete", by=None, cause="done")
+
+
 def _template(name: str) -> SandboxTemplate:
     """The active template of this name; without one, the oldest that offers Python."""
     template: SandboxTemplate

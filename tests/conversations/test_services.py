@@ -16,6 +16,7 @@ from conversations.models import Conversation, Message, MessageSearch
 from emotions.models import EmotionAnalysis
 from explanations.models import Explanation, ExplanationFeature
 from learning.models import Feedback, LearningData
+from sandbox.models import Sandbox
 from system.models import TaskQueue
 
 from .conftest import fill, fresh, seen
@@ -277,6 +278,20 @@ def test_a_deleted_conversation_is_gone_at_once_and_its_rows_soon(
     run_tasks()
     assert not Conversation.objects.filter(pk=conversation.pk).exists()
     assert not Message.objects.exists()
+
+
+def test_the_sandbox_of_a_deleted_conversation_is_destroyed(
+    alice: Any, conversation: Conversation, run_tasks: Callable[..., None]
+) -> None:
+    box = Sandbox.objects.create(
+        user=alice, status="stopped", origin_type="conversation", origin_id=conversation.pk
+    )
+    other = Sandbox.objects.create(user=alice, status="stopped", origin_type="conversation", origin_id="x")
+    services.delete_conversation(conversation=conversation, by=alice)
+    run_tasks()
+    box.refresh_from_db()
+    other.refresh_from_db()
+    assert (box.status, other.status) == ("deleted", "stopped")
 
 
 def test_purging_takes_many_messages_in_batches(

@@ -55,3 +55,12 @@ def test_what_somebody_may_miss_stays(held_by, of, alice):
         of("c")
     assert not Sandbox.objects.exclude(verb=None).exists()
     assert not SandboxEvent.objects.filter(kind="deleted").exists()
+
+
+def test_what_was_made_for_something_goes_with_it(of):
+    first, second = of("a"), of("b")
+    services.delete_sandboxes_of(origin=("conversation", "a"))
+    services.delete_sandboxes_of(origin=("conversation", "a"))
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.verb, first.cause, second.verb) == ("delete", "done", None)

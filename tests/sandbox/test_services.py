@@ -261,6 +261,13 @@ def test_a_change_that_cannot_be_made_leaves_everything_as_it_was(alice, mine, r
     assert sandbox.resource.memory_limit == 512 * 1024**2
 
 
+def test_why_a_limit_was_not_taken_is_said_in_plain_words(alice, mine, fresh, paper, run_tasks):
+    paper.faults["update_limits"] = EngineError("runc: unable to set memory limit to 1 (current usage: 2)")
+    services.change_limits(sandbox=mine, by=alice, limits={"memory_limit": 256 * 1024**2})
+    run_tasks()
+    assert fresh(mine).detail == "More memory is in use now than the new limit allows."
+
+
 def test_what_was_stopped_for_a_change_that_cannot_be_made_runs_again(alice, mine, run_tasks, fresh, paper):
     create, before, size = paper.create, fresh(mine).started_at, mine.resource.disk_limit
 
