@@ -27,13 +27,16 @@ def judge(*, newer: str, older: str, kind: str, cosine: float = 0.0) -> Verdict 
 
     `kind` is the newer memory's type: what happened is not undone by what happens later.
     """
-    changed = bool(rules.load().changed.search(newer))
+    known = rules.load()
+    changed = bool(known.changed.search(newer))
+    # What else the earlier one says would be lost with it.
+    whole = not known.several.search(older) or bool(known.several.search(newer))
     if _turned(newer, older):
-        return _contradiction(0.9, sure=True)
+        return _contradiction(0.9, sure=whole)
     if (single := _same_slot(newer, older)) is not None:
-        return _contradiction(0.9 if single else 0.7, sure=single or changed)
+        return _contradiction(0.9 if single else 0.7, sure=whole and (single or changed))
     if kind != MemoryType.EPISODIC and _other_number(newer, older):
-        return _contradiction(0.8, sure=changed)
+        return _contradiction(0.8, sure=whole and changed)
     shared = likeness.overlap(likeness.stems(newer), likeness.stems(older))
     likely = max(shared, (cosine - 0.8) / 0.2 if cosine else 0.0)
     if shared >= SIMILAR or cosine >= VERY_NEAR:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from . import rules
 from .models import RelationType
 
-EXTRACTOR = "rules/2"
+EXTRACTOR = "rules/3"
 LONGEST_MESSAGE = 8_000
 LONGEST_SENTENCE = 300
 
@@ -48,16 +48,32 @@ class Candidate:
 
 
 def extract(text: str) -> list[Candidate]:
-    """The candidates in a message, in order, at most one a sentence; quotes, code and links are left out."""
+    """The candidates in a message, in order: one a sentence, or clause; not of quotes, code and links."""
     found: dict[str, Candidate] = {}
     before = False  # whether the sentence before gave a candidate
     for sentence in _sentences(text):
-        candidate = _candidate(sentence)
-        if candidate is not None:
-            after = _after(sentence) if before else ""
+        candidates = _candidates(sentence)
+        for number, candidate in enumerate(candidates):
+            after = _after(sentence) if before and number == 0 else ""
             found.setdefault(candidate.content.casefold(), replace(candidate, after=after))
-        before = candidate is not None
+        before = bool(candidates)
     return list(found.values())
+
+
+def _candidates(sentence: str) -> list[Candidate]:
+    """A sentence's candidates: of its clauses where each says something by itself, else of the whole.
+
+    "My name is Alice and I live in Busan" is two memories, so that a move does not take the name along.
+    """
+    known = rules.load()
+    first, *more = known.joints.split(sentence)
+    if more and not any(known.refers.search(clause) for clause in more):
+        greeted = known.small_talk.match(first.strip())
+        found = [_candidate(clause) for clause in (more if greeted else (first, *more))]
+        if all(found):
+            return [one for one in found if one is not None]
+    whole = _candidate(sentence)
+    return [] if whole is None else [whole]
 
 
 def _after(sentence: str) -> str:

@@ -66,6 +66,9 @@ class Rules:
     changed: re.Pattern[str]
     likes: re.Pattern[str]
     dislikes: re.Pattern[str]
+    joints: re.Pattern[str]
+    refers: re.Pattern[str]
+    several: re.Pattern[str]
     caused: re.Pattern[str]
     after: re.Pattern[str]
     light: frozenset[str]
@@ -95,6 +98,9 @@ def load() -> Rules:
         changed=_any(stored["change"]["marks"]),
         likes=_plain(stored["change"]["likes"]),
         dislikes=_plain(stored["change"]["dislikes"]),
+        joints=_plain(stored["clauses"]["joints"]),
+        refers=_plain(stored["clauses"]["refers"]),
+        several=_plain(stored["clauses"]["several"]),
         caused=_plain(stored["flow"]["caused"]),
         after=_plain(stored["flow"]["after"]),
         light=frozenset(stored["likeness"]["light"].split()),

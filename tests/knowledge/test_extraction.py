@@ -92,6 +92,33 @@ def test_each_sentence_of_a_message_may_say_something() -> None:
     assert [candidate.reason for candidate in extract(message)] == ["name", "role", "preference"]
 
 
+@pytest.mark.parametrize(
+    ("message", "contents"),
+    [
+        ("My name is Alice Park and I live in Busan.", ["My name is Alice Park", "I live in Busan."]),
+        ("Hi, my name is Sam, I'm allergic to nuts", ["my name is Sam", "I'm allergic to nuts"]),
+        ("Remember that my desk is blue and I prefer tea", ["my desk is blue", "I prefer tea"]),
+        ("제 이름은 김철수이고 저는 서울에 살아요.", ["제 이름은 김철수", "저는 서울에 살아요."]),
+    ],
+)
+def test_clauses_that_each_say_something_are_candidates_of_their_own(
+    message: str, contents: list[str]
+) -> None:
+    assert [candidate.content for candidate in extract(message)] == contents
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "I live in Busan with my wife and my two cats.",
+        "I like tea and my cat likes it, too.",
+        "나는 서울에 살고 있어",
+    ],
+)
+def test_a_clause_that_leans_on_another_stays_with_it(message: str) -> None:
+    assert [candidate.content for candidate in extract(message)] == [message]
+
+
 def test_the_same_sentence_twice_is_one_candidate() -> None:
     assert len(extract("I prefer tea.\nI prefer tea.")) == 1
 

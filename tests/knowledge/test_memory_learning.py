@@ -80,7 +80,7 @@ def test_where_the_model_fails_rules_read_the_message_and_nothing_is_stored_twic
     model.script(*[reply] * 5)
     learn_from(alice, "I live in Busan.")
     [row] = Memory.objects.all()
-    assert (row.content, row.extractor) == ("I live in Busan.", "rules/2")
+    assert (row.content, row.extractor) == ("I live in Busan.", "rules/3")
     model.replies.clear()
     model.script(found({"content": "I live in Busan"}))
     assert learn_from(alice, "I live in Busan.").kept == []
@@ -118,7 +118,7 @@ def test_a_model_says_how_a_memory_bears_on_those_there_are(alice: Any, model: S
 
 
 def test_the_guide_reads_by_rules(alice: Any) -> None:
-    assert [row.extractor for row in learn_from(alice, "I live in Busan.").kept] == ["rules/2"]
+    assert [row.extractor for row in learn_from(alice, "I live in Busan.").kept] == ["rules/3"]
 
 
 # --- The four types, in both languages ---------------------------------------------------------------------
@@ -216,6 +216,28 @@ def test_a_clear_contradiction_replaces_and_keeps_the_chain(alice: Any, earlier:
     assert (relation.source_memory_id, relation.target_memory_id) == (new.pk, old.pk)
     assert len(old.history) == 1
     assert not MemoryQuestion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("earlier", "newer"),
+    [
+        ("My name is Alice and I live in Busan", "I moved to Seoul last month"),
+        ("제 이름은 김철수이고 서울에서 개발자로 일합니다", "제 이름은 김영희입니다"),
+    ],
+)
+def test_what_says_something_else_as_well_is_not_replaced_without_a_question(
+    alice: Any, earlier: str, newer: str
+) -> None:
+    old = services.remember(owner=alice, type="semantic", content=earlier)
+    new = services.remember(owner=alice, type="semantic", content=newer)
+    assert contents(alice) == [old.content, new.content]
+    assert MemoryQuestion.objects.get().older_id == old.pk
+
+
+def test_a_move_does_not_take_along_the_name_of_the_same_sentence(alice: Any) -> None:
+    learn_from(alice, "My name is Alice Park and I live in Busan.")
+    learn_from(alice, "I moved to Seoul last month.")
+    assert contents(alice) == ["My name is Alice Park", "I moved to Seoul last month."]
 
 
 def unsure(alice: Any) -> tuple[Memory, Memory, MemoryQuestion]:
