@@ -224,8 +224,12 @@ class Agent:
             status=ExecutionStatus.RUNNING,
         ).update(lease_until=lease())
         self._give_up_ended([following for following, _instance in followed])
-        for sandbox_id in {f.sandbox_id for f, _instance in followed if f.is_active()}:
+        active = [following for following, _instance in followed if following.is_active()]
+        for sandbox_id in {following.sandbox_id for following in active}:
             self.touch(sandbox_id)
+        # what is typed into a terminal makes files long before the terminal ends
+        for sandbox_id in {f.sandbox_id for f in active if f.kind == ExecutionKind.TERMINAL}:
+            self._look_at_files(sandbox_id)
 
     def _give_up_ended(self, followed: list[Following]) -> None:
         """Let nothing run on whose row was ended by others, as when this host was given up for lost."""

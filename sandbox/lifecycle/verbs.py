@@ -17,6 +17,7 @@ from system.queue import TaskRun
 
 from .. import gateway, reasons
 from ..engine import EngineError, EngineUnavailable, ImageMissing
+from ..files import refresh_soon
 from ..models import (
     ExecutionCause,
     InstanceStatus,
@@ -230,6 +231,8 @@ def _true_status(sandbox: Sandbox, verb: str) -> SandboxStatus:
 def _running(sandbox: Sandbox, verb: str, kind: str, *, cause: str = "") -> None:
     now = timezone.now()
     _settle(sandbox, verb, kind, status=RUNNING, cause=cause, started_at=now, last_active=now)
+    if verb != "create":  # what was killed at its stop may have made files that nobody saw
+        refresh_soon(sandbox)
 
 
 def _end_run(sandbox: Sandbox, instance: SandboxInstance, verb: str, cause: str = "") -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Unavailable
 
 from ..models import (
+    ExecutionCause,
     ExecutionKind,
     Sandbox,
     SandboxExecution,
@@ -24,6 +25,7 @@ from .sandboxes import create_sandbox, do_verb
 
 LANGUAGE = "python"
 UNUSED = timedelta(minutes=2)  # whoever turns to it again within that finds its variables
+BY_FORCE = (ExecutionCause.CANCELLED, ExecutionCause.LOST)
 _WAKING = {SandboxStatus.STOPPED: "start", SandboxStatus.FAILED: "start", SandboxStatus.PAUSED: "resume"}
 
 
@@ -81,8 +83,8 @@ def _template(name: str) -> SandboxTemplate:
 def _make_room(owner: Any) -> None:
     """Where one may have no more, delete the one made for an origin that nobody misses.
 
-    Without files, without work, and without a terminal, whose files the table may not know: what it loses are
-    variables. Else ten conversations in which something was computed would be the last.
+    Without files, without work, and without a terminal or anything ended by force, whose files the table may not
+    know: what it loses are variables. Else ten conversations in which something was computed would be the last.
     """
     quota = quotas.quota_of(owner)
     if quota.count < quota.most_count:
@@ -90,7 +92,7 @@ def _make_room(owner: Any) -> None:
     ran = SandboxExecution.objects.filter(sandbox=OuterRef("pk"))
     empty = Sandbox.objects.for_user(owner).filter(
         ~Exists(ran.live()),
-        ~Exists(ran.filter(kind=ExecutionKind.TERMINAL)),
+        ~Exists(ran.filter(Q(kind=ExecutionKind.TERMINAL) | Q(cause__in=BY_FORCE))),
         ~Exists(SandboxFile.objects.filter(sandbox=OuterRef("pk"))),
         origin_type__isnull=False,
         verb__isnull=True,

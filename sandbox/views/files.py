@@ -32,7 +32,7 @@ MOST_UPLOADS = 100  # Django takes no more files at once
 
 @require_safe
 def file_list(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """What is in the folder `?path=`: as the sandbox sees it, or as it was when it last ran."""
+    """What is in the folder `?path=`: as the sandbox sees it, or as it was last seen."""
     sandbox = sandbox_of(request, pk)
     path = _path(request.GET.get("path", ""))
     offset = int(request.GET["offset"]) if OFFSET.fullmatch(request.GET.get("offset", "")) else 0

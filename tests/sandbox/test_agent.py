@@ -9,6 +9,7 @@ from sandbox import gateway
 from sandbox.agent import executions
 from sandbox.lifecycle import trail
 from sandbox.models import ExecutionCause, ExecutionKind, ExecutionStatus, Sandbox, SandboxExecution
+from system.models import TaskQueue
 
 from .fixtures_agent import wait_until
 
@@ -221,6 +222,19 @@ def test_a_terminal_is_an_execution_too(agent_world):
     agent_world.ended(row)
     assert "42" in row.stdout
     assert row.exit_code == 4
+
+
+def test_what_is_typed_into_a_terminal_is_looked_at_before_its_end(agent_world, monkeypatch):
+    monkeypatch.setattr("sandbox.agent.agent.RENEW_EXECUTIONS_SECONDS", 0.1)
+    sandbox = agent_world.sandbox()
+    agent_world.leading()
+    row = agent_world.run(sandbox, "", kind=ExecutionKind.TERMINAL, stdin_open=True)
+    refreshes = TaskQueue.objects.filter(task_type="sandbox.files.refresh")
+    wait_until(lambda: agent_world.status(row) == ExecutionStatus.RUNNING)
+    assert not refreshes.exists()
+    gateway.send_input(row, b"echo 1 > made.txt\n")
+    wait_until(refreshes.exists)
+    assert agent_world.status(row) == ExecutionStatus.RUNNING
 
 
 def test_many_at_once_all_end_with_their_own_output(agent_world):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from agi_site.lib import events
 from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem
-from sandbox import files
+from sandbox import files, services
 from sandbox.channels import sandbox_channel
 from sandbox.files import mirror, paths
 from sandbox.files.mime import mime_type
@@ -305,6 +305,16 @@ def test_the_end_of_an_execution_brings_a_refresh(box, workspace, run_tasks):
     assert TaskQueue.objects.filter(task_type="sandbox.files.refresh").count() == 1
     follow_up(run_tasks)
     assert mirrored(box) == {"made.txt"}
+
+
+def test_a_start_brings_a_refresh_for_what_the_last_stop_killed(alice, mine, run_tasks):
+    from system.models import TaskQueue
+
+    refreshes = TaskQueue.objects.filter(task_type="sandbox.files.refresh")
+    for verb, expected in (("stop", 0), ("start", 1)):
+        services.do_verb(sandbox=mine, verb=verb, by=alice)
+        run_tasks()
+        assert refreshes.count() == expected
 
 
 def test_what_the_table_cannot_hold_is_left_out_and_counted(box, workspace):

@@ -39,13 +39,15 @@ def test_where_one_may_have_no_more_the_longest_unused_empty_one_gives_way(of):
     assert (first.verb, first.cause, second.verb) == ("delete", "made_room", None)
 
 
-@pytest.mark.parametrize("held_by", ["files", "a terminal", "work", "use", "a person"])
+@pytest.mark.parametrize("held_by", ["files", "a terminal", "work", "force", "use", "a person"])
 def test_what_somebody_may_miss_stays(held_by, of, alice):
     both = of("a"), of("b")
     unused(*both, minutes=1 if held_by == "use" else 10)
     for sandbox in both:
         if held_by == "files":
             SandboxFile.objects.create(sandbox=sandbox, path="kept.txt")
+        elif held_by == "force":
+            SandboxExecution.objects.create(sandbox=sandbox, command="", status="ended", cause="cancelled")
         elif held_by in {"a terminal", "work"}:
             kind, status = ("terminal", "ended") if held_by == "a terminal" else ("cell", "running")
             SandboxExecution.objects.create(sandbox=sandbox, command="", kind=kind, status=status)

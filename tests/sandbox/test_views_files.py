@@ -153,7 +153,7 @@ def test_a_sandbox_that_does_not_run_shows_the_files_it_had(box: Sandbox, alice:
     Sandbox.objects.update(status=SandboxStatus.STOPPED)
     client = client_of(alice)
     page = client.get(at("files", box)).content.decode()
-    assert "as they were when it last ran" in page
+    assert "as they were last seen" in page
     assert "b.txt" in page
     assert "a.py" not in page
     assert "a.py" in client.get(at("files", box, "src")).content.decode()
