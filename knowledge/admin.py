@@ -69,7 +69,7 @@ class _KnowledgeForm(forms.ModelForm):
         content: str = self.cleaned_data["content"]
         if self.instance._state.adding:
             try:
-                check_new(content)
+                check_new(content, self.cleaned_data.get("title", ""))
             except Invalid as known:
                 raise forms.ValidationError(known.errors["content"]) from known
         return content
@@ -86,8 +86,9 @@ class KnowledgeAdmin(_Indexed):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         obj.created_by = obj.created_by if change else (obj.created_by or request.user)
         if change:
-            keep_for_others(obj, obj.content)
-        obj.content_hash = content_hash(obj.content)
+            keep_for_others(obj, title=obj.title, content=obj.content)
+        if not change or {"title", "content"} & set(form.changed_data):
+            obj.content_hash = content_hash(obj.content)
         super().save_model(request, obj, form, change)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

@@ -20,7 +20,7 @@ _SENTENCE = re.compile(r"[.!?。！？…][\"'”’)\]」』]*\s+|\n")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A passage that is to be. `hash` is that of its words, whatever the white space between them."""
+    """A passage that is to be. `hash` is that of its words, and of the title that a record has of its own."""
 
     title: str
     content: str
@@ -28,9 +28,13 @@ class Draft:
     place: dict[str, Any]
 
 
-def content_hash(content: str) -> str:
-    """What tells whether two passages say the same: SHA-256 of the words, white space aside."""
-    return hashlib.sha256(" ".join(content.split()).encode()).hexdigest()
+def content_hash(content: str, title: str = "") -> str:
+    """What tells whether two passages say the same: SHA-256 of the words, white space aside.
+
+    `title` is that of a row or an entry, whose words alone say little: many questions have the answer "Yes".
+    """
+    said = f"{' '.join(title.split())}\n" if title else ""
+    return hashlib.sha256((said + " ".join(content.split())).encode()).hexdigest()
 
 
 def cut(document: Extracted) -> Iterator[Draft]:
@@ -51,7 +55,8 @@ def cut(document: Extracted) -> Iterator[Draft]:
             if section.by_line:
                 place |= {"line": lines.at(start), "last_line": lines.at(start + len(content))}
             part = f" ({number})" if section.title and len(pieces) > 1 else ""
-            yield Draft(_title(document.title, section, part), content, content_hash(content), place)
+            hash_ = content_hash(content, section.title)
+            yield Draft(_title(document.title, section, part), content, hash_, place)
 
 
 def _title(document: str, section: Section, part: str) -> str:

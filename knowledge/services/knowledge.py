@@ -36,7 +36,7 @@ def add_knowledge(
         raise Forbidden
     row = Knowledge(created_by=author, metadata=dict(metadata) if metadata else None)
     fill(row, title=title, content=content, source=source)
-    check_new(row.content)
+    check_new(row.content, row.title)
     row.save(force_insert=True)
     _replace_tags(row, tags)
     indexing.index(row)
@@ -84,8 +84,8 @@ def _change(
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Set what is not None, on the row as it is now, and index it anew where its text changed."""
-    if content is not None:
-        keep_for_others(row, content)
+    if content is not None or title is not None:
+        keep_for_others(row, title=title, content=content)
     take_anew(row)
     before = indexing.text_of(row)
     fill(
@@ -103,11 +103,22 @@ def _change(
         indexing.index(row)
 
 
-def keep_for_others(knowledge: Knowledge, content: str) -> None:
-    """Before a passage says `content`: documents that hold what it said get passages of their own."""
-    said = Knowledge.objects.filter(pk=knowledge.pk).values_list("content_hash", flat=True).first()
-    if said is not None and said != content_hash(_clean(content)):
+def keep_for_others(knowledge: Knowledge, *, title: str | None, content: str | None) -> None:
+    """Before a passage says what is not None: documents that hold what it said get passages of their own."""
+    row = Knowledge.objects.filter(pk=knowledge.pk).only("title", "content", "content_hash").first()
+    if row is None or row.content_hash is None:
+        return
+    title = row.title if title is None else _clean(title)
+    content = row.content if content is None else _clean(content)
+    if row.content_hash != hash_after(row, title=title, content=content):
         leave_copies([knowledge.pk])
+
+
+def hash_after(row: Knowledge, *, title: str, content: str) -> str:
+    """The hash of a passage that is to say this; one that says it already keeps the hash it has."""
+    if row.content_hash and (row.title, row.content) == (title, content):
+        return str(row.content_hash)
+    return content_hash(content)
 
 
 @transaction.atomic
@@ -154,14 +165,15 @@ def fill(row: Knowledge, *, title: str, content: str, source: str) -> None:
         errors["source"] = [_("A source has at most 255 characters.")]
     if errors:
         raise Invalid(errors=errors)
+    row.content_hash = hash_after(row, title=title, content=content)
     row.title, row.content, row.source = title, content, source or None
-    row.content_hash = content_hash(content)
 
 
-def check_new(content: str) -> None:
+def check_new(content: str, title: str) -> None:
     """Raise Invalid (`duplicate`) for a text that is known; holds texts to the end of the transaction."""
     hold_texts()
-    twin = Knowledge.objects.filter(content_hash=content_hash(content)).only("title").first()
+    known = [content_hash(content), content_hash(content, title)]
+    twin = Knowledge.objects.filter(content_hash__in=known).only("title").first()
     if twin is not None:
         message = _("This text is known already: “%(title)s”.") % {"title": twin.title}
         raise Invalid(message, code="duplicate", errors={"content": [message]})
