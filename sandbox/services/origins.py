@@ -83,8 +83,9 @@ def _template(name: str) -> SandboxTemplate:
 def _make_room(owner: Any) -> None:
     """Where one may have no more, delete the one made for an origin that nobody misses.
 
-    Without files, without work, and without a terminal or anything ended by force, whose files the table may not
-    know: what it loses are variables. Else ten conversations in which something was computed would be the last.
+    Without files, without work, and without a terminal or anything ended by force, whose files the table may
+    not know: what it loses are variables. Else ten conversations in which something was computed would be the
+    last.
     """
     quota = quotas.quota_of(owner)
     if quota.count < quota.most_count:

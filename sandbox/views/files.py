@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models.functions import Substr
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -250,9 +251,11 @@ def _crumbs(path: str) -> list[dict[str, str]]:
 def _remembered(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
     """A folder as the mirror keeps it, for a sandbox that does not run."""
     prefix = f"{path}/" if path else ""
-    rows = SandboxFile.objects.filter(sandbox=sandbox, path__startswith=prefix).order_by("path")[:PAGE]
+    below = SandboxFile.objects.filter(sandbox=sandbox, path__startswith=prefix).order_by("path")
+    below = below.annotate(rest=Substr("path", len(prefix) + 1))
     found: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    # first the folder itself: all that lies deeper would fill the page
+    for row in [*below.exclude(rest__contains="/")[:PAGE], *below.filter(rest__contains="/")[:PAGE]]:
         name, slash, _rest = row.path[len(prefix) :].partition("/")
         is_directory = bool(slash) or bool(row.is_directory)
         found.setdefault(

@@ -159,6 +159,16 @@ def test_a_sandbox_that_does_not_run_shows_the_files_it_had(box: Sandbox, alice:
     assert "a.py" in client.get(at("files", box, "src")).content.decode()
 
 
+def test_what_lies_deeper_takes_no_place_from_the_folder_itself(
+    box: Sandbox, alice: Any, client_of: Any
+) -> None:
+    rows = [SandboxFile(sandbox=box, path=f"a/{number:04}.txt") for number in range(600)]
+    rows += [SandboxFile(sandbox=box, path="a", is_directory=True), SandboxFile(sandbox=box, path="z.txt")]
+    SandboxFile.objects.bulk_create(rows)
+    Sandbox.objects.update(status=SandboxStatus.STOPPED)
+    assert "z.txt" in client_of(alice).get(at("files", box)).content.decode()
+
+
 @pytest.mark.parametrize("path", ["../etc/passwd", "/etc/passwd", "a/../../b", "%00"])
 def test_no_path_leads_out(path: str, box: Sandbox, workspace: Any, alice: Any, client_of: Any) -> None:
     client = client_of(alice)
