@@ -15,6 +15,8 @@ from .hits import Hit
 
 # Of more rows than these no list is made: what is near among all is kept where it is one of them.
 MOST_AMONG = 20_000
+# Of this many times the rows that are wanted some are looked at where the first say the same.
+MOST_TAKEN_IN = 5
 
 
 def search_knowledge(
@@ -34,7 +36,8 @@ def search_knowledge(
     `vector` is the query's embedding by the configured engine, shape (d,), if the caller has it. `tags` and
     `source` keep rows with all those tags and that very source, `since` and `until` those added from then on
     and before then. `as_typed`: the last word may be half a word. Where a reranking server is configured, it
-    puts the best in order, and its score is theirs.
+    puts the best in order, and its score is theirs. What a file and a source have both brought in is found
+    once, as the row that ranks first.
     """
     rows = Knowledge.objects.for_user(user)
     if rows.query.is_empty():
@@ -55,11 +58,32 @@ def search_knowledge(
         return _only(rows, fused) if narrowed and among is None else fused
 
     fused, found = settled(Knowledge, rows.light(), wanted, ask)
-    best = [key for key in first(fused, wanted) if key in found]
+    found = _said_once(rows.light(), fused, found, wanted)
+    best = list(found)
     texts = {key: f"{found[key].title}\n{found[key].content}" for key in best} if rerank else {}
     again = reranked(query, texts)
     best = sorted(best, key=lambda key: -again.get(key, 0.0))[: max(0, limit)]
     return [_knowledge_hit(found[key], query, *fused[key], again.get(key)) for key in best]
+
+
+def _said_once(
+    rows: "QuerySet[Any]", fused: Mapping[str, Parts], found: Mapping[str, Knowledge], wanted: int
+) -> dict[str, Knowledge]:
+    """The first `wanted` rows, best first, but for those that say what one before them says."""
+    said: dict[tuple[str, str], Knowledge] = {}
+    for key in first(fused, wanted):
+        if (row := found.get(key)) is not None:
+            said.setdefault((row.title, row.content_hash or key), row)
+    if len(said) < min(wanted, len(found)):  # others take the places of those that were left out
+        for row in _in_order(rows, list(fused)[wanted : MOST_TAKEN_IN * wanted]):
+            if len(said) < wanted:
+                said.setdefault((row.title, row.content_hash or row.pk), row)
+    return {row.pk: row for row in said.values()}
+
+
+def _in_order(rows: "QuerySet[Any]", keys: Sequence[str]) -> list[Knowledge]:
+    there = rows.in_bulk(keys)
+    return [there[key] for key in keys if key in there]
 
 
 def _few_keys(rows: "QuerySet[Any]") -> list[str] | None:

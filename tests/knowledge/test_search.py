@@ -35,6 +35,17 @@ def test_added_knowledge_is_found_by_its_words_at_once(alice: Any) -> None:
     assert 0 < hit.score <= 1
 
 
+def test_what_came_by_two_ways_is_found_once_and_takes_no_others_place(alice: Any, run_tasks: Any) -> None:
+    text = "The printer on floor 3 takes A3 paper."
+    services.add_knowledge(author=alice, title="Printer", content=text)
+    copies = [services.Passage("Printer", text, source) for source in ("a", "b", "c")]
+    more = [services.Passage("Paper", "A3 paper is in the cellar."), services.Passage("Scanner", text)]
+    services.add_many(author=alice, passages=[*copies, *more])
+    run_tasks()
+    titles = [hit.title for hit in search_knowledge(user=alice, query="A3 paper of the printer", limit=3)]
+    assert sorted(titles) == ["Paper", "Printer", "Scanner"]
+
+
 def test_the_vector_follows_by_a_task(alice: Any, run_tasks: Any) -> None:
     row = services.add_knowledge(author=alice, title="Coffee", content="The machine is on the second floor.")
     run_tasks()
