@@ -4,14 +4,18 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.streams import answer_of_row
+from accounts.streams import SignIn, answer_of_row, person_who_asks
 from agi_site.lib import events
+from agi_site.lib.api.errors import problem_response
+from agi_site.lib.problems import NotFound, Problem
 from agi_site.lib.sse import sse_response
 
 from .channels import build_channel, execution_channel, sandbox_channel
+from .file_events import watch_response
 from .models import Sandbox, SandboxExecution, SandboxImageBuild
 
 
@@ -21,6 +25,22 @@ from .models import Sandbox, SandboxExecution, SandboxImageBuild
 def sandbox_events(request: HttpRequest, pk: str) -> HttpResponseBase:
     """`GET /events/sandboxes/<id>/`: states, usage, executions and files of a sandbox as they change."""
     return answer_of_row(request, model=Sandbox, pk=pk, channel=sandbox_channel(pk))
+
+
+@login_not_required
+@require_safe
+def file_events(request: HttpRequest, pk: str) -> HttpResponseBase:
+    """`GET /events/sandboxes/<id>/files/?path=`: what changes below a folder of a running sandbox."""
+    user = person_who_asks(request)
+    if user is None:
+        return problem_response(request, SignIn(_("Sign in first.")))
+    sandbox = Sandbox.objects.for_user(user).filter(pk=pk).first()
+    try:
+        if sandbox is None:
+            raise NotFound
+        return watch_response(sandbox=sandbox, by=user, path=request.GET.get("path", ""))
+    except Problem as problem:
+        return problem_response(request, problem)
 
 
 @login_not_required

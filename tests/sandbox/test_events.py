@@ -1,6 +1,7 @@
 """The live streams of sandboxes: who may follow them, and that they resume."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -57,6 +58,27 @@ def test_the_log_of_a_build_is_followed_by_those_who_may_see_builds(operator: An
     async_to_sync(_follow_and_resume)(operator, address, build_channel(build.pk))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_changes_of_files_are_told_as_they_happen(a_sandbox: Sandbox, alice: Any, asks: Any) -> None:
+    asks("files.stat_file", None)
+    said = [{"event": "changed", "path": "한글/bad\udcff"}, None, {"event": "deleted", "path": "b"}]
+    asks("files.watch", nullcontext(iter(said)))
+
+    async def follow() -> bytes:
+        client = AsyncClient()
+        await client.aforce_login(alice)
+        return await _read(await client.get(f"/events/sandboxes/{a_sandbox.pk}/files/?path=a"), b"deleted")
+
+    heard = async_to_sync(follow)().decode()
+    assert 'event: change\ndata: {"event": "changed", "path": "한글/bad�"}\n\n: keep-alive' in heard
+
+
+def test_files_of_what_does_not_run_are_not_watched(a_sandbox: Sandbox, alice: Any, client_of: Any) -> None:
+    Sandbox.objects.update(status="stopped")
+    answer = client_of(alice).get(f"/events/sandboxes/{a_sandbox.pk}/files/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_running")
+
+
 def test_others_get_404_and_visitors_401(
     an_execution: SandboxExecution, bob: Any, client_of: Any, client: Any
 ) -> None:
@@ -64,6 +86,7 @@ def test_others_get_404_and_visitors_401(
     build = SandboxImageBuild.objects.create(image=image, dockerfile="FROM scratch")
     for address in (
         f"/events/sandboxes/{an_execution.sandbox_id}/",
+        f"/events/sandboxes/{an_execution.sandbox_id}/files/",
         f"/events/sandbox-executions/{an_execution.pk}/",
         f"/events/sandbox-image-builds/{build.pk}/",
     ):
