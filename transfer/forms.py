@@ -164,7 +164,7 @@ class SqlSourceForm(SourceForm):
             "Use an account that may only read."
         ),
     )
-    query = forms.CharField(label=_("Query"), widget=_area(4), help_text=_("One SELECT; it only reads."))
+    query = forms.CharField(label=_("SQL query"), widget=_area(4), help_text=_("One SELECT; it only reads."))
     id = forms.CharField(label=_("Column that identifies a row"), max_length=64)
     title = forms.CharField(label=_("Column of titles"), max_length=64, required=False)
     content = forms.CharField(
@@ -193,8 +193,12 @@ SOURCE_FORMS: dict[str, type[SourceForm]] = {
 
 # --- Mappings and tasks -------------------------------------------------------------------------------------
 class _Between(forms.Form):
-    source = forms.ModelChoiceField(label=_("From"), queryset=KnowledgeDomain.objects.none())
-    target = forms.ModelChoiceField(label=_("To"), queryset=KnowledgeDomain.objects.none())
+    source = forms.ModelChoiceField(
+        label=_("From domain"), queryset=KnowledgeDomain.objects.none(), empty_label=_("Choose a domain")
+    )
+    target = forms.ModelChoiceField(
+        label=_("To domain"), queryset=KnowledgeDomain.objects.none(), empty_label=_("Choose a domain")
+    )
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -71,6 +71,19 @@ def test_a_folder_becomes_passages_and_a_second_reading_takes_what_changed(
     assert "Json" not in passages()
 
 
+def test_a_document_that_no_source_reads_is_told_and_not_passed_over(
+    operator: Any, folder: Path, run_tasks: Any
+) -> None:
+    (folder / "docs").mkdir()
+    for name in ("a.txt", "leave.pdf", "picture.png"):
+        (folder / "docs" / name).write_bytes(b"%PDF-1.7")
+    source = read(file_source(operator, "docs"), operator, run_tasks)
+    assert (source.counts["added"], source.counts["failed"]) == (1, 1)
+    item = source.items.exclude(reason=None).get()
+    assert (item.external_id, "Import" in item.reason) == ("docs/leave.pdf", True)
+    assert source.reason == "1 item could not be taken; the list below says why."
+
+
 def test_a_long_text_becomes_passages_in_order(operator: Any, folder: Path, run_tasks: Any) -> None:
     (folder / "long.txt").write_text("\n\n".join(f"Paragraph {n} " + "word " * 200 for n in range(12)))
     read(file_source(operator, "long.txt"), operator, run_tasks)

@@ -106,6 +106,11 @@ def test_the_review_proposes_explains_and_decides(
     shop: Any, clinic: Any, operator: Any, client_of: Any, run_tasks: Any, django_assert_max_num_queries: Any
 ) -> None:
     client = client_of(operator)
+    asked = client.get(reverse("transfer:mappings")).content.decode()
+    assert ("Choose a domain" in asked, "Select an option" in asked) == (
+        True,
+        False,
+    )  # Django's is English only
     client.post(reverse("transfer:propose"), {"source": shop.pk, "target": clinic.pk})
     run_tasks()
     url = reverse("transfer:mappings")

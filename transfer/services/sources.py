@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agi_site.lib.ids import uuid7
 from agi_site.lib.problems import Conflict, Invalid, Problem
@@ -131,11 +132,12 @@ def read_source(
     source.counts, source.checkpoint, source.synced_at = counts, None, timezone.now()
     source.save(update_fields=["counts", "checkpoint", "synced_at"])
     failed = counts.get("failed", 0)
-    reason = (
-        _("%(count)s items could not be taken; the list below says why.") % {"count": failed}
-        if failed
-        else None
+    said = ngettext(
+        "%(count)s item could not be taken; the list below says why.",
+        "%(count)s items could not be taken; the list below says why.",
+        failed,
     )
+    reason = said % {"count": failed} if failed else None
     _state(source, SourceStatus.COMPLETED, reason)
     return counts
 

@@ -67,7 +67,8 @@ class FileReader(Reader):
             raise SourceFault(message % {"path": self.text("path")[:200]})
         found = []
         for folder, _folders, names in os.walk(place):
-            found += [Path(folder) / name for name in names if Path(name).suffix.lower() in records.READABLE]
+            told = records.READABLE | records.UNREAD  # pictures and the like are passed over
+            found += [Path(folder) / name for name in names if Path(name).suffix.lower() in told]
         base = root().resolve()
         return sorted(
             (one for one in found if one.resolve().is_relative_to(base)),
@@ -76,6 +77,8 @@ class FileReader(Reader):
 
     def _items(self, place: Path, name: str) -> Iterator[Item]:
         try:
+            if place.suffix.lower() in records.UNREAD:
+                raise SourceFault(_("Sources do not read files of this type. Import it as a document."))
             data = _bytes(place)
             yield from records.items_of(name, place.stem, place.suffix.lower(), data, name, self.connection)
         except SourceFault as fault:

@@ -16,6 +16,7 @@ PAGES = {".html", ".htm"}
 TABLES = {".csv", ".tsv"}
 RECORDS = {".json", ".jsonl", ".ndjson"}
 READABLE = TEXTS | PAGES | TABLES | RECORDS
+UNREAD = {".pdf", ".docx", ".doc", ".odt", ".rtf", ".hwp", ".hwpx", ".xlsx", ".xls", ".pptx", ".ppt", ".epub"}
 _TYPES = {
     "text/html": ".html",
     "application/xhtml+xml": ".html",
