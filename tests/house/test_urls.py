@@ -14,6 +14,7 @@ OPEN_PAGES = {
     "set_theme": "is a choice visitors make before they sign in",
     "events:conversation": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:sandbox": "asks for itself: a stream cannot follow a redirect to a page",
+    "sandbox_events:files": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:execution": "asks for itself: a stream cannot follow a redirect to a page",
     "sandbox_events:run": "the REST view behind it asks who it is",
     "sandbox_events:cells": "the REST view behind it asks who it is",
