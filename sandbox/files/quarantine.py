@@ -52,7 +52,10 @@ def hold(
     finding: Finding,
     content: Spool,
 ) -> SandboxQuarantine:
-    """Keep a sealed copy of what was found, with its row and an event of the sandbox (where there is one)."""
+    """Keep a sealed copy of what was found, with its row and an event of the sandbox (where there is one).
+
+    What is held already, of the same file on the same way, is not kept again: asking again fills no storage.
+    """
     row = SandboxQuarantine(
         user_id=owner_id,
         sandbox=sandbox,
@@ -63,6 +66,8 @@ def hold(
         content_hash=content.sha256,
         size_bytes=content.size,
     )
+    if (held := _held_already(row)) is not None:
+        return held
     with Spool() as closed:
         for chunk in sealed.seal(content.chunks()):
             closed.write(chunk)
@@ -77,6 +82,15 @@ def hold(
         storing.discard(row.storage_path)
         raise
     return row
+
+
+def _held_already(row: SandboxQuarantine) -> SandboxQuarantine | None:
+    same = {
+        name: getattr(row, name)
+        for name in ("user_id", "sandbox_id", "path", "direction", "rule", "content_hash")
+    }
+    rows = SandboxQuarantine.objects.filter(**same, status=QuarantineStatus.HELD, storage_path__isnull=False)
+    return rows.order_by("pk").first()
 
 
 def refusal(row: SandboxQuarantine) -> Quarantined:

@@ -52,6 +52,19 @@ def test_the_refusal_says_what_and_what_to_do(held, box, alice):
     assert all(part in message for part in ("bad.com", "EICAR_test_file", "operator"))
 
 
+def test_asking_again_keeps_no_second_copy(held, box, alice, bob, new_sandbox, operator):
+    def refused(by, sandbox, path="bad.com"):
+        with pytest.raises(files.Quarantined) as refusal:
+            files.write_file(sandbox=sandbox, by=by, path=path, content=EICAR)
+        return refusal.value.row
+
+    assert refused(alice, box) == held
+    assert SandboxEvent.objects.filter(kind="quarantined").count() == 1
+    assert len({held.pk, refused(alice, box, "other.com").pk, refused(bob, new_sandbox(bob)).pk}) == 3
+    files.remove_quarantined(quarantined=held, by=operator)
+    assert refused(alice, box) != held
+
+
 def test_an_operator_opens_it_and_that_is_recorded(held, operator):
     opened = files.open_quarantined(quarantined=held, by=operator)
     assert b"".join(opened) == EICAR
