@@ -210,6 +210,19 @@ def test_a_memory_answers_a_question_about_the_person(guide):
     assert done.cited == (3,)
 
 
+@pytest.mark.parametrize("text", ["What is my name?", "What's my name?", "What’s my name?"])
+def test_a_contraction_is_the_same_question(guide, text):
+    name = Passage(1, "memory", "a", "", "My name is Bob Lee", 0.9)
+    said, done, _ = answer(guide, text, [name, LEAVE])
+    assert (said, done.cited) == ("You told me: “My name is Bob Lee” [1]", (1,))
+
+
+def test_a_memory_in_another_language_is_told_as_the_person_s_own_words(guide):
+    name = Passage(1, "memory", "a", "", "저는 대전에서 일해요.", 0.9)
+    said, _, _ = answer(guide, "Where do I work?", [name])
+    assert said == "You told me, in Korean: “저는 대전에서 일해요.” [1]"
+
+
 def test_knowledge_does_not_answer_for_the_person(guide):
     _, done, _ = answer(guide, "What is my favourite food?", [LEAVE, PARKING])
     assert done.cited == ()

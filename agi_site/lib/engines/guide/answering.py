@@ -52,7 +52,8 @@ def _cite(text: str, item: Evidence, language: str) -> str:
     number = f"[{item.passage.number}]"
     written = language_of(text)
     if written in ("en", "ko") and written != language:
-        return f"{say(language, 'quoted', sentence=text)} {number}"
+        key = "memory_in_other" if item.passage.kind == "memory" else "quoted"
+        return f"{say(language, key, sentence=text)} {number}"
     if item.passage.kind == "memory":
         return f"{say(language, 'memory_quoted', sentence=text)} {number}"
     return f"{text} {number}"

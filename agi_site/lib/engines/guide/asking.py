@@ -275,7 +275,7 @@ _MOVING = re.compile(
     re.IGNORECASE,
 )
 _PERSONAL = re.compile(
-    r"\b(?:who|what|when|where|which)(?:'s| is| was| are| were) my\b|\bdo you (?:remember|know) my\b|\bwhat (?:do|did|have) (?:i|you)\b.*\b(?:like|prefer|tell|told|about me)\b"
+    r"\b(?:who|what|when|where|which)(?:['’]s| is| was| are| were) my\b|\bdo you (?:remember|know) my\b|\bwhat (?:do|did|have) (?:i|you)\b.*\b(?:like|prefer|tell|told|about me)\b"
     r"|(?:^|\s)(?:내|나의|제) [가-힣\s]{1,20}(?:뭐|누구|언제|어디|무엇|몇|얼마)|(?:내가|나는|제가|저는) .*(?:좋아|싫어|선호|말했|했지|했더라|살)",
     re.IGNORECASE,
 )

@@ -216,7 +216,8 @@ _ENDING = re.compile(
     r"(?:하려면|하나요|하니까|합니다|했나요|했어요|했어|하세요|해야|해요|하는|하면|하고|할까요|할까|되나요|됩니다|되나|되어|되면|되는|돼요|돼|인가요|인지|인가|입니다|이에요|예요|이야|"
     r"습니까|습니다|ㅂ니다|나요|아요|어요|여요|세요|니까|으면|려면|는지|을까|ㄹ까|었어|았어|있어|있나요|없어요|주세요|줘요|줘|지요|죠|요|야)$"
 )
-_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9'+#-]*|\d[\d,.:]*\d|\d|[가-힣]+")
+_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9'’+#-]*|\d[\d,.:]*\d|\d|[가-힣]+")
+_CONTRACTED = re.compile(r"['’](?:s|m|re|ve|ll|d)$")  # "what's" is no other word than "what"
 _SUFFIXES = (
     "ements",
     "ement",
@@ -335,13 +336,12 @@ def content_words(text: str) -> list[str]:
     """Stems that carry the meaning, in order, each once: no function words, no question words."""
     found: dict[str, None] = {}
     for token in _TOKEN.findall(_QUARTER.sub(lambda match: _QUARTERS[match.group(1)], text)):
-        low = token.lower().strip("'-")
+        low = token.lower().strip("'’-")
         if "가" <= low[0] <= "힣":
             bare = korean_stem(low)
             if low not in _STOP_KO and bare not in _STOP_KO:
                 found[bare] = None
-        elif low not in _STOP_EN:
-            low = re.sub(r"'s$", "", low)
+        elif (low := _CONTRACTED.sub("", low)) not in _STOP_EN:
             found[stem(low) if low.isalpha() else low] = None
     return list(found)
 
@@ -350,13 +350,13 @@ def surface_words(text: str) -> list[str]:
     """The content words as written (for embedding), each once, lower case; Korean ones without particle."""
     found: dict[str, None] = {}
     for token in _TOKEN.findall(text):
-        low = token.lower().strip("'-")
+        low = token.lower().strip("'’-")
         if "가" <= low[0] <= "힣":
             bare = korean_stem(low)
             if low not in _STOP_KO and bare not in _STOP_KO:
                 found[bare] = None
-        elif low not in _STOP_EN:
-            found[re.sub(r"'s$", "", low)] = None
+        elif (low := _CONTRACTED.sub("", low)) not in _STOP_EN:
+            found[low] = None
     return list(found)
 
 
