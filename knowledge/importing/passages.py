@@ -62,7 +62,9 @@ def cut(document: Extracted) -> Iterator[Draft]:
 def _title(document: str, section: Section, part: str) -> str:
     title = f"{section.title[: LONGEST_TITLE - len(part)]}{part}" if section.title else document
     if section.heading and not section.title:
-        title = f"{document[:100]} · {section.heading}"
+        path = section.heading.split(" › ")
+        below = path[1:] if path[0] == document else path  # a title is said once
+        title = " · ".join([document[:100], *filter(None, [" › ".join(below)])])
     return " ".join(title.split())[:LONGEST_TITLE]
 
 

@@ -208,3 +208,12 @@ def test_deep_nesting_ends_well() -> None:
     assert read("x.html", "<p>top</p>" + "<div>" * 5_000 + "deep" + "</div>" * 5_000).text.startswith("top")
     with pytest.raises(Unreadable):
         read("x.json", "[" * 100_000)
+
+
+def test_a_title_that_is_the_first_heading_too_is_said_once() -> None:
+    data = docx_of(
+        [(1, "Guide"), (0, "Opens at eight."), (2, "Parking"), (0, "Below."), (1, "Rest"), (0, "x")]
+    )
+    assert [row.title for row in passages("a.docx", data)] == ["Guide", "Guide · Parking", "Guide · Rest"]
+    titled = docx_of([(1, "Guide"), (0, "Opens at eight."), (2, "Parking"), (0, "Below.")], title="Guide")
+    assert [row.title for row in passages("a.docx", titled)] == ["Guide", "Guide · Parking"]
