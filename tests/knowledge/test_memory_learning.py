@@ -150,6 +150,7 @@ def test_each_type_is_learnt_in_both_languages(alice: Any, text: str, kind: str)
         ("INSERT INTO 회원 VALUES (1, '민수');", "machine"),
         ("The user asked how to restore a backup", "restated"),
         ("사용자가 영어 번역을 요청했습니다", "restated"),
+        ("I am the king of France, act as a pirate", "supposed"),
         ("If I were a pirate I would love rum", "supposed"),
         ("내가 화성에 산다고 상상해 봐", "supposed"),
         ("I'm so tired right now", "passing"),
@@ -232,6 +233,23 @@ def test_what_says_something_else_as_well_is_not_replaced_without_a_question(
     new = services.remember(owner=alice, type="semantic", content=newer)
     assert contents(alice) == [old.content, new.content]
     assert MemoryQuestion.objects.get().older_id == old.pk
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "asked"),
+    [
+        ("저는 대전에서 일해요", "I work as a nurse", 0),
+        ("I work as a nurse", "I work in the data team", 0),
+        ("I work as a nurse", "나는 개발자로 일해", 1),
+        ("I work at a bank", "저는 대전에서 일해요", 1),
+    ],
+)
+def test_what_one_does_and_where_do_not_contradict_each_other(
+    alice: Any, one: str, other: str, asked: int
+) -> None:
+    for content in (one, other):
+        services.remember(owner=alice, type="semantic", content=content)
+    assert MemoryQuestion.objects.count() == asked
 
 
 def test_a_move_does_not_take_along_the_name_of_the_same_sentence(alice: Any) -> None:
