@@ -1,5 +1,7 @@
 """Sandboxes as people ask for them: made, moved, changed, with an engine of notes."""
 
+import threading
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -324,6 +326,33 @@ def test_a_stopped_sandbox_takes_its_changes_at_the_next_start(alice, mine, run_
     services.do_verb(sandbox=mine, verb="start", by=alice)
     run_tasks()
     assert paper.containers[mine.instance.pk]["spec"].limits.cpu_limit == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_start_waits_for_a_change_that_is_being_stored(alice, mine, run_tasks, fresh, monkeypatch):
+    services.do_verb(sandbox=mine, verb="stop", by=alice)
+    run_tasks()
+    went = threading.Event()
+
+    def start():
+        try:
+            services.do_verb(sandbox=fresh(mine), verb="start", by=alice)
+            went.set()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=start)
+
+    def meanwhile(*_args):
+        thread.start()
+        thread.join(0.5)
+        assert not went.is_set()
+
+    monkeypatch.setattr("sandbox.services.sandboxes._record_change", meanwhile)
+    services.change_limits(sandbox=fresh(mine), by=alice, limits={"cpu_limit": 200})
+    thread.join(20)
+    assert went.is_set()
+    assert fresh(mine).verb == "start"
 
 
 def test_extended_renamed_and_given_another_environment(alice, mine, fresh):
