@@ -315,7 +315,7 @@ def _not_now(sandbox: Sandbox, verb: str) -> Conflict:
 def _begin_change(sandbox: Sandbox) -> None:
     """A stopped sandbox takes its changes at the next start; a running one by a worker.
 
-    Its row is locked until they are stored, so that a start at the same moment takes them along or comes after.
+    Its row is locked until they are stored: a start at the same moment comes after that.
     """
     sandbox.refresh_from_db(fields=["status", "verb"], from_queryset=Sandbox.objects.select_for_update())
     if sandbox.status in {SandboxStatus.STOPPED, SandboxStatus.FAILED} and not sandbox.verb:
