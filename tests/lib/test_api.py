@@ -210,6 +210,25 @@ def test_a_cursor_that_was_not_made_here_is_refused(alice: Any, api_of: ApiOf, t
     problem(api_of(alice).get(PLANS, {"cursor": text}), 400, "bad_cursor")
 
 
+def test_a_filter_that_a_list_has_not_is_refused_and_says_which_it_has(alice: Any, api_of: ApiOf) -> None:
+    body = problem(api_of(alice).get(PLANS, {"statsu": "failed"}), 400, "invalid")
+    assert set(body["errors"]) == {"statsu"}
+    assert "status" in body["errors"]["statsu"][0]
+
+
+def test_a_list_takes_each_parameter_that_its_description_names(alice: Any, api_of: ApiOf) -> None:
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    refused = {}
+    for prefix, _view, _name in router.registry:
+        address = f"/api/v1/{prefix}/"
+        named = [one["name"] for one in paths.get(address, {}).get("get", {}).get("parameters", [])]
+        own = [one for one in named if one not in {"cursor", "page_size"}]
+        answer = api_of(alice).get(address, dict.fromkeys(own, ""))
+        if answer.status_code == 400 and "has no such filter" in answer.content.decode():
+            refused[address] = answer.json()["errors"]
+    assert refused == {}
+
+
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "soon", "\0"])
 def test_a_filter_by_an_impossible_time_is_refused(alice: Any, api_of: ApiOf, time: str) -> None:
     body = problem(api_of(alice).get(PLANS, {"created_at__gte": time}), 400, "invalid")

@@ -61,6 +61,7 @@ class ApprovalViewSet(OwnedReadOnlyViewSet):
         "expires_at": ["gte", "lt"],
     }
     ordering_fields = ["id", "created_at", "expires_at"]
+    list_parameters = [MINE.name]
 
     def get_queryset(self) -> Any:
         rows: Any = super().get_queryset()

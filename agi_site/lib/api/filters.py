@@ -1,4 +1,8 @@
-"""Filters of lists: `?status=failed&created_at__gte=…` over the view's `filterset_fields`."""
+"""Filters of lists: `?status=failed&created_at__gte=…` over the view's `filterset_fields`.
+
+What a list does not know it refuses: a filter with a slip in its name would otherwise answer with every row,
+and perhaps to a program that deletes what it is given.
+"""
 
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -9,6 +13,8 @@ from django_filters.rest_framework import DjangoFilterBackend, ModelChoiceFilter
 from rest_framework.request import Request
 
 from agi_site.lib.problems import Invalid
+
+OF_EVERY_LIST = {"cursor", "ordering", "page_size"}
 
 
 @cache
@@ -33,6 +39,9 @@ class FieldFilters(DjangoFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         found = self.get_filterset_class(view, queryset)
+        if getattr(view, "action", "") == "list":
+            own = getattr(view, "list_parameters", ())
+            _refuse_unknown(request, OF_EVERY_LIST.union(found.base_filters if found else (), own))
         if found is None or not found.base_filters.keys() & request.query_params.keys():
             return queryset
         return super().filter_queryset(request, queryset, view)
@@ -42,6 +51,16 @@ class FieldFilters(DjangoFilterBackend):
         if found is not None and found.is_valid():
             _check_times(found.form.cleaned_data)
         return found
+
+
+def _refuse_unknown(request: Request, known: set[str]) -> None:
+    errors = {
+        name: [_("This list has no such filter. It has: %(known)s.") % {"known": ", ".join(sorted(known))}]
+        for name in request.query_params
+        if name not in known
+    }
+    if errors:
+        raise Invalid(errors=errors)
 
 
 def _check_times(values: dict[str, Any]) -> None:

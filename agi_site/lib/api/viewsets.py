@@ -14,6 +14,7 @@ class _ForUser:
 
     request: Any
     queryset: Any
+    list_parameters: Sequence[str] = ()  # of a list, beside its filters
 
     def get_queryset(self) -> models.QuerySet[Any]:
         rows: models.QuerySet[Any] = self.queryset.for_user(self.request.user)
