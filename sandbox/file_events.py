@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import StreamingHttpResponse
 
 from agi_site.lib.problems import Problem
-from agi_site.lib.sse import RETRY_MILLISECONDS, STREAM_SECONDS
+from agi_site.lib.sse import RETRY_MILLISECONDS, STREAM_SECONDS, event_stream
 
 from . import files
 from .models import Sandbox
@@ -28,12 +28,7 @@ def watch_response(*, sandbox: Sandbox, by: Any, path: str) -> StreamingHttpResp
     There are no ids: whoever comes back lists the folder, since changes meanwhile are not told again.
     """
     files.stat_file(sandbox=sandbox, by=by, path=path)
-    response = StreamingHttpResponse(
-        _stream(sandbox, by, path), content_type="text/event-stream; charset=utf-8"
-    )
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
+    return event_stream(_stream(sandbox, by, path))
 
 
 async def _stream(sandbox: Sandbox, by: Any, path: str) -> AsyncIterator[bytes]:

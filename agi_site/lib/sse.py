@@ -33,9 +33,12 @@ def sse_response(
     without any, only what comes from now on.
     """
     start = request.headers.get("Last-Event-ID") or after or request.GET.get("after") or None
-    response = StreamingHttpResponse(
-        _stream(channel, start, last), content_type="text/event-stream; charset=utf-8"
-    )
+    return event_stream(_stream(channel, start, last))
+
+
+def event_stream(written: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    """Events in the wire format as a response that nobody on the way keeps or holds back."""
+    response = StreamingHttpResponse(written, content_type="text/event-stream; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
