@@ -10,8 +10,9 @@ from typing import Any
 
 from django.db import connection
 from django.http import StreamingHttpResponse
+from django.utils.translation import gettext as _
 
-from agi_site.lib.problems import Problem
+from agi_site.lib.problems import Problem, TooMany
 from agi_site.lib.sse import RETRY_MILLISECONDS, STREAM_SECONDS, event_stream
 
 from . import files
@@ -19,14 +20,23 @@ from .models import Sandbox
 
 logger = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 10  # of a person, in a process: each takes a thread
 MOST_WAITING = 1000  # changes that a slow reader has not taken: it is let go then, and comes back
 
 
 def watch_response(*, sandbox: Sandbox, by: Any, path: str) -> StreamingHttpResponse:
-    """Stream events `change` ({"event", "path"}) below `path`; raises what looking at that folder raises.
+    """Stream events `change` ({"event", "path"}) below `path`; raises TooMany, or what
+    looking at that folder raises.
 
     There are no ids: whoever comes back lists the folder, since changes meanwhile are not told again.
     """
+    theirs = [one for one in threading.enumerate() if isinstance(one, _Watching) and one.is_of(by)]
+    if len(theirs) >= MOST_AT_ONCE:
+        raise TooMany(
+            _("Files are watched at most %(most)d times at once. End one, and try again in a moment.")
+            % {"most": MOST_AT_ONCE},
+            retry_after=15,
+        )
     files.stat_file(sandbox=sandbox, by=by, path=path)
     return event_stream(_stream(sandbox, by, path))
 
@@ -59,6 +69,10 @@ class _Watching(threading.Thread):
         self.changes: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self.over = threading.Event()
         self._loop, self._asked = asyncio.get_running_loop(), {"sandbox": sandbox, "by": by, "path": path}
+
+    def is_of(self, user: Any) -> bool:
+        """Whether that person watches."""
+        return bool(self._asked["by"].pk == user.pk)
 
     def run(self) -> None:
         try:

@@ -1,6 +1,7 @@
 """The live streams of sandboxes: who may follow them, and that they resume."""
 
 import asyncio
+import threading
 from contextlib import nullcontext
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.test import AsyncClient, Client
 
 from accounts.services import open_session
 from agi_site.lib import events
+from agi_site.lib.problems import TooMany
+from sandbox import file_events
 from sandbox.channels import build_channel, execution_channel, sandbox_channel
 from sandbox.models import Sandbox, SandboxExecution, SandboxImage, SandboxImageBuild
 
@@ -71,6 +74,21 @@ def test_changes_of_files_are_told_as_they_happen(a_sandbox: Sandbox, alice: Any
 
     heard = async_to_sync(follow)().decode()
     assert 'event: change\ndata: {"event": "changed", "path": "한글/bad�"}\n\n: keep-alive' in heard
+
+
+def test_a_person_watches_so_often_at_once_and_nobody_else_is_kept_from_it(
+    mine: Sandbox, alice: Any, bob: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_events.files, "stat_file", lambda **_asked: None)
+
+    async def watched() -> list[threading.Thread]:
+        return [file_events._Watching(mine, alice, "") for _one in range(file_events.MOST_AT_ONCE)]
+
+    running = async_to_sync(watched)()
+    monkeypatch.setattr("sandbox.file_events.threading.enumerate", lambda: running)
+    with pytest.raises(TooMany):
+        file_events.watch_response(sandbox=mine, by=alice, path="")
+    assert file_events.watch_response(sandbox=mine, by=bob, path="").status_code == 200
 
 
 def test_files_of_what_does_not_run_are_not_watched(a_sandbox: Sandbox, alice: Any, client_of: Any) -> None:
