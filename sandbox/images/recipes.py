@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import tempfile
 import zipfile
@@ -70,15 +69,16 @@ def _locale(tree: Tree) -> None:
     source = Path("/usr/lib/locale/C.utf8")
     if not source.is_dir():
         return
-    if shutil.which("localedef") is None:
-        tree.folder_of("usr/lib/locale/C.utf8", source)
-        return
     with tempfile.TemporaryDirectory() as made:
-        place = Path(made, "usr/lib/locale")
-        place.mkdir(parents=True)
+        archive = Path(made, "usr/lib/locale/locale-archive")
+        archive.parent.mkdir(parents=True)
         command = ["localedef", f"--prefix={made}", "--add-to-archive", str(source)]
-        subprocess.run(command, check=True, capture_output=True)
-        tree.text("usr/lib/locale/locale-archive", (place / "locale-archive").read_bytes())
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):  # no such program, or one of another version
+            tree.folder_of("usr/lib/locale/C.utf8", source)
+        else:
+            tree.text("usr/lib/locale/locale-archive", archive.read_bytes())
 
 
 def shell() -> Tree:

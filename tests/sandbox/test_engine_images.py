@@ -1,8 +1,10 @@
 """Images made of this machine's own files: what runs in them, and that they are made once."""
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,18 @@ def test_the_shell_has_what_people_expect(new_instance: Instance, run_inside: In
 def test_text_is_utf_8_for_every_program(new_instance: Instance, run_inside: Inside) -> None:
     script = "printf 한글 | wc -m; bash -c 'printf %q 한글'"
     assert run_inside(new_instance(), script) == (0, "2\n한글")
+
+
+def test_where_the_archive_cannot_be_made_the_locale_is_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, run = RECIPES["agi-sandbox-shell"]().digest(), subprocess.run
+
+    def failing(command: list[str], **options: Any) -> Any:
+        if command[0] == "localedef":
+            raise subprocess.CalledProcessError(1, command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", failing)
+    assert RECIPES["agi-sandbox-shell"]().digest() != made
 
 
 def test_the_same_files_make_the_same_image() -> None:
