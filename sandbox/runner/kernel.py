@@ -20,6 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 28, 36, 38
 LAST_CAPABILITY = 63
+FLAGS, PF_EXITING = 5, 0x4  # a process's flags in /proc/PID/stat, counted from behind its state
 OPENAT2 = 437
 RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH = 0x02, 0x08
 
@@ -93,6 +94,16 @@ def descendants(roots: Container[int], *, but: Container[int] = ()) -> list[int]
             found.append(process)
             waiting += tree.get(process, ())
     return found
+
+
+def is_ending(process: int) -> bool:
+    """Whether it is gone, was killed, or is on its way out: it will do nothing any more."""
+    state, *fields = read_file(f"/proc/{process}/stat").rpartition(")")[2].split() or [""]
+    if state in {"", "Z", "X"} or int(fields[FLAGS]) & PF_EXITING:
+        return True
+    waiting = (line.split() for line in read_file(f"/proc/{process}/status").splitlines())
+    killed = 1 << signal.SIGKILL - 1
+    return any(int(line[1], 16) & killed for line in waiting if line[0] in {"SigPnd:", "ShdPnd:"})
 
 
 def kill_tree(find: Callable[[], list[int]], reap: Callable[[], object], *, seconds: float = 10) -> bool:

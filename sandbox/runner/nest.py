@@ -163,6 +163,10 @@ class Nest:
         process = None
         try:
             process = self.sessions.get(session) if session else None
+            if process is not None and kernel.is_ending(process.pid):
+                self._kill(process)
+                self._reap()
+                process = None
             if process is not None and process.number is not None:
                 raise LookupError("busy", "This session is running another cell.")
             if process is None:

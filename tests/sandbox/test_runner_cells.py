@@ -90,6 +90,12 @@ def test_a_session_keeps_its_variables_apart_from_others(sandbox: Attachment) ->
     assert b"NameError" in run(sandbox, "cell", code="x", session="a").err
 
 
+def test_a_cell_that_comes_while_its_session_dies_begins_a_new_one(box: Box, sandbox: Attachment) -> None:
+    run(sandbox, "cell", code="kept = bytearray(150 << 20)", session="heavy")  # slow to be freed
+    os.kill(max(interpreters(box), key=_started), signal.SIGKILL)
+    assert run(sandbox, "cell", code="'kept' in globals()", session="heavy").out == b"False\n"
+
+
 def test_a_session_runs_one_cell_at_a_time(sandbox: Attachment) -> None:
     first = launch(sandbox, "cell", code="import time; print(1, flush=True); time.sleep(60)", session="busy")
     wait_until(lambda: first.out)
