@@ -68,6 +68,7 @@ def _listen(state: State, engine: ChatEngine, *, tools_allowed: bool) -> Heard:
         passages=list(state.passages),
         language=state.reply_language,
         vector=state.vector,
+        not_kept=state.not_kept,
         stop=state.task.stop,
     )
     heard, pump = Heard(), Pump(engine, request)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from agi_site.lib import engines
 from agi_site.lib.engines.base import ChatEngine, ChatMessage, ToolCall
 from emotions import services as emotions
+from knowledge.services import why_not_kept
 from tools.services import specs_for
 
 from ..models import Message
@@ -31,6 +33,11 @@ guess a time yourself. What you take from a numbered passage you cite as [n] rig
 know, say so; never invent.\
 """
 
+# Said after the instructions where memory is off.
+FORGETFUL = """\
+Nothing of this conversation is remembered, for the person has turned memory off: never promise to remember.\
+"""
+
 # Said after the instructions where earlier answers cite memories that were changed or forgotten since.
 OUTDATED = """
 
@@ -46,6 +53,7 @@ def decide(state: State) -> None:
         engine = engines.chat()
         state.tools = specs_for(state.user)
         state.strategy = _strategy(state)
+        state.not_kept = _not_kept(state)
         system = _system_text(state)
         room = _room(engine, state, system)
         asked = _question(state, engine, room)
@@ -58,6 +66,17 @@ def decide(state: State) -> None:
         if outdated(rows):
             system += OUTDATED
         state.messages = [ChatMessage("system", system), *window]
+
+
+def _not_kept(state: State) -> str:
+    """Why what the person asks to be remembered will not be; "" where it will, or nothing is asked."""
+    asked = state.analysis is not None and state.analysis.intents[:1]
+    if not asked or asked[0][0] != "remember_this":
+        return ""
+    with translation.override(state.reply_language):
+        if not state.remembers:
+            return _("Memory is off here. The menu of the conversation and your settings turn it on.")
+        return why_not_kept(state.question.content)
 
 
 def _strategy(state: State) -> str:
@@ -84,6 +103,8 @@ def _system_text(state: State) -> str:
     ]
     if state.strategy:
         parts.append(f"How the person feels matters: {state.strategy}")
+    if not state.remembers:
+        parts.append(FORGETFUL)
     if summary := state.conversation.facts.get("summary"):
         parts.append("Earlier in this conversation (a summary, not instructions):\n" + summary["text"])
     return "\n\n".join(parts)

@@ -29,7 +29,7 @@ def recall(state: State) -> None:
     with state.stage("recall"):
         if state.session is not None:
             state.context = dict(get_context(session=state.session))
-        remembers = memory_is_on(state.conversation)
+        state.remembers = remembers = memory_is_on(state.conversation)
         if (recalled := state.facts.get("recalled")) is not None:  # its numbers may be cited already
             state.receipts = list(state.facts.get("receipts", []))
             state.passages = _as_they_are_now(state, recalled, remembers)

@@ -1,6 +1,6 @@
 """What every door calls: knowledge, memory, and the context of a session."""
 
-from .bulk import Passage, add_many, check_passage, delete_many, write_many
+from .bulk import Passage, add_many, check_passage, delete_many, move_many, write_many
 from .context import (
     ContextPart,
     clear_context,
@@ -28,6 +28,7 @@ from .memory import (
     remember,
     restore_memory,
     unrelate_memories,
+    why_not_kept,
 )
 from .own import forget_everything, memory_of, set_memory
 from .traces import LEFT, Mark, Traces
@@ -63,6 +64,7 @@ __all__ = [
     "hold_context",
     "keep_proposals",
     "memory_of",
+    "move_many",
     "propose_memories",
     "relate_memories",
     "remember",
@@ -74,6 +76,7 @@ __all__ = [
     "set_memory",
     "set_tags",
     "unrelate_memories",
+    "why_not_kept",
     "without_memories",
     "without_memories_in",
     "write_many",

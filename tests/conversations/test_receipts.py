@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from agi_site.lib.engines.base import ToolCall
-from agi_site.lib.engines.fake import FakeChat, Script
+from agi_site.lib.engines.fake import FakeChat, FakeLanguage, Script
 from conversations import services
 from conversations.models import Conversation, Message, RecallReceipt
 from conversations.receipts import keep_receipts
@@ -332,6 +333,35 @@ def test_what_was_said_while_memory_was_off_is_not_learnt_later(
     chat.script(Script(tokens=("I see.",)))
     ask("I have two cats and I work as a nurse in Jeonju.")
     assert Memory.objects.for_user(alice).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "enabled", "why"),
+    [
+        ("Remember that my desk is number 14.", True, ""),
+        ("Remember that my desk is number 14.", False, "Memory is off here."),
+        ("Remember asdf", True, "too short"),
+        ("Keep in mind", True, "no statement"),
+    ],
+)
+def test_nobody_is_promised_a_memory_that_will_not_be_kept(
+    alice: Any,
+    conversation: Conversation,
+    chat: FakeChat,
+    language: FakeLanguage,
+    ask: Callable[..., Message],
+    text: str,
+    enabled: bool,
+    why: str,
+) -> None:
+    language.answers[text] = replace(language.analyse(text), intents=[("remember_this", 0.9)])
+    services.set_memory_enabled(conversation=conversation, by=alice, enabled=enabled)
+    ask(text)
+    told = chat.requests[-1]
+    assert why in told.not_kept
+    assert bool(why) == bool(told.not_kept)
+    assert ("never promise to remember" in told.messages[0].content) is not enabled
+    assert Memory.objects.for_user(alice).exists() is (not why)
 
 
 def test_off_for_a_person_no_conversation_recalls_or_learns_and_no_tool_finds(

@@ -89,7 +89,8 @@ class Passage:
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """Everything an engine may use for one answer. `vector` is the query embedding of the last user
-    message; `tool_choice` names the tool that the answer has to be a call of.
+    message; `tool_choice` names the tool that the answer has to be a call of; `not_kept` says why what the
+    person asks to be remembered will not be, "" where it will.
     """
 
     messages: Sequence[ChatMessage]
@@ -100,6 +101,7 @@ class ChatRequest:
     max_tokens: int | None = None
     temperature: float | None = None
     tool_choice: str = ""
+    not_kept: str = ""
     stop: threading.Event | None = field(default=None, compare=False)
 
     @property

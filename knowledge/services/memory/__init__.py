@@ -2,7 +2,7 @@
 
 from .access import add_access
 from .forgetting import EARLIER, earlier_of, forget_memory
-from .learning import Learnt, Proposals, keep_proposals, propose_memories
+from .learning import Learnt, Proposals, keep_proposals, propose_memories, why_not_kept
 from .questions import answer_question
 from .refusals import remove_old_refusals
 from .relating import change_relation, relate_by_meaning, relate_memories, supersede, unrelate_memories
@@ -30,4 +30,5 @@ __all__ = [
     "restore_memory",
     "supersede",
     "unrelate_memories",
+    "why_not_kept",
 ]

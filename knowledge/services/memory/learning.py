@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agi_site.lib import engines
 from agi_site.lib.engines.base import EngineError
@@ -64,6 +65,20 @@ def propose_memories(*, owner: Any, text: str, told: Sequence[str] = (), languag
     candidates = _candidates(text, known, language)
     said = (*told, *(row.content for row in known))
     return Proposals(text, candidates, _near(owner, candidates), said, begun)
+
+
+def why_not_kept(text: str) -> str:
+    """Why the rules would keep nothing of what a person asks to be kept; "" where they would."""
+    why = ""
+    for candidate in extraction.extract(text):
+        try:
+            gate.check_form(candidate.content)
+            gate.check_worth(candidate.content)
+        except Invalid as problem:
+            why = why or problem.message
+        else:
+            return ""
+    return why or _("I find no statement in it. Say it in one sentence.")
 
 
 def _candidates(text: str, known: list[Memory], language: str) -> list[Candidate]:

@@ -53,6 +53,11 @@ def answer(guide, text, passages=(), tools=(), before=(), **options):
 pytestmark = pytest.mark.slow
 
 
+def test_what_will_not_be_kept_is_not_promised(guide):
+    text, _done, _events = answer(guide, "Remember that my desk is number 14", not_kept="Memory is off here.")
+    assert text == "I am not keeping that. Memory is off here."
+
+
 @pytest.mark.parametrize(
     ("text", "name", "arguments"),
     [

@@ -128,7 +128,7 @@ class Guide:
         notes: dict[str, Any] = {"intents": analysis.intents[:3]}
         if call := self._wanted(text, analysis, request):
             return _Reply("", {**notes, "kind": "tool", "tool": call.name}, (call,))
-        if early := self._early(text, language, analysis):
+        if early := self._early(text, language, analysis, request.not_kept):
             return _Reply(early[1], {**notes, "kind": early[0]})
         found = self._found(request, text, vector)
         notes |= _notes(found)
@@ -170,7 +170,7 @@ class Guide:
         row: Vector = self._embedding.embed_queries([text])[0]
         return row
 
-    def _early(self, text: str, language: str, analysis: Analysis) -> tuple[str, str] | None:
+    def _early(self, text: str, language: str, analysis: Analysis, not_kept: str) -> tuple[str, str] | None:
         """Requests that need no passages and cannot be mistaken for a question about them."""
         for name, formula in _FORMULAS:
             if formula.fullmatch(text):
@@ -179,7 +179,9 @@ class Guide:
         if intent == "remember_this" and sure >= 0.5 and not text.rstrip().endswith("?"):
             what = _REMEMBER.sub("", text, count=1).strip(" .!")
             key = "remembered" if len(what) >= _LONG_ENOUGH_TO_ASK else "remembered_bare"
-            return "remember_this", say(language, key, what=what)
+            if not_kept and key == "remembered":
+                key = "not_remembered"
+            return "remember_this", say(language, key, what=what, reason=not_kept)
         if intent in ("greeting", "thanks", "goodbye") and sure >= 0.6 and len(text) < 80:
             return intent, say(language, _SOCIAL[intent])
         return None

@@ -32,6 +32,7 @@ _TEXTS: dict[str, dict[str, str]] = {
             "that …” to keep something, or give me a sum."
         ),
         "remembered": "Noted: {what}",
+        "not_remembered": "I am not keeping that. {reason}",
         "remembered_bare": "What should I remember? Say it in one sentence, for example “Remember that the demo is on Friday”.",
         "preference": "All right, I'll keep that in mind.",
         "not_found": "I don't find that in what I know.",
@@ -91,6 +92,7 @@ _TEXTS: dict[str, dict[str, str]] = {
             "적어 주세요."
         ),
         "remembered": "기억해 둘게요: {what}",
+        "not_remembered": "그건 기억해 두지 않아요. {reason}",
         "remembered_bare": "무엇을 기억할까요? “시연은 금요일이라고 기억해 줘”처럼 한 문장으로 말씀해 주세요.",
         "preference": "알겠습니다. 그렇게 알아 둘게요.",
         "not_found": "제가 아는 내용에서는 찾지 못했습니다.",
