@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from agi_site.lib.korean import declared
+
 from . import rules
 from .models import RelationType
 
-EXTRACTOR = "rules/3"
+EXTRACTOR = "rules/4"
 LONGEST_MESSAGE = 8_000
 LONGEST_SENTENCE = 300
 
@@ -50,9 +52,12 @@ class Candidate:
 def extract(text: str) -> list[Candidate]:
     """The candidates in a message, in order: one a sentence, or clause; not of quotes, code and links."""
     found: dict[str, Candidate] = {}
-    before = False  # whether the sentence before gave a candidate
+    before, last = False, ""  # whether the sentence before gave a candidate, and what it was
     for sentence in _sentences(text):
-        candidates = _candidates(sentence)
+        if rules.load().keep_that.match(sentence.strip(" .!")):
+            candidates = [] if before else _asked_for(last)
+        else:
+            candidates, last = _candidates(sentence), sentence
         for number, candidate in enumerate(candidates):
             after = _after(sentence) if before and number == 0 else ""
             found.setdefault(candidate.content.casefold(), replace(candidate, after=after))
@@ -76,6 +81,19 @@ def _candidates(sentence: str) -> list[Candidate]:
     return [] if whole is None else [whole]
 
 
+def _asked_for(sentence: str) -> list[Candidate]:
+    """The candidate of a sentence that the next one asks to keep."""
+    known = rules.load()
+    said = sentence.rstrip(" .!")
+    return [] if not said or known.questions.search(said) else [_asked(said, known.asked[0])]
+
+
+def _asked(said: str, rule: rules.Rule) -> Candidate:
+    """What a person wants kept is kept; its type shows in its words."""
+    told = next((one for one in rules.load().said if one.search(said)), rule)
+    return Candidate(told.type, said, rule.importance, rule.confidence, rule.reason)
+
+
 def _after(sentence: str) -> str:
     """How a sentence follows from the one before it: "so …" is caused by it, "then …" preceded by it."""
     known = rules.load()
@@ -87,7 +105,7 @@ def _after(sentence: str) -> str:
 def _sentences(text: str) -> Iterator[str]:
     for part in _END.split(_NOT_SAID.sub("\n", text[:LONGEST_MESSAGE])):
         sentence = " ".join(part.split()).strip(" -*•\"'“”")
-        if 3 < len(sentence) <= LONGEST_SENTENCE:
+        if 2 < len(sentence) <= LONGEST_SENTENCE:
             yield sentence
 
 
@@ -97,10 +115,7 @@ def _candidate(sentence: str) -> Candidate | None:
         return None
     for asked in known.asked:
         if match := asked.search(sentence):
-            said = match["said"].strip(" ,:")
-            # What a person wants kept is kept; its type shows in its words.
-            told = next((rule for rule in known.said if rule.search(said)), asked)
-            return Candidate(told.type, said, asked.importance, asked.confidence, asked.reason)
+            return _asked(declared(match["said"].strip(" ,:")), asked)
     for rule in known.said:
         if match := rule.search(sentence):
             content = (match.groupdict().get("said") or sentence).strip(" ,:")

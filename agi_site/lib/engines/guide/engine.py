@@ -29,6 +29,7 @@ from agi_site.lib.engines.guide.planning import plan_of
 from agi_site.lib.engines.guide.results import cited_numbers, latest_results, phrase
 from agi_site.lib.engines.guide.routing import route
 from agi_site.lib.engines.tokens import estimate_tokens
+from agi_site.lib.korean import declared
 
 _SOCIAL = {
     "greeting": "greeting",
@@ -45,7 +46,7 @@ _CANNOT = {"out_of_scope", "create_work", "run_code", "create_plan"}
 _REMEMBER = re.compile(
     r"^\s*(?:(?:please|could you|can you|i want you to)\s)*(?:remember|keep in mind|note|make a note|don't forget|save|store|memorize|bear in mind|take a note|jot"
     r"(?: this)? down|write down)(?:\s(?:that|this|the fact that))?\s*[:,]?\s*|^\s*(?:기억해 ?(?:줘|둬|주세요)?|메모해 ?(?:줘|둬)?|저장해 ?줘|적어 ?(?:줘|둬|놔))\s*[:,]\s*"
-    r"|(?:\s*(?:라는|(?<=다)는|이라고|라고|(?<=다)고|인|는|은)?\s?(?:걸|것을|거|사실을)?\s*,?\s*(?:꼭\s)?(?:기억해|메모해|저장해|적어|명심해|외워|알아|기록해|염두에)\s?(?:줘|둬|놔|주세요|줄래|두세요)?(?:요)?[.!?]*)$",
+    r"|(?:\s*,?\s*(?:꼭\s)?(?:기억해|잊지\s?마|메모해|저장해|적어|명심해|외워|알아|기록해|염두에)\s?(?:줘|둬|놔|주세요|줄래|두세요)?(?:요)?[.!?]*)$",
     re.IGNORECASE,
 )
 _ASKS_FACT = re.compile(
@@ -177,7 +178,7 @@ class Guide:
                 return name, say(language, _SOCIAL[name])
         intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
         if intent == "remember_this" and sure >= 0.5 and not text.rstrip().endswith("?"):
-            what = _REMEMBER.sub("", text, count=1).strip(" .!")
+            what = declared(_REMEMBER.sub("", text, count=1).strip(" .!"))
             key = "remembered" if len(what) >= _LONG_ENOUGH_TO_ASK else "remembered_bare"
             if not_kept and key == "remembered":
                 key = "not_remembered"
