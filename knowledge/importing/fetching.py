@@ -10,7 +10,8 @@ from ..options import file_bytes
 from .reasons import Unreadable
 
 SECONDS = 60.0
-_CODES = {
+# What the way out says of an address, as a reason.
+CODES = {
     "private_address": "url_private",
     "timeout": "url_timeout",
     "unreachable": "url_unreachable",
@@ -45,10 +46,10 @@ def fetch(url: str, stopped: Callable[[], bool]) -> tuple[bytes, str]:
             raise Unreadable("too_large", most=file_bytes() // 1_000_000) from failure
         passing = failure.code in ("timeout", "unreachable", "unknown_host")
         raise (NotNow if passing else Unreadable)(
-            _CODES.get(failure.code, "not_fetched"), fault=failure.code
+            CODES.get(failure.code, "not_fetched"), fault=failure.code
         ) from failure
     except outbound.AddressRefused as refusal:
-        raise Unreadable(_CODES.get(refusal.code, "not_fetched"), fault=refusal.code) from refusal
+        raise Unreadable(CODES.get(refusal.code, "not_fetched"), fault=refusal.code) from refusal
     if answer.status != 200:
         passing = answer.status == 429 or answer.status >= 500
         raise (NotNow if passing else Unreadable)("http_status", status=answer.status)

@@ -1,10 +1,18 @@
 """Where in its document a passage stands: what the metadata hold, and how it is said."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 LONGEST_HEADING = 200
+NAMES = frozenset({"page", "row", "entry", "heading", "line", "last_line", "start", "end"})
+
+
+def placed(metadata: Any, place: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata with `place` for the place that they held."""
+    held = metadata if isinstance(metadata, dict) else {}
+    return {name: value for name, value in held.items() if name not in NAMES} | dict(place)
 
 
 def place_words(metadata: Any) -> str:

@@ -20,11 +20,11 @@ from agi_site.lib import engines, vectors
 from agi_site.lib.engines.base import EngineError
 from agi_site.lib.ids import uuid7
 
-from .. import indexing, options
+from .. import indexing
 from ..models import DocumentKind, DocumentStatus, Knowledge, KnowledgeDocument
 from . import fetching, storing
 from .extractors import Extracted, extract
-from .passages import cut
+from .reading import drafts_of, parts_of_type
 from .reasons import Unreadable
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def read_document(document: KnowledgeDocument, attempt: Attempt) -> dict[str, An
     if data is None:
         return {"known": document.pk}
     name = document.source if document.kind == DocumentKind.FILE else fetching.name_of(document.source)
-    kind, charset = _content_type(document.media_type)
+    kind, charset = parts_of_type(document.media_type)
     found = extract(name=name, data=data, media_type=kind, charset=charset, stop=attempt.check)
     plan = _planned(document, found)
     keys: list[str] = []
@@ -105,12 +105,7 @@ def _keep(document: KnowledgeDocument, data: bytes, media_type: str, digest: str
 
 def _planned(document: KnowledgeDocument, found: Extracted) -> storing.Plan:
     """What is to be done, noted in the document."""
-    drafts = list(cut(found))
-    if len(drafts) > options.MOST_PASSAGES:
-        raise Unreadable("too_long", most=options.MOST_PASSAGES)
-    if not drafts:
-        raise Unreadable("no_text")
-    plan = storing.Plan(document, drafts)
+    plan = storing.Plan(document, drafts_of(found))
     document.title = " ".join(found.title.split())[:255] or document.title
     values: dict[str, Any] = {
         "title": document.title,
@@ -166,9 +161,3 @@ def _settle(
         pk=document.pk, to=to, reason_code=reason, reason_values=values, **more
     ):
         raise storing.Gone
-
-
-def _content_type(media_type: str) -> tuple[str, str]:
-    kind, _semicolon, rest = media_type.lower().partition(";")
-    charset = rest.partition("charset=")[2].split(";")[0].strip(" \"'")
-    return kind.strip(), charset

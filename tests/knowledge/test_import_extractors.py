@@ -175,6 +175,23 @@ def packed(name: str) -> bytes:
 
 
 @pytest.mark.parametrize(
+    ("name", "data", "media_type", "found"),
+    [
+        ("index.php", "<p>Open at nine.</p>", "text/html", "text/html"),
+        ("README.md", "<!doctype html><title>x</title><p>Open.</p>", "text/html", "text/html"),
+        ("README.md", "# Open\n\nAt nine.", "text/html", "text/markdown"),
+        ("list.php", '[{"a": "b"}]', "application/json", "application/json"),
+        ("index.php", "<?php echo 1;", "", "text/x-source"),
+        ("rows.csv", "a,b\n1,2\n", "text/plain", "text/csv"),
+    ],
+)
+def test_an_answer_is_what_its_server_says_where_its_name_says_how_it_was_made(
+    name: str, data: str, media_type: str, found: str
+) -> None:
+    assert read(name, data, media_type).media_type == found
+
+
+@pytest.mark.parametrize(
     ("name", "data", "code", "korean"),
     [
         ("a.txt", b"  \n", "empty", "비어"),
@@ -185,6 +202,7 @@ def packed(name: str) -> bytes:
         ("a.docx", packed("other.xml"), "type", "docx"),
         ("a.docx", packed("word/document.xml"), "damaged", "DOCX"),
         ("a.doc", b"\xd0\xcf\x11\xe0" + b"\0" * 600, "old_office", ".docx"),
+        ("a.hwp", b"\xd0\xcf\x11\xe0" + b"\0" * 600, "type", ".hwp"),
         ("a.xlsx", packed("xl/workbook.xml"), "type", ".xlsx"),
         ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "type", ".png"),
         ("a.txt", b"\x00\x01\x02binary", "binary", "글"),

@@ -393,7 +393,7 @@ def test_an_error_ends_as_failed_with_a_reason_and_can_be_tried_again(
     settings.TASK_RETRY_SECONDS = 0
     document = bring(alice, GUIDE)
     with monkeypatch.context() as broken:
-        broken.setattr(work, "cut", lambda found: 1 / 0)
+        broken.setattr(work, "drafts_of", lambda found: 1 / 0)
         run_tasks()
     document.refresh_from_db()
     assert (document.status, document.reason_code) == ("failed", "broken")

@@ -41,25 +41,46 @@ CODE = frozenset({
 })
 # fmt: on
 _NAMES = {"dockerfile": ".dockerfile", "makefile": ".makefile", "readme": ".txt", "license": ".txt"}
+KNOWN = TEXTS | MARKDOWN | PAGES | TABLES | RECORDS | CODE | {".pdf", ".docx"}
+# Documents that are told as not read, where pictures and the like are passed over.
+OTHER_DOCUMENTS = frozenset(
+    {".doc", ".odt", ".rtf", ".hwp", ".hwpx", ".xlsx", ".xls", ".pptx", ".ppt", ".epub"}
+)
+_PAGE = re.compile(rb"\s*(<!doctype html|<html[\s>])", re.IGNORECASE)
 READABLE = "txt, md, html, pdf, docx, csv, tsv, json, jsonl"
+
+
+def is_document(name: str) -> bool:
+    """Whether a file of this name is one that people read, be it of a kind that is not read here."""
+    return _ending(name) in KNOWN | OTHER_DOCUMENTS
+
+
+def _ending(name: str) -> str:
+    path = PurePosixPath(name.lower())
+    return path.suffix or _NAMES.get(path.name, "")
 
 
 def ending_of(name: str, media_type: str, data: bytes) -> str:
     """How to read `data`: by its first bytes, its name, its type; raises Unreadable for what is not read."""
-    ending = PurePosixPath(name.lower()).suffix or _NAMES.get(PurePosixPath(name.lower()).name, "")
+    ending = _ending(name)
     if b"%PDF-" in data[:1024]:
         return ".pdf"
     if data.startswith(b"PK\x03\x04"):
         return _office(data, ending)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
+        if ending in OTHER_DOCUMENTS - {".doc"}:
+            raise Unreadable("type", type=ending, readable=READABLE)
         raise Unreadable("locked" if ending == ".docx" else "old_office" if ending == ".doc" else "binary")
     if ending in (".pdf", ".docx"):
         raise Unreadable("damaged", format=ending[1:].upper())
-    if media_type in _TYPES and (ending not in TEXTS | MARKDOWN | PAGES | TABLES | RECORDS | CODE):
-        return _TYPES[media_type]
-    if ending in TEXTS | MARKDOWN | PAGES | TABLES | RECORDS | CODE:
+    page = _PAGE.match(data[:512])
+    if page and media_type in _TYPES and _TYPES[media_type] in PAGES:
+        return ".html"  # whatever its address is called: README.md, index.php
+    if media_type in _TYPES and ending not in TEXTS | MARKDOWN | PAGES | TABLES | RECORDS:
+        return _TYPES[media_type]  # a program's name says how the answer was made, not what it is
+    if ending in KNOWN:
         return ending
-    if re.match(rb"\s*(<!doctype html|<html[\s>])", data[:512], re.IGNORECASE):
+    if page:
         return ".html"
     if media_type.startswith("text/") or not ending:
         return ".txt"
