@@ -22,6 +22,8 @@ from .models import (
     TransferTask,
 )
 
+READING = ("contents", "is_active", "read_every")
+
 
 class KnowledgeSourceItemInline(HistoryInline):
     model = KnowledgeSourceItem
@@ -32,8 +34,18 @@ class KnowledgeSourceItemInline(HistoryInline):
 class KnowledgeSourceAdmin(TableAdmin):
     """Connections are set on the pages and over REST: a form would show what is sealed."""
 
-    list_display = ["name", "domain", "kind", "status", "synced_at", "is_active", "created_at"]
-    list_filter = ["kind", "status", "is_active"]
+    list_display = [
+        "name",
+        "domain",
+        "kind",
+        "status",
+        "synced_at",
+        "read_every",
+        "next_read_at",
+        "is_active",
+        "created_at",
+    ]
+    list_filter = ["kind", "status", "read_every", "is_active"]
     search_fields = ["=id", "name", "domain"]
     exclude = ["connection_info"]
     inlines = [KnowledgeSourceItemInline]
@@ -48,6 +60,15 @@ class KnowledgeSourceAdmin(TableAdmin):
         for source in queryset:
             services.sync_source(source=source, by=request.user)
         self.message_user(request, _("The chosen sources will be read."))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """How it is read is changed as on its page: the next time follows from it."""
+        given = {name: form.cleaned_data[name] for name in READING if name in form.changed_data}
+        for name in given:  # what the row still holds is to be kept by the first of the two
+            setattr(obj, name, form.initial[name])
+        super().save_model(request, obj, form, change)
+        if given:
+            services.change_source(source=obj, by=request.user, **given)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         services.delete_source(source=obj, by=request.user)

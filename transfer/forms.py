@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import formats
 from .concepts import LONGEST_DEFINITION, ConceptKind
-from .models import RELATION_TYPES, KnowledgeDomain
+from .models import RELATION_TYPES, Contents, KnowledgeDomain, ReadEvery
 
 
 def _area(rows: int) -> forms.Textarea:
@@ -105,10 +105,20 @@ class SourceForm(forms.Form):
         label=_("Domain"), max_length=100, help_text=_("Its passages get this as their tag.")
     )
     description = forms.CharField(label=_("Description"), required=False, widget=_area(2))
+    contents = forms.ChoiceField(label=_("Is read as"), choices=Contents.choices, initial=Contents.PASSAGES)
+    read_every = forms.ChoiceField(
+        label=_("Is read"),
+        choices=ReadEvery.choices,
+        initial=ReadEvery.DAY,
+        help_text=_("By the clock it is read for you, and takes only what changed."),
+    )
     secrets: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, existing: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Where it reads from comes before how it is read.
+        last = [name for name in ("contents", "read_every") if name in self.fields]
+        self.order_fields([*(name for name in self.fields if name not in last), *last])
         if existing:
             for name in self._connection_fields():
                 self.fields[name].required = False
@@ -118,6 +128,10 @@ class SourceForm(forms.Form):
 
     def _connection_fields(self) -> list[str]:
         return [name for name in self.fields if name not in SourceForm.base_fields]
+
+    def about(self) -> dict[str, Any]:
+        """What every source has, as the services take it."""
+        return {name: self.cleaned_data[name] for name in self.fields if name in SourceForm.base_fields}
 
     def connection(self) -> dict[str, Any] | None:
         """What was filled in of the connection; None for nothing."""
@@ -156,6 +170,7 @@ class HttpSourceForm(SourceForm):
 
 
 class SqlSourceForm(SourceForm):
+    contents = None  # rows hold no ontology
     url = forms.CharField(
         label=_("Address"),
         max_length=500,
@@ -178,6 +193,7 @@ class SqlSourceForm(SourceForm):
 
 
 class InstanceSourceForm(SourceForm):
+    contents = None  # it gives passages
     url = forms.CharField(label=_("Address"), max_length=500)
     token = forms.CharField(label=_("Token"), widget=forms.PasswordInput, max_length=500)
     tag = forms.CharField(label=_("Only passages with this tag"), required=False, max_length=50)

@@ -1,5 +1,6 @@
 """Transfer of knowledge between domains (the seed's section 5.14)."""
 
+from datetime import datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -19,9 +20,10 @@ from agi_site.lib.fields import (
 from agi_site.lib.owned import SharedModel, SharedQuerySet
 
 from .concepts import Concept, of_columns
+from .reasons import because, told
 
 
-def _by(name: Any) -> Any:
+def _by(name: Any, **more: Any) -> Any:
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.DB_SET_NULL,
@@ -29,7 +31,31 @@ def _by(name: Any) -> Any:
         blank=True,
         related_name="+",
         verbose_name=name,
+        **more,
     )
+
+
+class Explained(models.Model):
+    """A row with a `reason`: the sentence, in the language of the program, and what tells it in another."""
+
+    reason: Any
+    reason_code = models.CharField(
+        _("reason's code"), max_length=50, blank=True, default="", db_default="", editable=False
+    )
+    reason_values = models.JSONField(_("reason's details"), null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def told_reason(self) -> str:
+        """Why it is in its state, in the reader's language; "" where there is nothing to say."""
+        return told(self.reason_code, self.reason_values, self.reason) if self.reason else ""
+
+    def explain(self, fault: Exception | None) -> None:
+        """Note why; None is for nothing to say."""
+        self.reason_code, self.reason_values = because(fault)
+        self.reason = told(self.reason_code, self.reason_values) or None
 
 
 class SourceKind(models.TextChoices):
@@ -47,7 +73,27 @@ class SourceStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-class KnowledgeSource(SharedModel):
+class ReadEvery(models.TextChoices):
+    ASKED = "asked", _("only when asked")
+    HOUR = "hour", _("every hour")
+    DAY = "day", _("every day")
+    WEEK = "week", _("every week")
+
+
+class Contents(models.TextChoices):
+    PASSAGES = "passages", _("passages")
+    ONTOLOGY = "ontology", _("concepts of an ontology")
+
+
+class SourceQuerySet(SharedQuerySet):
+    """Reads of sources."""
+
+    def due(self, now: datetime) -> Self:
+        """Those to be read by the clock now, the longest waiting first."""
+        return self.filter(next_read_at__lte=now, is_active=True).order_by("next_read_at")
+
+
+class KnowledgeSource(Explained, SharedModel):
     """Where knowledge of a domain comes from (table `knowledge_source`, 5.14.1)."""
 
     shared_because = "sources feed the team's knowledge"
@@ -76,6 +122,20 @@ class KnowledgeSource(SharedModel):
     counts = models.JSONField(_("counts"), null=True, blank=True, editable=False)
     synced_at = models.DateTimeField(_("last read"), null=True, blank=True, editable=False)
     created_by = _by(_("created by"))
+    contents = EnumField(
+        _("is read as"), choices=Contents, default=Contents.PASSAGES, db_default=Contents.PASSAGES
+    )
+    # The database's own default is that of rows from before there was a clock.
+    read_every = EnumField(_("is read"), choices=ReadEvery, default=ReadEvery.DAY, db_default=ReadEvery.ASKED)
+    next_read_at = models.DateTimeField(
+        _("next read at"), null=True, blank=True, db_index=True, editable=False
+    )
+    failures = models.PositiveSmallIntegerField(
+        _("failures in a row"), default=0, db_default=0, editable=False
+    )
+    scheduled_by = _by(_("is read for"), editable=False)
+
+    objects = SourceQuerySet.as_manager()
 
     class Meta:
         db_table = "knowledge_source"
@@ -84,6 +144,13 @@ class KnowledgeSource(SharedModel):
         constraints = [
             enum_check("knowledge_source_kind_enum", "kind", SourceKind),
             enum_check("knowledge_source_status_enum", "status", SourceStatus),
+            enum_check("knowledge_source_contents_enum", "contents", Contents),
+            enum_check("knowledge_source_read_every_enum", "read_every", ReadEvery),
+            models.CheckConstraint(
+                condition=models.Q(next_read_at=None)
+                | (models.Q(is_active=True) & ~models.Q(read_every=ReadEvery.ASKED)),
+                name="knowledge_source_next_read",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -95,7 +162,7 @@ class KnowledgeSource(SharedModel):
         return self.status in (SourceStatus.WAITING, SourceStatus.RUNNING)
 
 
-class KnowledgeSourceItem(SharedModel):
+class KnowledgeSourceItem(Explained, SharedModel):
     """One thing read from a source, and its passage (table `knowledge_source_item`, beyond the seed)."""
 
     shared_because = "it belongs to a source of the team's knowledge"

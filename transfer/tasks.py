@@ -11,6 +11,7 @@ from system import queue
 from system.queue import Stopped, TaskRun, TimeLimitReached
 
 from .models import KnowledgeSource, TransferTask, TransferTaskStatus
+from .reasons import SourceFault
 from .services import mappings, sources, transfers
 
 
@@ -21,17 +22,26 @@ def sync(task: TaskRun, *, source_id: str, contents: str, by: int | None) -> dic
     if source is None:
         return {"gone": source_id}
     reader = get_user_model()._default_manager.filter(pk=by).first() if by is not None else None
+    if by is not None and reader is None:  # without a reader the program itself would read
+        sources.give_up(source_id=source_id, fault=SourceFault("nobody"))
+        return {"failed": "nobody"}
     try:
         return sources.read_source(
             source=source, by=reader, contents=contents, stop=task.check, told=task.progress
         )
     except Stopped:
-        sources.give_up(source_id=source_id, reason=_("It was stopped. Read it again to go on from there."))
+        sources.give_up(source_id=source_id, fault=SourceFault("stopped_reading"))
         raise
     except Exception as error:
         if task.last_attempt:
-            sources.give_up(source_id=source_id, reason=_broken(error))
+            sources.give_up(source_id=source_id, fault=_fault(error))
         raise
+
+
+@queue.periodic("transfer.read_due", every=60)
+def read_due() -> int:
+    """Queue the reading of sources whose time has come."""
+    return sources.queue_due()
 
 
 @queue.task_type("transfer.match", time_limit=3600)
@@ -70,3 +80,11 @@ def _broken(error: Exception) -> str:
     return _("It broke off with an error (%(error)s). The log has the details.") % {
         "error": type(error).__name__
     }
+
+
+def _fault(error: Exception) -> Exception:
+    if isinstance(error, EngineError):
+        return SourceFault("said", text=error.message)
+    if isinstance(error, TimeLimitReached):
+        return SourceFault("slow_reading")
+    return SourceFault("broken", error=type(error).__name__)

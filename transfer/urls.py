@@ -22,6 +22,7 @@ urlpatterns = [
     path("sources/<uuid:pk>/", sources.detail, name="source"),
     path("sources/<uuid:pk>/edit/", sources.edit, name="source_edit"),
     path("sources/<uuid:pk>/sync/", sources.sync, name="source_sync"),
+    path("sources/<uuid:pk>/switch/", sources.switch, name="source_switch"),
     path("sources/<uuid:pk>/delete/", sources.delete, name="source_delete"),
     path("mappings/", mappings.review, name="mappings"),
     path("mappings/propose/", mappings.propose, name="propose"),

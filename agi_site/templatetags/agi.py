@@ -8,7 +8,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
 register = template.Library()
@@ -58,3 +58,13 @@ def ago(when: datetime | None) -> str:
     if (timezone.now() - when).total_seconds() < 60:
         return _("just now")
     return _("%(time)s ago") % {"time": timesince(when, depth=1)}
+
+
+@register.filter
+def ahead(when: datetime | None) -> str:
+    """How far ahead something is, in its largest unit: "in a moment", "in 3 hours"."""
+    if when is None:
+        return ""
+    if (when - timezone.now()).total_seconds() < 60:
+        return _("in a moment")
+    return _("in %(time)s") % {"time": timeuntil(when, depth=1)}

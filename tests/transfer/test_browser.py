@@ -18,7 +18,7 @@ LOOKS = [("light", 1280, "en"), ("dark", 390, "ko")]
 def filled(shop: Any, clinic: Any, operator: Any, folder: Any, run_tasks: Any) -> None:
     """Rows on every page."""
     (folder / "handbook.md").write_text("# Cancelling\n\nA customer may cancel an order until noon.")
-    (folder / "broken.txt").write_bytes(b"\xff")
+    (folder / "broken.txt").write_bytes(b"\xff\xfe broken")
     source = services.add_source(
         by=operator, name="Handbook", domain="shop", kind="file", connection={"path": "/"}
     )

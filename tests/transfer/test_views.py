@@ -79,14 +79,13 @@ def test_a_source_is_added_read_and_shows_its_faults_never_its_connection(
     operator: Any, client_of: Any, folder: Any, run_tasks: Any
 ) -> None:
     (folder / "a.txt").write_text("Something to know.")
-    (folder / "b.txt").write_bytes(b"\xff")
+    (folder / "b.txt").write_bytes(b"\xff\xfe broken")
     client = client_of(operator)
     for kind in ("file", "http", "sql", "instance"):
         assert "<form" in text(client.get(reverse("transfer:source_add", args=[kind])))
     assert client.get(reverse("transfer:source_add", args=["ftp"])).status_code == 404
-    made = client.post(
-        reverse("transfer:source_add", args=["file"]), {"name": "files", "domain": "shop", "path": "/"}
-    )
+    given = {"name": "files", "domain": "shop", "path": "/", "contents": "passages", "read_every": "day"}
+    made = client.post(reverse("transfer:source_add", args=["file"]), given)
     client.post(reverse("transfer:source_sync", args=[KnowledgeSource.objects.get().pk]))
     run_tasks()
     page = text(client.get(made.url))
@@ -95,7 +94,7 @@ def test_a_source_is_added_read_and_shows_its_faults_never_its_connection(
     assert "UTF-8" in text(client.get(made.url, {"faults": ""}))
     assert "up to date" in text(client.get(reverse("transfer:sources")))
     edit = reverse("transfer:source_edit", args=[KnowledgeSource.objects.get().pk])
-    assert client.post(edit, {"name": "renamed", "domain": "shop", "path": ""}).status_code == 302
+    assert client.post(edit, given | {"name": "renamed", "path": ""}).status_code == 302
     source = KnowledgeSource.objects.get()
     assert (source.name, source.connection_info) == ("renamed", {"path": "/"})
     client.post(reverse("transfer:source_delete", args=[source.pk]))

@@ -13,6 +13,7 @@ from agi_site.lib.api.viewsets import SharedReadOnlyViewSet, SharedViewSet
 
 from .. import services
 from ..models import (
+    Contents,
     KnowledgeSource,
     KnowledgeSourceItem,
     SourceKind,
@@ -22,6 +23,9 @@ from .rows import ChangedSerializer
 
 class KnowledgeSourceSerializer(ChangedSerializer):
     kind = serializers.ChoiceField(choices=SourceKind.choices, default=SourceKind.FILE)
+    reason = serializers.CharField(
+        source="told_reason", read_only=True, help_text="Why it is in its state, in your language."
+    )
 
     class Meta:
         model = KnowledgeSource
@@ -32,9 +36,15 @@ class KnowledgeSourceSerializer(ChangedSerializer):
             "description",
             "kind",
             "connection_info",
+            "contents",
             "is_active",
+            "read_every",
+            "next_read_at",
+            "failures",
+            "scheduled_by",
             "status",
             "reason",
+            "reason_code",
             "counts",
             "synced_at",
             "created_by",
@@ -43,8 +53,12 @@ class KnowledgeSourceSerializer(ChangedSerializer):
         ]
         read_only_fields = [
             "id",
+            "next_read_at",
+            "failures",
+            "scheduled_by",
             "status",
             "reason",
+            "reason_code",
             "counts",
             "synced_at",
             "created_by",
@@ -57,13 +71,11 @@ class KnowledgeSourceSerializer(ChangedSerializer):
         }
 
     def create(self, validated_data: dict[str, Any]) -> KnowledgeSource:
-        is_active = validated_data.pop("is_active", None)
         connection = validated_data.pop("connection_info") or {}
         validated_data["description"] = validated_data.get("description") or ""
-        source = services.add_source(by=self.person, connection=connection, **validated_data)
-        if is_active is not None:
-            source = services.change_source(source=source, by=self.person, is_active=is_active)
-        return source
+        if validated_data.get("is_active") is None:
+            validated_data.pop("is_active", None)
+        return services.add_source(by=self.person, connection=connection, **validated_data)
 
     def update(self, instance: KnowledgeSource, validated_data: dict[str, Any]) -> KnowledgeSource:
         if validated_data.pop("kind", instance.kind) != instance.kind:
@@ -74,13 +86,19 @@ class KnowledgeSourceSerializer(ChangedSerializer):
 
 
 class SyncSerializer(serializers.Serializer[Any]):
-    contents = serializers.ChoiceField(choices=["passages", "ontology"], default="passages")
+    contents = serializers.ChoiceField(
+        choices=Contents.choices, required=False, help_text="As the source is set where it is left out."
+    )
 
 
 class KnowledgeSourceItemSerializer(RowSerializer):
+    reason = serializers.CharField(
+        source="told_reason", read_only=True, help_text="Why it could not be taken, in your language."
+    )
+
     class Meta:
         model = KnowledgeSourceItem
-        fields = ["id", "source", "external_id", "knowledge", "reason", "updated_at"]
+        fields = ["id", "source", "external_id", "knowledge", "reason", "reason_code", "updated_at"]
         read_only_fields = fields
 
 
@@ -93,6 +111,8 @@ class KnowledgeSourceViewSet(SharedViewSet):
         "name": ["exact"],
         "domain": ["exact"],
         "is_active": ["exact"],
+        "read_every": ["exact"],
+        "next_read_at": ["gte", "lte"],
         "kind": ["exact"],
         "status": ["exact"],
     }

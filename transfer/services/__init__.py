@@ -24,7 +24,7 @@ from .ontologies import (
     mirror,
     save_concept,
 )
-from .sources import add_source, change_source, delete_source, read_source, sync_source
+from .sources import add_source, change_source, delete_source, queue_due, read_source, sync_source
 from .storing import tag_of
 from .transfers import compared, delete_transfer, run_transfer, start_transfer
 
@@ -51,6 +51,7 @@ __all__ = [
     "import_ontology",
     "mirror",
     "propose_mappings",
+    "queue_due",
     "read_source",
     "review_mapping",
     "review_surest",

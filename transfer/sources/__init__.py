@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from agi_site.lib.problems import Invalid
 
-from .base import Item, Position, Reader, SourceFault, Stop
+from ..reasons import SourceFault
+from .base import Item, Position, Reader, Stop
 from .files import FileReader
 from .instance import InstanceReader
 from .sql import SQLReader
@@ -49,5 +50,5 @@ def check_connection(kind: str, connection: Any) -> dict[str, Any]:
 def reader_of(kind: str, connection: Mapping[str, Any] | None) -> Reader:
     """The reader of a source; raises SourceFault where its connection is missing."""
     if not connection:
-        raise SourceFault(_("This source has no connection yet. Edit it and say where it reads from."))
+        raise SourceFault("no_connection")
     return READERS[kind](connection)

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from html.parser import HTMLParser
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from agi_site.lib.plain_json import repaired
+
+from ..reasons import SourceFault
 
 type Position = dict[str, Any]
 type Stop = Callable[[], None]
@@ -16,23 +17,20 @@ PASSAGE = 4_000  # characters; longer texts become several passages, cut between
 MOST_ITEMS = 100_000
 
 
-class SourceFault(Exception):
-    """A source cannot be read; the text says why and what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing read. `fault` says why it could not become a passage, "" if it can."""
+    """One thing read. `fault` is why it could not become a passage; `place` is where it stands, if known."""
 
     external_id: str
     title: str
     content: str
     source: str = ""
-    fault: str = ""
+    fault: SourceFault | None = None
+    place: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
-        """Changes whenever the passage would."""
+        """Changes whenever the words of the passage would; its place may move without."""
         return hashlib.sha256(f"{self.title}\0{self.content}\0{self.source}".encode()).hexdigest()
 
 
@@ -65,13 +63,16 @@ class Reader:
         return value if isinstance(value, str) else default
 
 
-def passages(external_id: str, title: str, content: str, source: str) -> list[Item]:
+def passages(
+    external_id: str, title: str, content: str, source: str, place: Mapping[str, Any] | None = None
+) -> list[Item]:
     """The items a text becomes: one, or several in order where it is long."""
+    stands = dict(place or {})
     parts = _parts(repaired(content).strip())
     if len(parts) <= 1:
-        return [Item(external_id, title[:255], parts[0] if parts else "", source[:255])]
+        return [Item(external_id, title[:255], parts[0] if parts else "", source[:255], place=stands)]
     return [
-        Item(f"{external_id}#{number}", f"{title[:240]} ({number})", part, source[:255])
+        Item(f"{external_id}#{number}", f"{title[:240]} ({number})", part, source[:255], place=stands)
         for number, part in enumerate(parts, 1)
     ]
 
@@ -87,38 +88,3 @@ def _parts(text: str) -> list[str]:
                 held = ""
             held = f"{held}\n\n{piece}" if held else piece
     return [*parts, held] if held.strip() else parts
-
-
-class _Text(HTMLParser):
-    """The words of a page, without scripts and styles."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self.title = ""
-        self._inside: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag in ("script", "style", "title", "template"):
-            self._inside.append(tag)
-        elif tag in ("p", "div", "li", "br", "tr", "h1", "h2", "h3", "h4", "section", "article"):
-            self.pieces.append("\n\n" if tag != "br" else "\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._inside and self._inside[-1] == tag:
-            self._inside.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self._inside:
-            self.pieces.append(data)
-        elif self._inside[-1] == "title":
-            self.title += data
-
-
-def html_text(page: str) -> tuple[str, str]:
-    """(title, text) of an HTML page."""
-    parser = _Text()
-    parser.feed(page)
-    parser.close()
-    lines = (" ".join(line.split()) for line in "".join(parser.pieces).split("\n"))
-    return " ".join(parser.title.split()), re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

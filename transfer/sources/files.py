@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
+from knowledge.importing.extractors.decoding import is_document
+from knowledge.options import file_bytes
+
+from ..formats.limits import MOST_BYTES
+from ..reasons import SourceFault
 from . import records
-from .base import Item, Position, Reader, SourceFault, Stop
-
-MOST_BYTES = 8 * 1024 * 1024
+from .base import Item, Position, Reader, Stop
 
 
 def root() -> Path:
@@ -24,14 +26,14 @@ def inside(path: str) -> Path:
     try:
         place = (base / path.lstrip("/")).resolve()
     except (OSError, ValueError, RuntimeError) as error:
-        raise SourceFault(_("This path cannot be read.")) from error
+        raise SourceFault("bad_path") from error
     if not place.is_relative_to(base):
-        raise SourceFault(_("The path leads out of the folder for sources."))
+        raise SourceFault("path_outside")
     return place
 
 
 class FileReader(Reader):
-    """A file, or all readable files of a folder, by name."""
+    """A file, or all documents of a folder, by name; pictures and the like are passed over."""
 
     needed = frozenset({"path"})
     optional = frozenset({"id", "title", "content", "records"})
@@ -48,50 +50,43 @@ class FileReader(Reader):
             if name < after:
                 continue
             skip = done if name == after else 0
-            for number, item in enumerate(self._items(place, name), 1):
+            for number, item in enumerate(self._items(place, name, stop), 1):
                 if number > skip:
                     yield item, {"file": name, "done": number}
 
     def whole(self, stop: Stop) -> tuple[str, bytes]:
         files = [inside(self.text("path"))]
         if not files[0].is_file():
-            raise SourceFault(_("An ontology is one file; the path names none."))
-        return files[0].name, _bytes(files[0])
+            raise SourceFault("one_file")
+        return files[0].name, _bytes(files[0], MOST_BYTES)
 
     def _files(self) -> list[Path]:
         place = inside(self.text("path"))
         if place.is_file():
             return [place]
         if not place.is_dir():
-            message = _("There is no “%(path)s” in the folder for sources.")
-            raise SourceFault(message % {"path": self.text("path")[:200]})
+            raise SourceFault("no_path", path=self.text("path")[:200])
         found = []
         for folder, _folders, names in os.walk(place):
-            told = records.READABLE | records.UNREAD  # pictures and the like are passed over
-            found += [Path(folder) / name for name in names if Path(name).suffix.lower() in told]
+            found += [Path(folder) / name for name in names if is_document(name)]
         base = root().resolve()
         return sorted(
             (one for one in found if one.resolve().is_relative_to(base)),
             key=lambda one: one.relative_to(base).as_posix(),
         )
 
-    def _items(self, place: Path, name: str) -> Iterator[Item]:
+    def _items(self, place: Path, name: str, stop: Stop) -> Iterator[Item]:
         try:
-            if place.suffix.lower() in records.UNREAD:
-                raise SourceFault(_("Sources do not read files of this type. Import it as a document."))
-            data = _bytes(place)
-            yield from records.items_of(name, place.stem, place.suffix.lower(), data, name, self.connection)
+            data = _bytes(place, file_bytes())
+            yield from records.items_of(name, place.name, data, name, self.connection, stop=stop)
         except SourceFault as fault:
-            yield Item(name, place.stem[:255], "", name[:255], fault=str(fault))
+            yield Item(name, place.stem[:255], "", name[:255], fault=fault)
 
 
-def _bytes(place: Path) -> bytes:
+def _bytes(place: Path, most: int) -> bytes:
     try:
-        if place.stat().st_size > MOST_BYTES:
-            raise SourceFault(
-                _("A file may have at most %(most)s MB.") % {"most": MOST_BYTES // 1024 // 1024}
-            )
+        if place.stat().st_size > most:
+            raise SourceFault("too_large", most=most // 1_000_000)
         return place.read_bytes()
     except OSError as error:
-        message = _("“%(name)s” cannot be read (%(error)s).")
-        raise SourceFault(message % {"name": place.name, "error": error.strerror or "?"}) from error
+        raise SourceFault("file_unread", name=place.name, error=error.strerror or "?") from error

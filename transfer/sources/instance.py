@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from django.utils.translation import gettext as _
-
 from agi_site.lib import outbound
 from agi_site.lib.problems import Problem
 
-from .base import Item, Position, Reader, SourceFault, Stop, passages
-from .web import get
+from ..reasons import SourceFault
+from .base import Item, Position, Reader, Stop, passages
+from .web import fault_of, get
 
 PAGE = 100
 
@@ -26,9 +25,9 @@ class InstanceReader(Reader):
         try:
             outbound.checked_url(self.text("url"))
         except Problem as problem:
-            raise SourceFault(str(problem.message)) from problem
+            raise fault_of(problem, self.text("url")) from problem
         if not self.text("token"):
-            raise SourceFault(_("“%(name)s” is missing.") % {"name": "token"})
+            raise SourceFault("missing", name="token")
 
     def items(self, position: Position | None, stop: Stop) -> Iterator[tuple[Item, Position]]:
         cursor, done = (position or {}).get("cursor", ""), (position or {}).get("done", 0)
@@ -57,7 +56,7 @@ class InstanceReader(Reader):
                 return dict(page)
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
-        raise SourceFault(_("The address does not answer like an instance of this system."))
+        raise SourceFault("not_instance")
 
     def _items(self, row: Any) -> list[Item]:
         if not isinstance(row, dict) or not row.get("id"):

@@ -1,66 +1,79 @@
-"""Texts and tables as items: what a file or an address holds, by its type."""
+"""Files and answers as items: documents as imports read them, rows of tables and records by their columns."""
 
 import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
-from django.utils.translation import gettext as _
+from knowledge.importing.extractors import decoding
+from knowledge.importing.passages import Draft
+from knowledge.importing.places import place_words
+from knowledge.importing.reading import passages_of
+from knowledge.importing.reasons import Unreadable
 
-from .base import Item, SourceFault, html_text, passages
+from ..reasons import SourceFault
+from .base import Item, Stop, passages
 
-TEXTS = {".txt", ".md", ".markdown", ".rst"}
-PAGES = {".html", ".htm"}
-TABLES = {".csv", ".tsv"}
-RECORDS = {".json", ".jsonl", ".ndjson"}
-READABLE = TEXTS | PAGES | TABLES | RECORDS
-UNREAD = {".pdf", ".docx", ".doc", ".odt", ".rtf", ".hwp", ".hwpx", ".xlsx", ".xls", ".pptx", ".ppt", ".epub"}
-_TYPES = {
-    "text/html": ".html",
-    "application/xhtml+xml": ".html",
-    "text/csv": ".csv",
-    "text/tab-separated-values": ".tsv",
-    "application/json": ".json",
-    "application/x-ndjson": ".jsonl",
-    "application/jsonl": ".jsonl",
-    "text/plain": ".txt",
-    "text/markdown": ".md",
-}
 _TITLES, _CONTENTS, _KEYS = ("title", "name", "subject"), ("content", "text", "body"), ("id", "key", "uuid")
 
 
-def ending_of(media_type: str, path: str) -> str:
-    """How to read something: by its type, or else by its name."""
-    return _TYPES.get(media_type) or PurePosixPath(path).suffix.lower()
-
-
 def items_of(
-    external_id: str, name: str, ending: str, data: bytes, source: str, fields: Mapping[str, Any]
+    external_id: str,
+    name: str,
+    data: bytes,
+    source: str,
+    fields: Mapping[str, Any],
+    *,
+    media_type: str = "",
+    charset: str = "",
+    stop: Stop,
 ) -> Iterator[Item]:
     """The items in `data`; `fields` names the columns id, title, content and the way to the records.
 
-    Raises SourceFault where it cannot be read as what it says it is.
+    Raises SourceFault where it cannot be read as what it says it is, and whatever `stop` raises.
     """
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceFault(_("“%(name)s” is not UTF-8 text.") % {"name": name}) from error
-    if ending in PAGES:
-        title, body = html_text(text)
-        yield from passages(external_id, title or name, body, source)
-    elif ending in TABLES | RECORDS:
-        rows = _table(text, ending) if ending in TABLES else _records(text, ending, name, fields)
-        for number, row in enumerate(rows, 1):
-            yield from record(row, f"{external_id}#{number}", source, fields)
-    else:
-        first = text.strip().split("\n", 1)[0].lstrip("# ").strip()
-        title = first if ending in (".md", ".markdown") and 0 < len(first) <= 120 else name
-        yield from passages(external_id, title, text, source)
+        if not data.strip():
+            raise Unreadable("empty")
+        ending = decoding.ending_of(name, media_type, data)
+        if ending in decoding.TABLES | decoding.RECORDS:
+            text = decoding.decoded(data, charset=charset)
+            yield from _rows_of(external_id, name, ending, text, source, fields)
+        else:
+            kind = {"media_type": media_type, "charset": charset}
+            yield from _parts_of(external_id, passages_of(name=name, data=data, stop=stop, **kind), source)
+    except Unreadable as fault:
+        raise SourceFault(fault.code, **fault.values) from fault
 
 
-def record(row: Mapping[str, Any], fallback: str, source: str, fields: Mapping[str, Any]) -> list[Item]:
+def _rows_of(
+    external_id: str, name: str, ending: str, text: str, source: str, fields: Mapping[str, Any]
+) -> Iterator[Item]:
+    is_table = ending in decoding.TABLES
+    rows = _table(text, ending) if is_table else _records(text, ending, name, fields)
+    for number, row in enumerate(rows, 1):
+        place = {"row": number + 1} if is_table else {"entry": number}  # row 1 names the columns
+        yield from record(row, f"{external_id}#{number}", source, fields, place)
+
+
+def _parts_of(external_id: str, drafts: list[Draft], source: str) -> Iterator[Item]:
+    """A document's passages; where nothing is known of their place, they are told apart by a number."""
+    if len(drafts) == 1:
+        yield Item(external_id, drafts[0].title, drafts[0].content, source[:255], place=drafts[0].place)
+        return
+    for number, draft in enumerate(drafts, 1):
+        title = draft.title if place_words(draft.place) else f"{draft.title[:240]} ({number})"
+        yield Item(f"{external_id}#{number}", title, draft.content, source[:255], place=draft.place)
+
+
+def record(
+    row: Mapping[str, Any],
+    fallback: str,
+    source: str,
+    fields: Mapping[str, Any],
+    place: Mapping[str, Any] | None = None,
+) -> list[Item]:
     """The items a record becomes: title and content from the named columns, or from usual ones."""
     title = _cell(row, fields.get("title"), _TITLES)
     key = _cell(row, fields.get("id"), _KEYS)
@@ -73,7 +86,7 @@ def record(row: Mapping[str, Any], fallback: str, source: str, fields: Mapping[s
             f"{name}: {_plain(value)}" for name, value in row.items() if value not in (None, "")
         )
     identity = f"{fallback.partition('#')[0]}#{key}" if key else fallback
-    return passages(identity, title or content.split("\n", 1)[0][:120], content, source)
+    return passages(identity, title or content.split("\n", 1)[0][:120], content, source, place)
 
 
 def _cell(row: Mapping[str, Any], name: Any, usual: tuple[str, ...]) -> str:
@@ -96,9 +109,7 @@ def _table(text: str, ending: str) -> Iterator[dict[str, Any]]:
         for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
             yield {str(name): value for name, value in row.items() if name is not None}
     except csv.Error as error:
-        raise SourceFault(
-            _("This is not valid %(format)s: %(fault)s") % {"format": "CSV", "fault": error}
-        ) from error
+        raise SourceFault("not_valid", format="CSV", fault=str(error)) from error
 
 
 def _records(text: str, ending: str, name: str, fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -108,12 +119,11 @@ def _records(text: str, ending: str, name: str, fields: Mapping[str, Any]) -> It
         else:
             found = [json.loads(line) for line in text.splitlines() if line.strip()]
     except (ValueError, RecursionError) as error:
-        message = _("This is not valid %(format)s: %(fault)s")
-        raise SourceFault(message % {"format": f"JSON ({name})", "fault": error}) from error
+        raise SourceFault("not_valid", format=f"JSON ({name})", fault=str(error)) from error
     for step in filter(None, str(fields.get("records") or "").split(".")):
         found = found.get(step) if isinstance(found, dict) else None
     if isinstance(found, dict):
         found = [found]
     if not isinstance(found, list):
-        raise SourceFault(_("“%(name)s” holds no list of records there.") % {"name": name})
+        raise SourceFault("no_records", name=name)
     yield from (row if isinstance(row, dict) else {"content": row} for row in found)

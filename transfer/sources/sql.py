@@ -12,10 +12,9 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from django.utils.translation import gettext as _
-
+from ..reasons import SourceFault
 from . import records
-from .base import Item, Position, Reader, SourceFault, Stop
+from .base import Item, Position, Reader, Stop
 from .files import inside
 
 BATCH = 200
@@ -36,11 +35,11 @@ def checked_query(query: str) -> str:
     text = query.strip().rstrip(";").strip()
     bare = _QUOTED.sub("''", text)
     if not re.match(r"(select|with)\b", bare, re.IGNORECASE) or len(text) > LONGEST_QUERY:
-        raise SourceFault(_("The query has to be one SELECT."))
+        raise SourceFault("one_select")
     if ";" in bare or "--" in bare or "/*" in bare or "#" in bare or "'" in bare.replace("''", ""):
-        raise SourceFault(_("The query may hold neither a second statement nor comments."))
+        raise SourceFault("one_statement")
     if found := _FORBIDDEN.search(bare):
-        raise SourceFault(_("The query may not use “%(word)s”: it only reads.") % {"word": found[0]})
+        raise SourceFault("only_reads", word=found[0])
     return text
 
 
@@ -53,9 +52,9 @@ class SQLReader(Reader):
     def check(self) -> None:
         checked_query(self.text("query"))
         if not _NAME.fullmatch(self.text("id")):
-            raise SourceFault(_("“id” is the name of one column."))
+            raise SourceFault("one_column")
         if urlsplit(self.text("url")).scheme not in ("sqlite", "mysql", "mariadb"):
-            raise SourceFault(_("The address begins with sqlite://, mysql:// or mariadb://."))
+            raise SourceFault("url_scheme")
         if self.text("url").startswith("sqlite"):
             inside(self._file())
 
@@ -70,7 +69,7 @@ class SQLReader(Reader):
                 for row in rows:
                     before, after = after, row[key]
                     if after is None:
-                        raise SourceFault(_("A row has no value in the column “%(name)s”.") % {"name": key})
+                        raise SourceFault("no_value", name=key)
                     row[key] = after = after if isinstance(after, int) else str(after)
                     fields = {"content": None, "title": None, **self.connection, "id": key}
                     parts = records.record(row, f"row#{after}", self._label(), fields)
@@ -101,14 +100,12 @@ class SQLReader(Reader):
             cursor.execute(sql, values)
             names = [column[0] for column in cursor.description]
             if key not in names:
-                raise SourceFault(_("The query gives no column “%(name)s”.") % {"name": key})
+                raise SourceFault("no_column", name=key)
             return [dict(zip(names, map(_value, row), strict=True)) for row in cursor.fetchall()]
         except SourceFault:
             raise
         except Exception as error:  # whatever the driver raises
-            raise SourceFault(
-                _("The database refuses the query: %(error)s") % {"error": str(error)[:300]}
-            ) from error
+            raise SourceFault("query_refused", error=str(error)[:300]) from error
 
 
 def _value(value: Any) -> Any:
@@ -118,7 +115,7 @@ def _value(value: Any) -> Any:
 def _sqlite(path: str) -> sqlite3.Connection:
     place = inside(path)
     if not place.is_file():
-        raise SourceFault(_("There is no “%(path)s” in the folder for sources.") % {"path": path[:200]})
+        raise SourceFault("no_path", path=path[:200])
     database = sqlite3.connect(f"file:{place.as_posix()}?mode=ro", uri=True, timeout=5)
     database.execute("PRAGMA query_only = ON")
     database.execute("PRAGMA trusted_schema = OFF")
@@ -132,7 +129,7 @@ def _server(url: str) -> Any:
     try:
         import MySQLdb
     except ImportError as error:
-        raise SourceFault(_("The driver for MySQL and MariaDB is not installed.")) from error
+        raise SourceFault("no_driver") from error
     parts = urlsplit(url)
     try:
         database = MySQLdb.connect(
@@ -149,9 +146,7 @@ def _server(url: str) -> Any:
             autocommit=False,
         )
     except (MySQLdb.Error, ValueError) as error:
-        raise SourceFault(
-            _("The database cannot be reached: %(error)s") % {"error": str(error)[:300]}
-        ) from error
+        raise SourceFault("no_database", error=str(error)[:300]) from error
     cursor = database.cursor()
     for limit in (
         f"SET SESSION max_statement_time = {SECONDS}",

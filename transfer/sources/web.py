@@ -1,31 +1,43 @@
-"""Web addresses: pages, texts, tables and JSON. Private addresses are refused by the way out."""
+"""Web addresses: pages, documents, texts, tables and JSON. The way out refuses private addresses."""
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from django.utils.translation import gettext as _
-
 from agi_site.lib import outbound
 from agi_site.lib.problems import Problem
+from knowledge.importing.fetching import CODES
+from knowledge.importing.reading import parts_of_type
+from knowledge.options import file_bytes
 
+from ..formats.limits import MOST_BYTES
+from ..reasons import SourceFault
 from . import records
-from .base import Item, Position, Reader, SourceFault, Stop
+from .base import Item, Position, Reader, Stop
 
 MOST_URLS = 500
-MOST_BYTES = 8 * 1024 * 1024
+_NEVER_TEXT = ("image/", "audio/", "video/", "font/")
 
 
-def get(url: str, headers: dict[str, str]) -> outbound.Answer:
+def get(url: str, headers: dict[str, str], most: int | None = None) -> outbound.Answer:
     """Ask an address; raises SourceFault for one that is refused, does not answer, or says no."""
+    most = most or file_bytes()
     try:
-        answer = outbound.fetch("GET", url, headers=headers, max_bytes=MOST_BYTES)
+        answer = outbound.fetch("GET", url, headers=headers, max_bytes=most)
     except Problem as problem:
-        raise SourceFault(f"{url[:200]}: {problem.message}") from problem
+        if problem.code == "too_large":
+            given = {"fault_code": "too_large", "fault_values": {"most": most // 1_000_000}}
+            raise SourceFault("url_fault", url=url[:200], **given) from problem
+        raise fault_of(problem, url) from problem
     if answer.status != 200:
-        message = _("%(url)s answered with status %(status)s.")
-        raise SourceFault(message % {"url": url[:200], "status": answer.status})
+        raise SourceFault("url_status", url=url[:200], status=answer.status)
     return answer
+
+
+def fault_of(problem: Problem, url: str) -> SourceFault:
+    """What the way out says of an address."""
+    given = {"fault": str(problem.message), "fault_code": CODES.get(problem.code, "")}
+    return SourceFault("url_fault", url=url[:200], **given)
 
 
 class WebReader(Reader):
@@ -42,14 +54,14 @@ class WebReader(Reader):
             or not all(isinstance(url, str) for url in urls)
             or len(urls) > MOST_URLS
         ):
-            raise SourceFault(_("“urls” is a list of at most %(most)s addresses.") % {"most": MOST_URLS})
+            raise SourceFault("urls_list", most=MOST_URLS)
         if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-            raise SourceFault(_("“headers” is an object of names and values."))
+            raise SourceFault("headers_object")
         for url in urls:
             try:
                 outbound.checked_url(url)
             except Problem as problem:
-                raise SourceFault(f"{url[:200]}: {problem.message}") from problem
+                raise fault_of(problem, url) from problem
 
     @property
     def urls(self) -> list[str]:
@@ -64,26 +76,26 @@ class WebReader(Reader):
             if index < at:
                 continue
             skip = done if index == at else 0
-            for number, item in enumerate(self._items(url), 1):
+            for number, item in enumerate(self._items(url, stop), 1):
                 if number > skip:
                     yield item, {"at": index, "done": number}
 
     def whole(self, stop: Stop) -> tuple[str, bytes]:
         url = self.urls[0]
-        answer = get(url, dict(self.connection.get("headers") or {}))
+        answer = get(url, dict(self.connection.get("headers") or {}), MOST_BYTES)
         return PurePosixPath(urlsplit(url).path).name or "ontology", answer.body
 
-    def _items(self, url: str) -> Iterator[Item]:
+    def _items(self, url: str, stop: Stop) -> Iterator[Item]:
         path = unquote(urlsplit(url).path)
         name = PurePosixPath(path).name or urlsplit(url).netloc
         try:
             answer = get(url, dict(self.connection.get("headers") or {}))
-            ending = records.ending_of(answer.media_type, path)
-            if ending not in records.READABLE:
-                message = _("“%(name)s” is of a type that is not read (%(type)s).")
-                raise SourceFault(message % {"name": name, "type": answer.media_type or ending or "?"})
-            yield from records.items_of(url, name, ending, answer.body, url, self.connection)
+            kind, charset = parts_of_type(answer.headers.get("content-type", ""))
+            if kind.startswith(_NEVER_TEXT):
+                raise SourceFault("type_unread", name=name, type=kind)
+            said = {"media_type": kind, "charset": charset}
+            yield from records.items_of(url, name, answer.body, url, self.connection, stop=stop, **said)
         except SourceFault as fault:
             if len(self.urls) == 1:
                 raise
-            yield Item(url, name[:255], "", url[:255], fault=str(fault))
+            yield Item(url, name[:255], "", url[:255], fault=fault)

@@ -13,7 +13,7 @@ from agi_site.lib.problems import Problem
 from agi_site.lib.web import add_problem, flash, form_page, page, paged
 
 from .. import services
-from ..forms import SOURCE_FORMS
+from ..forms import SOURCE_FORMS, SourceForm
 from ..models import KnowledgeSource, SourceKind
 from .common import ask_to_delete, need, row_of
 
@@ -53,15 +53,9 @@ def add(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404
     form = SOURCE_FORMS[kind](request.POST or None, initial={"domain": request.GET.get("domain", "")})
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
         try:
             source = services.add_source(
-                by=request.user,
-                name=given["name"],
-                domain=given["domain"],
-                description=given["description"],
-                kind=kind,
-                connection=form.connection() or {},
+                by=request.user, kind=kind, connection=form.connection() or {}, **form.about()
             )
         except Problem as problem:
             add_problem(form, problem)
@@ -108,12 +102,12 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Change a source; an empty connection stays as it was."""
     source = row_of(request, KnowledgeSource, pk)
     need(request, "change_knowledgesource")
-    initial = {"name": source.name, "domain": source.domain, "description": source.description}
+    initial = {name: getattr(source, name) for name in SourceForm.base_fields}
     form = SOURCE_FORMS[source.kind](request.POST or None, initial=initial, existing=True)
     if request.method == "POST" and form.is_valid():
-        given = {name: form.cleaned_data[name] for name in ("name", "domain", "description")}
+        given = form.about() | {"connection": form.connection()}
         try:
-            services.change_source(source=source, by=request.user, connection=form.connection(), **given)
+            services.change_source(source=source, by=request.user, **given)
         except Problem as problem:
             add_problem(form, problem)
         else:
@@ -128,13 +122,20 @@ def sync(request: HttpRequest, pk: UUID) -> HttpResponse:
     source = row_of(request, KnowledgeSource, pk)
     need(request, "change_knowledgesource")
     try:
-        services.sync_source(
-            source=source, by=request.user, contents=request.POST.get("contents", "passages")
-        )
+        services.sync_source(source=source, by=request.user, contents=request.POST.get("contents"))
     except Problem as problem:
         flash(request, problem)
     else:
         messages.success(request, _("It will be read now."))
+    return redirect("transfer:source", pk=source.pk)
+
+
+@require_POST
+def switch(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Switch a source off, or on again."""
+    source = row_of(request, KnowledgeSource, pk)
+    need(request, "change_knowledgesource")
+    services.change_source(source=source, by=request.user, is_active=request.POST.get("active") == "on")
     return redirect("transfer:source", pk=source.pk)
 
 
