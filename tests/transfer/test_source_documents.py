@@ -87,6 +87,16 @@ def test_what_cannot_be_read_of_a_folder_says_why_in_the_language_of_its_reader(
     assert "Run text recognition" not in korean
 
 
+def test_what_programs_keep_beside_documents_is_passed_over(
+    source: Any, operator: Any, folder: Path, run_tasks: Any
+) -> None:
+    for name in ("notes.md", "~$notes.docx", "._notes.md", ".git/notes.md", "node_modules/notes.md"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"This is {name}.")
+    read(source, operator, run_tasks)
+    assert list(source.items.values_list("external_id", flat=True)) == ["notes.md"]
+
+
 def test_a_file_that_is_too_large_is_told(
     source: Any, operator: Any, folder: Path, run_tasks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

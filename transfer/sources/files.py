@@ -33,7 +33,10 @@ def inside(path: str) -> Path:
 
 
 class FileReader(Reader):
-    """A file, or all documents of a folder, by name; pictures and the like are passed over."""
+    """A file, or all documents of a folder, by name; pictures and the like are passed over.
+
+    So is what programs keep for themselves: hidden folders, and what editors and systems leave beside a file.
+    """
 
     needed = frozenset({"path"})
     optional = frozenset({"id", "title", "content", "records"})
@@ -67,8 +70,10 @@ class FileReader(Reader):
         if not place.is_dir():
             raise SourceFault("no_path", path=self.text("path")[:200])
         found = []
-        for folder, _folders, names in os.walk(place):
-            found += [Path(folder) / name for name in names if is_document(name)]
+        for folder, folders, names in os.walk(place):
+            folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
+            kept = [name for name in names if is_document(name) and not name.startswith(("~$", "._"))]
+            found += [Path(folder) / name for name in kept]
         base = root().resolve()
         return sorted(
             (one for one in found if one.resolve().is_relative_to(base)),
