@@ -47,7 +47,8 @@ def test_python_keeps_its_variables_and_shares_its_files_with_the_shell(run: Any
     assert run("read_file", path="x.txt").result["content"].startswith("12676")
     assert run("write_file", path="notes/a.txt", content="안녕").result["size_bytes"] == 6
     assert run("shell", command="cat notes/a.txt").result["stdout"] == "안녕"
-    assert Sandbox.objects.get().origin_type == "conversation"
+    sandbox = Sandbox.objects.get()
+    assert (sandbox.origin_type, sandbox.name) == ("conversation", "sums")
 
 
 def test_what_goes_wrong_is_told_and_not_raised(run: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agi_site.lib import targets
 from agi_site.lib.problems import Problem
 from sandbox import files
 from sandbox import services as sandboxes
@@ -14,6 +15,7 @@ from sandbox.models import ExecutionStatus, Sandbox, SandboxExecution
 from tools.registry import Parameter, ToolContext, ToolFailure, tool
 
 LONGEST_READ = 8000
+LONGEST_NAME = 100
 TIMEOUT_SECONDS = 120
 LONGEST_CODE = 100_000
 # A sandbox that was stopped meanwhile is started again; it gets this long to stand.
@@ -119,10 +121,21 @@ def own_sandbox(call: ToolContext) -> Sandbox:
     """The sandbox of the conversation; without one, the person's own for tools."""
     origin, name = ("user", str(call.user.pk)), _("Tools")
     if call.conversation_id:
-        origin, name = ("conversation", call.conversation_id), _("Conversation")
+        origin, name = ("conversation", call.conversation_id), _title(call)
     sandbox = sandboxes.sandbox_of(owner=call.user, origin=origin, name=name)
     call.ran_in(sandbox.pk)
     return sandbox
+
+
+def _title(call: ToolContext) -> str:
+    """What the conversation is called, as far as a sandbox's name holds it."""
+    try:
+        row = targets.resolve(
+            target_type="conversation", target_id=call.conversation_id or "", user=call.user
+        )
+    except Problem:  # it is gone
+        return _("Conversation")
+    return str(row)[:LONGEST_NAME]
 
 
 def run_in_sandbox(call: ToolContext, start: Callable[[Sandbox], SandboxExecution]) -> dict[str, Any]:
