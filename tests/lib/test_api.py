@@ -104,7 +104,10 @@ def test_a_row_in_the_way_gets_409(alice: Any) -> None:
     "media_type", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
 )
 def test_a_body_that_is_not_json_gets_415(alice: Any, api_of: ApiOf, media_type: str) -> None:
-    problem(api_of(alice).post(PLANS, b"title=x", content_type=media_type), 415, "unsupported_media_type")
+    answer = api_of(alice).post(PLANS, b"title=x", content_type=media_type)
+    said = problem(answer, 415, "unsupported_media_type")["title"]
+    assert media_type.partition(";")[0] in said
+    assert "one of: application/json" in said
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"title": NaN}', "\xff"])

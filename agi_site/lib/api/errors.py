@@ -51,8 +51,22 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     answer = exception_handler(error, context)
     if answer is not None:
         answer.data = _from_rest_framework(error, answer)
+        if isinstance(error, exceptions.UnsupportedMediaType):
+            answer.data["title"] = _media_types(context)
         answer.content_type = PROBLEM_TYPE
     return answer
+
+
+def _media_types(context: dict[str, Any]) -> str:
+    """Which types of body are read where another one came."""
+    given = context["request"].content_type.partition(";")[0]
+    known = ", ".join(parser.media_type for parser in context["view"].get_parsers())
+    if not given:
+        return _("The header Content-Type is missing; it says one of: %(known)s.") % {"known": known}
+    message = _(
+        "A body of the type “%(given)s” is not read here. The header Content-Type says one of: %(known)s."
+    )
+    return message % {"given": given, "known": known}
 
 
 def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
