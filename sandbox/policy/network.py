@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agi_site.lib.problems import Invalid
 
@@ -26,6 +27,10 @@ type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 type Pins = Mapping[str, Sequence[str]]
 
 MAX_RULES = 200
+_FAULT_OF_RULE = {
+    "allow": gettext_lazy("What is allowed, rule %(number)d: %(fault)s"),
+    "deny": gettext_lazy("What is denied, rule %(number)d: %(fault)s"),
+}
 PROTOCOLS = ("tcp", "udp")
 # The host's kernel has one table of connections (nf_conntrack) for all sandboxes: none may fill it.
 # Those that are over stay there for two minutes, so that both numbers count.
@@ -220,9 +225,7 @@ def _rules(value: Any, side: str, faults: list[str]) -> tuple[Rule, ...]:
         try:
             found.append(_rule(given))
         except ValueError as error:
-            faults.append(
-                _("%(side)s, rule %(number)d: %(fault)s") % {"side": side, "number": number, "fault": error}
-            )
+            faults.append(_FAULT_OF_RULE[side] % {"number": number, "fault": error})
     return tuple(found)
 
 
