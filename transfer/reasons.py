@@ -23,7 +23,10 @@ REASONS: dict[str, Any] = REASONS_OF_DOCUMENTS | {
     "not_valid": _("This is not valid %(format)s: %(fault)s"),
     "no_records": _("“%(name)s” holds no list of records there."),
     "type_unread": _("“%(name)s” is of a type that is not read (%(type)s)."),
-    "url_fault": _("%(url)s: %(fault)s"),
+    "url_fault": "%(url)s: %(fault)s",
+    "private_address": _(
+        "The address is private or reserved. An operator can allow it by the setting OUTBOUND_PRIVATE_HOSTS."
+    ),
     "url_status": _("%(url)s answered with status %(status)s."),
     "urls_list": _("“urls” is a list of at most %(most)s addresses."),
     "headers_object": _("“headers” is an object of names and values."),

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from knowledge import services as knowledge
 from transfer import services
-from transfer.models import DomainOntology, KnowledgeMapping, MappingStatus, TransferTask
+from transfer.models import DomainOntology, KnowledgeMapping, KnowledgeSource, MappingStatus, TransferTask
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 LOOKS = [("light", 1280, "en"), ("dark", 390, "ko")]
@@ -36,6 +36,23 @@ def filled(shop: Any, clinic: Any, operator: Any, folder: Any, run_tasks: Any) -
     given = {"questions": [{"question": "May an appointment be cancelled?", "expected": ["Cancelling"]}]}
     services.start_transfer(by=operator, task_type="answer", source=shop, target=clinic, parameters=given)
     run_tasks()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_menu_of_a_source_opens_inside_of_the_page_and_switches_it_off(
+    filled: None, operator: Any, open_page: Any, live_server: Any, width: int
+) -> None:
+    source = KnowledgeSource.objects.get()
+    page = open_page(operator, width=width)
+    page.goto(f"{live_server.url}/transfer/sources/{source.pk}/")
+    page.locator(".page-head summary").click()
+    box = page.locator(".page-head .menu-items").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    page.get_by_role("button", name="Switch off").click()
+    page.get_by_text("switched off").wait_for()
+    source.refresh_from_db()
+    assert (source.is_active, source.next_read_at) == (False, None)
 
 
 def test_proposals_are_decided_by_keys(filled: None, operator: Any, open_page: Any, live_server: Any) -> None:
@@ -66,6 +83,8 @@ def test_every_page_can_be_used(
     assert domain
     paths = ["", "sources/", "mappings/?status=all", "tasks/", f"concepts/{concept}/", f"tasks/{task.pk}/"]
     paths += [f"domains/{task.source_id}/", "sources/new/sql/", "tasks/new/label/", "domains/import/"]
+    source = KnowledgeSource.objects.get().pk
+    paths += [f"sources/{source}/", f"sources/{source}/edit/"]
     found = []
     for path in paths:
         page.goto(f"{live_server.url}/transfer/{path}")

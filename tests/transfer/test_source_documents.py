@@ -176,11 +176,11 @@ def test_documents_at_addresses_are_read_by_what_they_are(operator: Any, web: An
     assert reasons_of(source) == {urls[-1]: "scanned"}
 
 
-def test_an_address_that_does_not_answer_is_told_in_words_of_its_reader(
+def test_an_address_that_is_not_asked_is_told_with_what_would_allow_it(
     operator: Any, run_tasks: Any, settings: Any
 ) -> None:
     settings.OUTBOUND_PRIVATE_HOSTS = []
     urls = ["http://127.0.0.1:1/a"]
     source = services.add_source(by=operator, name="w", domain="d", kind="http", connection={"urls": urls})
     read(source, operator, run_tasks)
-    assert source.told_reason == f"{urls[0]}: This address is in a private network, which is not read."
+    assert source.told_reason.startswith(f"{urls[0]}: The address is private or reserved.")

@@ -11,7 +11,7 @@ from knowledge.importing.reading import parts_of_type
 from knowledge.options import file_bytes
 
 from ..formats.limits import MOST_BYTES
-from ..reasons import SourceFault
+from ..reasons import REASONS, SourceFault
 from . import records
 from .base import Item, Position, Reader, Stop
 
@@ -36,8 +36,8 @@ def get(url: str, headers: dict[str, str], most: int | None = None) -> outbound.
 
 def fault_of(problem: Problem, url: str) -> SourceFault:
     """What the way out says of an address."""
-    given = {"fault": str(problem.message), "fault_code": CODES.get(problem.code, "")}
-    return SourceFault("url_fault", url=url[:200], **given)
+    code = problem.code if problem.code in REASONS else CODES.get(problem.code, "")
+    return SourceFault("url_fault", url=url[:200], fault=str(problem.message), fault_code=code)
 
 
 class WebReader(Reader):
