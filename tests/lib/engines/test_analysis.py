@@ -97,7 +97,11 @@ def test_every_intent_has_enough_reviewed_sentences_in_both_languages():
 @pytest.mark.parametrize(
     ("text", "language"),
     [("안녕하세요", "ko"), ("Hello", "en"), ("오늘 meeting 몇 시?", "ko"), ("12:30 !!", "und"), ("", "und"),
-     ("The word 안녕 means hello in the Korean language", "en")],
+     ("The word 안녕 means hello in the Korean language", "en"),
+     ("이 코드를 실행해 줘\n```python\nimport sys\nprint(sum(range(101)), file=sys.stderr)\n```", "ko"),
+     ("이거 실행\n```python\nimport sys\nprint(sum(range(101)))", "ko"),
+     ("요약해 줘: https://example.com/guides/installation", "ko"),
+     ("run `인사 = 1; print(인사 + 인사)`", "en"), ("```\nprint(1)\n```", "en"), ("```\nprint('안녕하세요')\n```", "ko")],
 )  # fmt: skip
 def test_the_language_is_told_by_its_letters(text, language):
     assert language_of(text) == language

@@ -17,13 +17,21 @@ __all__ = ["OfflineLanguage", "language_of"]
 
 _HANGUL = re.compile(r"[\uac00-\ud7a3\u3131-\u318e\u1100-\u11ff]")
 _LATIN = re.compile(r"[A-Za-z]")
+# Code and addresses are in nobody's language: who shows them speaks by the words around them.
+_UNSPOKEN = re.compile(r"(`{3,}|~{3,}).*?(?:\1|\Z)|`[^`\n]+`|https?://\S+", re.DOTALL)
 _LOUD = re.compile(r"!|[A-Z]{4,}|ㅠ|ㅜ|정말|너무|진짜|매우|엄청|so |very |really |extremely ")
 READ_CHARACTERS = 2_000
 
 
 def language_of(text: str) -> str:
     """ "ko" when at least a fifth of the letters are Hangul (a Hangul syllable says more than a Latin
-    letter), "en" for other Latin text, "und" when there is too little of either."""
+    letter), "en" for other Latin text, "und" when there is too little of either. Code and addresses count
+    only where there is nothing else."""
+    said = _by_letters(_UNSPOKEN.sub(" ", text))
+    return _by_letters(text) if said == "und" else said
+
+
+def _by_letters(text: str) -> str:
     hangul, latin = len(_HANGUL.findall(text)), len(_LATIN.findall(text))
     if hangul and hangul * 4 >= latin:
         return "ko"
