@@ -59,6 +59,18 @@ _OPERATORS: list[tuple[str, str]] = [
 ]
 _LIST = re.compile(r"\b(?:sum|total|add)\b|합계|의 합|더하(?!기)|더해|더한|총합|모두 더", re.IGNORECASE)
 _MEAN = re.compile(r"\b(?:average|mean)\b|평균", re.IGNORECASE)
+# All whole numbers of a range; "add 5 to 10" is none.
+_RANGE = re.compile(
+    rf"(?<![\d.]){_N}\s?(?:부터|에서)\s?{_N}\s?까지"
+    rf"|\b(?:from|of|numbers|integers)\s{_N}\s(?:up\s)?(?:to|through)\s{_N}",
+    re.IGNORECASE,
+)
+# What leaves some of them out, or makes others of them, is more than a formula.
+_SOME = re.compile(
+    r"\b(?:even|odd|primes?|multiples?|divisible|squares?|squared|cubes?|every|except)\b"
+    r"|짝수|홀수|소수|배수|제곱|나누어|나눠|제외|빼",
+    re.IGNORECASE,
+)
 _PURE = re.compile(r"(?<![\w.])\(*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/%])\s*\(*-?\d+(?:\.\d+)?\)*)+")
 
 
@@ -78,11 +90,25 @@ def expression_of(text: str) -> str | None:
         if found.count("(") == found.count(")") and not _is_date(found):
             return found
     numbers = re.findall(_N, digits)
+    if _RANGE.search(digits):
+        return _of_range(digits, numbers)
     if len(numbers) >= 2 and _MEAN.search(digits):
         return f"({' + '.join(numbers)}) / {len(numbers)}"
     if len(numbers) >= 2 and _LIST.search(digits):
         return " + ".join(numbers)
     return None
+
+
+def _of_range(text: str, numbers: list[str]) -> str | None:
+    """The sum or the mean of all whole numbers from the first to the last; None where it asks for more."""
+    if len(numbers) != 2 or not all(map(str.isdigit, numbers)) or _SOME.search(text):
+        return None
+    first, last = numbers
+    if int(first) > int(last):
+        return None
+    if _MEAN.search(text):
+        return f"({first} + {last}) / 2"
+    return f"({first} + {last}) * ({last} - {first} + 1) // 2" if _LIST.search(text) else None
 
 
 def _is_date(expression: str) -> bool:
