@@ -101,7 +101,8 @@ def test_every_intent_has_enough_reviewed_sentences_in_both_languages():
      ("이 코드를 실행해 줘\n```python\nimport sys\nprint(sum(range(101)), file=sys.stderr)\n```", "ko"),
      ("이거 실행\n```python\nimport sys\nprint(sum(range(101)))", "ko"),
      ("요약해 줘: https://example.com/guides/installation", "ko"),
-     ("run `인사 = 1; print(인사 + 인사)`", "en"), ("```\nprint(1)\n```", "en"), ("```\nprint('안녕하세요')\n```", "ko")],
+     ("run `인사 = 1; print(인사 + 인사)`", "en"), ("```\nprint(1)\n```", "en"),
+     ("```\nprint('안녕하세요')\n```", "ko")],
 )  # fmt: skip
 def test_the_language_is_told_by_its_letters(text, language):
     assert language_of(text) == language
