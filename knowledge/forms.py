@@ -1,15 +1,62 @@
 """What people fill in about knowledge and memory; the rules themselves stand in the services."""
 
+import hashlib
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from . import options
 from .models import MemoryType
 
+_CHANGED = _(
+    "This was changed since you opened it. Save again to write over it, or open it anew to see the change."
+)
 
-class KnowledgeForm(forms.Form):
+
+class _RowForm(forms.Form):
+    """What people fill in; over a row (`current`), which another tab or person may change meanwhile.
+
+    `seen` stands for what the form was opened with. Where the row says something else by now, saving is
+    refused once, with all that was typed; the next time it is meant.
+    """
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        initial: dict[str, Any] | None = None,
+        current: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial if current is None else current)
+        self.outrun = False
+        if current is None:
+            del self.fields["seen"]
+            return
+        now = _mark(current)
+        self.initial = current | {"seen": now}
+        if data and data.get("seen", now) != now:
+            self.outrun = True
+            self.data = data.copy()
+            self.data["seen"] = now
+
+    def clean(self) -> dict[str, Any]:
+        """Everything but the mark; refused once where the row was changed meanwhile."""
+        self.cleaned_data.pop("seen", None)
+        if self.outrun:
+            raise ValidationError(_CHANGED, code="changed")
+        return self.cleaned_data
+
+
+def _mark(shown: dict[str, Any]) -> str:
+    """By what the form knows again what it was opened with."""
+    return hashlib.sha256(repr(sorted(shown.items())).encode()).hexdigest()
+
+
+class KnowledgeForm(_RowForm):
     """A passage."""
 
     title = forms.CharField(
@@ -37,7 +84,7 @@ class KnowledgeForm(forms.Form):
         return [tag for tag in (part.strip() for part in self.cleaned_data["tags"].split(",")) if tag]
 
 
-class MemoryForm(forms.Form):
+class MemoryForm(_RowForm):
     """Something the assistant should keep in mind."""
 
     content = forms.CharField(
@@ -53,7 +100,7 @@ class MemoryForm(forms.Form):
         max_value=1,
         decimal_places=2,
         initial="0.5",
-        widget=forms.NumberInput(attrs={"step": "0.05"}),
+        widget=forms.NumberInput(attrs={"step": "0.01"}),
         help_text=_("From 0 to 1. Important memories come to mind first."),
     )
     pinned = forms.BooleanField(
@@ -63,7 +110,7 @@ class MemoryForm(forms.Form):
 
 def initial_of_knowledge(row: Any) -> dict[str, Any]:
     """A passage as the form shows it."""
-    tags = ", ".join(tag.tag for tag in row.tags.all())
+    tags = ", ".join(row.tag_names)
     return {"title": row.title, "content": row.content, "source": row.source or "", "tags": tags}
 
 

@@ -129,7 +129,7 @@ def add(request: Any) -> HttpResponse:
 def edit(request: Any, pk: UUID) -> HttpResponse:
     """Correct a memory."""
     row = _row(request, pk)
-    form = MemoryForm(request.POST or None, initial=initial_of_memory(row))
+    form = MemoryForm(request.POST or None, current=initial_of_memory(row))
     if request.method == "POST" and form.is_valid():
         try:
             services.change_memory(memory=row, by=request.user, **form.cleaned_data)

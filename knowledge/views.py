@@ -98,7 +98,7 @@ def add(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Change a passage."""
     row = _changeable(request, pk)
-    form = KnowledgeForm(request.POST or None, initial=initial_of_knowledge(row))
+    form = KnowledgeForm(request.POST or None, current=initial_of_knowledge(row))
     if request.method == "POST" and form.is_valid():
         try:
             services.change_knowledge(knowledge=row, by=request.user, **form.cleaned_data)

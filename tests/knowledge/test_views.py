@@ -52,6 +52,44 @@ def test_a_person_adds_reads_edits_and_deletes_knowledge(alice: Any, client_of: 
     assert not Knowledge.objects.exists()
 
 
+def _fields(page: Any) -> dict[str, Any]:
+    """What a browser sends back of a form that nobody has touched."""
+    form = page.context["form"]
+    return {name: value for name in form.fields if (value := form[name].value()) not in (None, False)}
+
+
+@pytest.mark.parametrize("kind", ["knowledge", "memory"])
+def test_what_was_changed_since_its_form_was_opened_is_not_written_over_unasked(
+    alice: Any, client_of: Any, kind: str
+) -> None:
+    row: Any
+    if kind == "knowledge":
+        row = services.add_knowledge(author=alice, title="Tea", content="Tea is free.", tags=["b", "a"])
+    else:
+        row = services.remember(owner=alice, type="semantic", content="The table is made of oak")
+    client, address = client_of(alice), reverse(f"{kind}:edit", args=[row.pk])
+    one, other = _fields(client.get(address)), _fields(client.get(address))
+    assert client.post(address, one | {"content": "Coffee is not free."}).status_code == 302
+
+    refused = client.post(address, other | {"content": "My own long text."})
+    assert refused.status_code == 400
+    assert "changed since you opened it" in refused.content.decode()
+    assert "My own long text." in refused.content.decode()
+    row.refresh_from_db()
+    assert row.content == "Coffee is not free."
+
+    assert client.post(address, _fields(refused)).status_code == 302
+    row.refresh_from_db()
+    assert row.content == "My own long text."
+
+
+def test_a_memory_of_any_importance_can_be_saved_in_a_browser(alice: Any, client_of: Any) -> None:
+    memory = services.remember(owner=alice, type="semantic", content="The table is oak", importance="0.77")
+    page = _page(client_of(alice), "memory:edit", memory.pk).content.decode()
+    assert 'value="0.77"' in page
+    assert 'step="0.01"' in page  # a browser refuses to send a number between two steps
+
+
 def test_what_was_added_or_used_a_moment_ago_says_so(alice: Any, client_of: Any) -> None:
     client = client_of(alice)
     services.add_knowledge(author=alice, title="Tea", content="Tea is free.")
