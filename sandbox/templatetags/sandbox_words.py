@@ -4,11 +4,12 @@ import re
 
 from django import template
 
-from .. import files, words
+from .. import files, reasons, words
 from ..models import Sandbox
 
 register = template.Library()
 register.filter("sayable", files.sayable)
+register.filter("told", reasons.told)
 
 # Escape sequences of terminals (ECMA-48: CSI, OSC and other strings, two-byte ones), and control characters
 # other than tab and line feed. Pages show text; what would move a cursor means nothing there.

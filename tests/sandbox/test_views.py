@@ -358,10 +358,12 @@ def test_an_execution_says_how_it_ended_and_what_it_used(
     a_sandbox: Sandbox, an_execution: SandboxExecution, alice: Any, client_of: Any
 ) -> None:
     SandboxExecution.objects.update(
-        cause="timeout", resource_usage={"cpu_seconds": 1.5, "wall_seconds": 75, "peak_memory": 20 * 1024**2}
+        cause="timeout",
+        detail="/workspace/nope: No such file or directory",
+        resource_usage={"cpu_seconds": 1.5, "wall_seconds": 75, "peak_memory": 20 * 1024**2},
     )
     page = shown(client_of(alice), "execution", a_sandbox.pk, an_execution.pk)
-    for words in ("out of time", "1 min 15 s", "20\xa0MB"):
+    for words in ("out of time", "1 min 15 s", "20\xa0MB", "There is no “/workspace/nope” in the sandbox."):
         assert words in page, words
 
 

@@ -12,6 +12,7 @@ from agi_site.lib.problems import Problem
 from sandbox import files
 from sandbox import services as sandboxes
 from sandbox.models import ExecutionStatus, Sandbox, SandboxExecution
+from sandbox.reasons import told
 from tools.registry import Parameter, ToolContext, ToolFailure, tool
 
 LONGEST_READ = 8000
@@ -154,7 +155,8 @@ def run_in_sandbox(call: ToolContext, start: Callable[[Sandbox], SandboxExecutio
         "stderr": execution.stderr or "",
         "exit_code": execution.exit_code,
         "cause": execution.cause,
-        "detail": execution.detail or (execution.get_cause_display() if execution.cause != "exit" else ""),
+        "detail": told(execution.detail)
+        or (execution.get_cause_display() if execution.cause != "exit" else ""),
         "sandbox": execution.sandbox_id,
         "execution": execution.pk,
     }
