@@ -174,9 +174,13 @@ class Cells:
         return found
 
     def show(self, error):
-        """The traceback, from the cell's own lines on."""
+        """The traceback, from the cell's own lines on; code that cannot be read has run none of them."""
         found = error.__traceback__
-        while found is not None and found.tb_frame.f_code.co_filename == __cell_file__:
+        names = [frame.f_code.co_filename for frame, _line in traceback.walk_tb(found)]
+        own = [at for at, name in enumerate(names) if name.startswith("<cell ")]
+        if not own and not isinstance(error, SyntaxError):
+            own = [at for at, name in enumerate(names) if name != __cell_file__]
+        for _frame in names[: own[0] if own else len(names)]:
             found = found.tb_next
         traceback.print_exception(type(error), error, found)
 

@@ -70,7 +70,14 @@ def test_a_failure_shows_the_cells_own_lines(sandbox: Attachment) -> None:
     assert done.end.exit_code == 1
     assert b"return 1 / 0" in done.err
     assert b"runner" not in done.err
-    assert b"SyntaxError" in run(sandbox, "cell", code="def").err
+    unread = run(sandbox, "cell", code="print(1)\nprint(2").err.decode()
+    assert unread.startswith('  File "<cell 1>", line 2\n')
+    assert "SyntaxError: '(' was never closed" in unread
+    awaited = run(sandbox, "cell", code="await 1").err.decode()
+    assert awaited.splitlines()[:2] == [
+        "Traceback (most recent call last):",
+        '  File "<cell 1>", line 1, in <module>',
+    ]
     assert run(sandbox, "cell", code="raise SystemExit(7)").end.exit_code == 7
 
 
