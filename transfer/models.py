@@ -48,9 +48,9 @@ class Explained(models.Model):
         abstract = True
 
     @property
-    def told_reason(self) -> str:
-        """Why it is in its state, in the reader's language; "" where there is nothing to say."""
-        return told(self.reason_code, self.reason_values, self.reason) if self.reason else ""
+    def told_reason(self) -> str | None:
+        """Why it is in its state, in the reader's language; None where there is nothing to say."""
+        return told(self.reason_code, self.reason_values, self.reason) if self.reason else None
 
     def explain(self, fault: Exception | None) -> None:
         """Note why; None is for nothing to say."""

@@ -245,6 +245,7 @@ def test_rest_sets_filters_and_shows_when_a_source_is_read(operator: Any, api_of
     made = client.post(address, given, format="json").json()
     assert (made["read_every"], made["scheduled_by"], made["contents"]) == ("day", operator.pk, "passages")
     assert made["next_read_at"]
+    assert made["reason"] is None
     one = f"{address}{made['id']}/"
     assert client.patch(one, {"read_every": "minute"}, format="json").status_code == 400
     assert client.patch(one, {"read_every": "asked"}, format="json").json()["next_read_at"] is None

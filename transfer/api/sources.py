@@ -24,7 +24,10 @@ from .rows import ChangedSerializer
 class KnowledgeSourceSerializer(ChangedSerializer):
     kind = serializers.ChoiceField(choices=SourceKind.choices, default=SourceKind.FILE)
     reason = serializers.CharField(
-        source="told_reason", read_only=True, help_text="Why it is in its state, in your language."
+        source="told_reason",
+        read_only=True,
+        allow_null=True,
+        help_text="Why it is in its state, in your language.",
     )
 
     class Meta:
@@ -93,7 +96,10 @@ class SyncSerializer(serializers.Serializer[Any]):
 
 class KnowledgeSourceItemSerializer(RowSerializer):
     reason = serializers.CharField(
-        source="told_reason", read_only=True, help_text="Why it could not be taken, in your language."
+        source="told_reason",
+        read_only=True,
+        allow_null=True,
+        help_text="Why it could not be taken, in your language.",
     )
 
     class Meta:
