@@ -1,7 +1,7 @@
 """What people fill in about sandboxes; the rules themselves stand in the services and in `policy`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -150,7 +150,7 @@ class CreateForm(forms.Form):
 
 # --- Executions, ports, files ------------------------------------------------
 class RunForm(forms.Form):
-    """A command or a code cell."""
+    """A command or a code cell, where the sandbox has Python for one."""
 
     kind = forms.ChoiceField(
         label=_("Kind"),
@@ -190,6 +190,13 @@ class RunForm(forms.Form):
     stdin_open = forms.BooleanField(
         label=_("Keep the input open, to write more while it runs"), required=False
     )
+
+    def __init__(self, *args: Any, languages: Collection[str] = (), **options: Any) -> None:
+        """`languages` is what the sandbox's template says it offers; nothing is no word about it."""
+        super().__init__(*args, **options)
+        if languages and "python" not in languages:
+            self.fields["kind"].choices = self.fields["kind"].choices[:1]
+            del self.fields["session"]
 
     def clean_env(self) -> dict[str, str]:
         """The lines as variables."""

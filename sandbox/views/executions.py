@@ -27,7 +27,7 @@ KEPT_BYTES = 1 << 20
 def execution_list(request: HttpRequest, pk: UUID) -> HttpResponse:
     """GET: the form and what has been run; POST: run something. Its output comes live."""
     sandbox = sandbox_of(request, pk)
-    form = RunForm(request.POST or None)
+    form = RunForm(request.POST or None, languages=(sandbox.config or {}).get("languages") or ())
     if request.method == "POST" and form.is_valid():
         try:
             row = _run(request, sandbox, form.cleaned_data)

@@ -336,6 +336,20 @@ def test_a_command_and_a_cell_are_run_from_one_form(
     assert "<html" not in part
 
 
+def test_python_is_offered_where_the_sandbox_has_it(mine: Sandbox, alice: Any, client_of: Any) -> None:
+    client = client_of(alice)
+    assert 'value="cell"' in shown(client, "executions", mine.pk)
+    Sandbox.objects.update(config={"languages": ["shell", "python"]})
+    assert 'value="cell"' in shown(client, "executions", mine.pk)
+    Sandbox.objects.update(config={"languages": ["javascript", "shell"]})
+    page = shown(client, "executions", mine.pk)
+    assert 'value="cell"' not in page
+    assert 'name="session"' not in page
+    address = reverse("sandbox:executions", args=[mine.pk])
+    assert client.post(address, {"kind": "cell", "text": "1"}).status_code == 400
+    assert client.post(address, {"kind": "command", "text": "node -v"}).status_code == 302
+
+
 def test_nothing_to_run_is_said(mine: Sandbox, alice: Any, client_of: Any) -> None:
     response = client_of(alice).post(
         reverse("sandbox:executions", args=[mine.pk]), {"kind": "command", "text": ""}
