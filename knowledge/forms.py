@@ -39,9 +39,9 @@ class _RowForm(forms.Form):
         now = _mark(current)
         self.initial = current | {"seen": now}
         if data and data.get("seen", now) != now:
-            self.outrun = True
-            self.data = data.copy()
-            self.data["seen"] = now
+            self.outrun, given = True, data.copy()
+            given["seen"] = now
+            self.data = given
 
     def clean(self) -> dict[str, Any]:
         """Everything but the mark; refused once where the row was changed meanwhile."""

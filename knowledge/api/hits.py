@@ -2,14 +2,29 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from agi_site.lib.problems import Invalid
+
 from .. import options, search
 
 
-class AskedSerializer(serializers.Serializer[Any]):
+class QuerySerializer(serializers.Serializer[Any]):
+    """What stands in an address after `?`; an unknown name is refused, for it may be a slip in a filter's."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        known = {"known": ", ".join(sorted(self.fields))}
+        unknown = set(self.initial_data) - set(self.fields)
+        if unknown:
+            message = _("There is no such parameter here. There are: %(known)s.") % known
+            raise Invalid(errors={name: [message] for name in sorted(unknown)})
+        return attrs
+
+
+class AskedSerializer(QuerySerializer):
     """What a search may say."""
 
     q = serializers.CharField(max_length=options.LONGEST_QUERY, help_text="Words, or a question.")

@@ -14,7 +14,7 @@ from agi_site.lib.api.viewsets import OwnedListReadDestroyViewSet, OwnedReadOnly
 
 from .. import options, search, services
 from ..models import Memory, MemoryQuestion, MemoryRefusal, MemoryRelation, MemoryType, QuestionAnswer
-from .hits import AskedSerializer, FoundSerializer, found
+from .hits import AskedSerializer, FoundSerializer, QuerySerializer, found
 
 
 class MemorySerializer(RowSerializer):
@@ -93,7 +93,7 @@ class MemoryRelationSerializer(RowSerializer):
         return services.change_relation(relation=instance, by=self.context["request"].user, **validated_data)
 
 
-class ForgottenSerializer(serializers.Serializer[Any]):
+class ForgottenSerializer(QuerySerializer):
     earlier = serializers.ChoiceField(choices=["keep", "restore", "forget"], default="keep")
 
 

@@ -97,6 +97,20 @@ def test_a_bad_search_is_400(alice: Any, api_of: Any, resource: str, query: dict
     assert api_of(alice).get(f"{ROOT}/{resource}/search/", query).status_code == 400
 
 
+@pytest.mark.parametrize("resource", ["knowledge", "memories"])
+def test_a_search_refuses_what_it_does_not_know(alice: Any, api_of: Any, resource: str) -> None:
+    answer = api_of(alice).get(f"{ROOT}/{resource}/search/", {"q": "x", "tags__tag": "hr"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["tags__tag"])
+    assert "limit" in answer.json()["errors"]["tags__tag"][0]
+
+
+def test_a_memory_is_not_forgotten_by_a_request_with_a_slip_in_it(alice: Any, api_of: Any) -> None:
+    memory = services.remember(owner=alice, type="semantic", content="The table is made of oak")
+    answer = api_of(alice).delete(f"{ROOT}/memories/{memory.pk}/?earlyer=forget")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["earlyer"])
+    assert Memory.objects.filter(pk=memory.pk).exists()
+
+
 @pytest.mark.parametrize("name", ["since", "until"])
 def test_a_time_that_utc_does_not_have_is_400(alice: Any, api_of: Any, settings: Any, name: str) -> None:
     settings.TIME_ZONE = "Asia/Seoul"
