@@ -23,7 +23,15 @@ from system.models import TaskQueue
 from .. import indexing, options
 from ..importing import storing
 from ..importing.fetching import name_of
-from ..models import DocumentKind, DocumentStatus, Knowledge, KnowledgeDocument, KnowledgeImport
+from ..importing.rows import BATCH
+from ..models import (
+    DocumentKind,
+    DocumentStatus,
+    Knowledge,
+    KnowledgeDocument,
+    KnowledgeImport,
+    KnowledgeTag,
+)
 from .knowledge import clean_tags
 
 FOLDER = "knowledge"
@@ -38,8 +46,9 @@ def add_file(
 ) -> KnowledgeDocument:
     """Take a file; a task reads it. One of the same name by the same person is taken for its new state.
 
-    The same bytes a second time are not read again: the row that comes back says why (skipped, or ready as
-    before). Raises Forbidden, Invalid or TooLarge.
+    Tags that it did not have before come to the passages that are there, too. The same bytes a second time
+    are not read again: the row that comes back says why (skipped, or ready as before). Raises Forbidden,
+    Invalid or TooLarge.
     """
     check_may_add(by)
     name = file_name(name)
@@ -126,10 +135,12 @@ def _taken(given: _Brought) -> KnowledgeDocument:
     if twin is not None and twin != row and twin.status == DocumentStatus.FAILED:
         KnowledgeDocument.objects.filter(pk=twin.pk).update(sha256=None)  # it holds nothing of them
         twin = None
+    if row is not None:
+        _tag_too(row, given.tags)
     if row is not None and twin == row and row.status == DocumentStatus.READY:
         storing.forget_file(given.stored)
         row.batch, row.reason_code = given.batch, "unchanged"
-        row.save(update_fields=["batch", "reason_code", "updated_at"])
+        row.save(update_fields=["batch", "tags", "reason_code", "updated_at"])
         return row
     if row is None and twin is not None:
         return _skipped(given, key, twin)
@@ -138,11 +149,22 @@ def _taken(given: _Brought) -> KnowledgeDocument:
     )
     if row.stored:
         storing.forget_file(row.stored)
-    row.batch, row.stored, row.size, row.tags = given.batch, given.stored, given.size, given.tags or row.tags
+    row.batch, row.stored, row.size, row.tags = given.batch, given.stored, given.size, row.tags or given.tags
     if given.sha256:
         row.sha256 = given.sha256 if twin in (None, row) else None
     _begin(row)
     return row
+
+
+def _tag_too(row: KnowledgeDocument, tags: list[str]) -> None:
+    """A document that is brought in again gets the tags that it has not, and so do the passages it has."""
+    new = [tag for tag in tags if tag not in row.tags]
+    if not new:
+        return
+    row.tags = sorted({*row.tags, *new})
+    keys = row.passages.order_by().values_list("pk", flat=True)
+    wanted = [KnowledgeTag(knowledge_id=key, tag=tag) for key in keys for tag in new]
+    KnowledgeTag.objects.bulk_create(wanted, batch_size=BATCH, ignore_conflicts=True)
 
 
 def _skipped(given: _Brought, key: str, twin: KnowledgeDocument) -> KnowledgeDocument:

@@ -241,6 +241,18 @@ def test_what_is_handed_to_a_document_that_is_being_deleted_goes_on_to_the_next(
     assert contents(three) == ["Tea is free."]
 
 
+@pytest.mark.parametrize("text", [GUIDE, f"{GUIDE}\n## Juice\n\nJuice is new.\n"])
+def test_tags_of_a_second_import_come_to_the_passages_that_are_there(
+    alice: Any, run_tasks: Any, text: str
+) -> None:
+    bring(alice, GUIDE, tags=["a"])
+    run_tasks()
+    document = bring(alice, text, tags=["b"])
+    run_tasks()
+    assert document.tags == ["a", "b"]
+    assert {tuple(row.tag_names) for row in passages(document)} == {("a", "b")}
+
+
 def test_tags_that_the_database_holds_for_equal_stop_no_import(alice: Any, run_tasks: Any) -> None:
     one = bring(alice, GUIDE, tags=["cafe", "café", "ss", "ß"])
     run_tasks()
