@@ -84,6 +84,8 @@ def hand_over(*, port: SandboxPort, by: Any, session: Any, secure: bool) -> str:
         )
     if not origin:
         raise Conflict(_("Only TCP ports can be opened in a browser."), code="not_tcp")
+    if port.sandbox.status == SandboxStatus.PAUSED:
+        raise Conflict(_("This sandbox is paused. Resume it first."), code="not_running")
     if port.sandbox.status != SandboxStatus.RUNNING:
         raise Conflict(_("The sandbox does not run. Start it first."), code="not_running")
     note = Pass(str(port.sandbox_id), port.container_port, by.pk, str(session.pk) if session else "")

@@ -265,10 +265,10 @@ def _check(kind: ExecutionKind, command: str, working_dir: str) -> None:
 def _check_runs(status: str, verb: str | None) -> None:
     if verb in SOON or (status == SandboxStatus.RUNNING and not verb):
         return
-    if status == SandboxStatus.PAUSED:
-        message = _("This sandbox is paused. Resume it first.")
-    elif status == SandboxStatus.DELETED or verb == "delete":
+    if status == SandboxStatus.DELETED or verb == "delete":
         message = _("This sandbox was deleted.")
+    elif verb == "pause" or (status == SandboxStatus.PAUSED and not verb):
+        message = _("This sandbox is paused. Resume it first.")
     else:
         message = _("This sandbox does not run. Start it first.")
     raise Conflict(message, code="not_running")

@@ -57,12 +57,15 @@ def test_only_the_owner_is_handed_over(port: SandboxPort, bob: Any, client_of: A
     assert client_of(bob).get(address).status_code == 404
 
 
-def test_a_sandbox_that_does_not_run_cannot_be_opened(port: SandboxPort, alice: Any, client_of: Any) -> None:
-    Sandbox.objects.update(status="stopped")
+@pytest.mark.parametrize(("status", "said"), [("stopped", "Start it first."), ("paused", "Resume it first.")])
+def test_a_sandbox_that_does_not_run_cannot_be_opened(
+    port: SandboxPort, alice: Any, client_of: Any, status: str, said: str
+) -> None:
+    Sandbox.objects.update(status=status)
     response = client_of(alice).get(
         reverse("sandbox:port_open", args=[port.sandbox_id, port.pk]), follow=True
     )
-    assert "does not run" in response.content.decode()
+    assert said in response.content.decode()
 
 
 def test_nobody_comes_in_without_the_cookie(port: SandboxPort, alice: Any, client_of: Any) -> None:
