@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import CharField, Q, QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -27,9 +28,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, Mapping):
             unknown = sorted(str(name)[:100] for name in data if name not in self.fields)
             if unknown:
-                raise serializers.ValidationError(
-                    {name: [_("There is no such field here.")] for name in unknown}
-                )
+                names = {"names": ", ".join(sorted(self.fields))}
+                fault = gettext("There is no such field here. Those there are: %(names)s.") % names
+                raise serializers.ValidationError({name: [fault] for name in unknown})
         return super().to_internal_value(data)
 
 
@@ -87,6 +88,11 @@ class EnvironmentField(JSONObjectField):
 @extend_schema_field({"type": "string", "description": "The id of a template, or its name."})
 class TemplateField(OwnKeyField):
     """A template by its id or by its name, among those that are offered."""
+
+    default_error_messages = {
+        "does_not_exist": _("There is no template “{pk_value}”. /api/v1/sandbox-templates/ lists them."),
+        "incorrect_type": _("A template is named by a text: its id, or its name."),
+    }
 
     def __init__(self, **options: Any) -> None:
         super().__init__(queryset=SandboxTemplate.objects.all(), **options)

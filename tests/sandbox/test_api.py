@@ -226,7 +226,7 @@ def test_its_name_is_the_only_thing_written_directly(
     assert api_of(alice).patch(at(a_sandbox), {"name": "new"}).status_code == 200
     assert renamed.last == {"sandbox": a_sandbox, "by": alice, "name": "new"}
     assert api_of(alice).patch(at(a_sandbox), {"status": "deleted"}).json()["errors"] == {
-        "status": ["There is no such field here."]
+        "status": ["There is no such field here. Those there are: name."]
     }
     assert api_of(alice).put(at(a_sandbox), {"name": "new"}).status_code == 405
 
@@ -438,6 +438,16 @@ def test_a_claim_and_a_command_take_few_queries(
         assert api.post(URL, {"template": recipe.pk}).json()["status"] == "running"
     with django_assert_max_num_queries(6):
         assert api.post(at(mine, "run"), {"command": "ls"}).json()["status"] == "queued"
+
+
+def test_what_a_paused_one_wants_is_said(mine: Sandbox, alice: Any, api_of: Any) -> None:
+    api = api_of(alice)
+    for now in ({"verb": "pause"}, {"status": SandboxStatus.PAUSED, "verb": None}):
+        Sandbox.objects.update(**now)
+        told = api.post(at(mine, "run"), {"command": "ls"}).json()
+        assert (told["code"], told["title"]) == ("not_running", "This sandbox is paused. Resume it first.")
+    Sandbox.objects.update(verb="delete")
+    assert api.post(at(mine, "run"), {"command": "ls"}).json()["title"] == "This sandbox was deleted."
 
 
 def test_a_verb_that_is_not_possible_now_says_which_are(mine: Sandbox, alice: Any, api_of: Any) -> None:
