@@ -1,5 +1,6 @@
 """What people fill in to bring in files and web addresses."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -8,6 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from .importing.extractors.decoding import CODE, MARKDOWN, PAGES, RECORDS, TABLES, TEXTS
 
 ACCEPTED = sorted({".pdf", ".docx"} | TEXTS | MARKDOWN | PAGES | TABLES | RECORDS | CODE)
+
+
+# A host as people write it, with what follows: "www.example.com/a", but neither "mailto:…" nor a word.
+_NO_SCHEME = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?::\d+)?(?:[/?#]\S*)?")
 
 
 class _Files(forms.ClearableFileInput):
@@ -45,8 +50,9 @@ class ImportForm(forms.Form):
     )
 
     def clean_urls(self) -> list[str]:
-        """The addresses as a list."""
-        return [line.strip() for line in self.cleaned_data["urls"].splitlines() if line.strip()]
+        """The addresses as a list; one that is written without it begins with https://."""
+        lines = (line.strip() for line in self.cleaned_data["urls"].splitlines())
+        return [f"https://{line}" if _NO_SCHEME.fullmatch(line) else line for line in lines if line]
 
     def clean_tags(self) -> list[str]:
         """The tags as a list."""
