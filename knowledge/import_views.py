@@ -77,6 +77,7 @@ def import_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         progress=progress,
         page=_looked(request, found),
         only_failed=only_failed,
+        may_retry=bool(progress.failed) and batch.documents.all().worth_trying().exists(),
     )
 
 
@@ -166,7 +167,7 @@ def _looked(request: HttpRequest, found: Any) -> Any:
     for row in found.rows:
         row.look, row.symbol = LOOKS[row.status]
         mine = runs_house or row.created_by_id == request.user.pk
-        row.may_retry = mine and row.status == DocumentStatus.FAILED and row.can_be_read_again
+        row.may_retry = mine and row.status == DocumentStatus.FAILED and row.is_worth_trying
     return found
 
 

@@ -43,6 +43,13 @@ REASONS: dict[str, Any] = {
     "no_meaning": _("It is found by its words; by its meaning as soon as the embedding engine answers."),
 }
 
+# What the bytes of a file, or the letters of an address, will say again however often they are read.
+OF_THE_FILE = frozenset({
+    "empty", "no_text", "scanned", "locked", "damaged", "binary", "encoding", "type", "old_office",
+    "too_long", "unpacks",
+})  # fmt: skip
+OF_THE_ADDRESS = frozenset({"bad_scheme", "user_info", "odd_address", "bad_address"})
+
 
 def told(code: str, values: Mapping[str, Any]) -> str:
     """The sentence; a code that nobody knows any more stands for itself."""

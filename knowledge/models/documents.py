@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +18,7 @@ from agi_site.lib.fields import (
 )
 from agi_site.lib.owned import SharedModel, SharedQuerySet
 
-from ..importing.reasons import told
+from ..importing.reasons import OF_THE_ADDRESS, OF_THE_FILE, told
 
 
 class DocumentKind(models.TextChoices):
@@ -99,6 +100,12 @@ class DocumentQuerySet(SharedQuerySet):
     def busy(self) -> Self:
         """Waiting, or being worked on."""
         return self.filter(status__in=BUSY)
+
+    def worth_trying(self) -> Self:
+        """Failed for a reason that may be another the next time."""
+        same = Q(reason_code__in=OF_THE_ADDRESS) | Q(kind=DocumentKind.FILE, reason_code__in=OF_THE_FILE)
+        gone = Q(kind=DocumentKind.FILE, stored="")
+        return self.filter(status=DocumentStatus.FAILED).exclude(same | gone)
 
 
 class KnowledgeDocument(SharedModel):
@@ -186,6 +193,12 @@ class KnowledgeDocument(SharedModel):
     def can_be_read_again(self) -> bool:
         """Whether its bytes can still be had: from the store, or from its address."""
         return bool(self.stored) or self.kind == DocumentKind.URL
+
+    @property
+    def is_worth_trying(self) -> bool:
+        """Whether it can be read again, and may say something else then."""
+        hopeless = OF_THE_ADDRESS if self.kind == DocumentKind.URL else OF_THE_FILE
+        return self.can_be_read_again and self.reason_code not in hopeless
 
     def may_be_changed_by(self, user: Any) -> bool:
         """Whether `user` brought this in, or runs the house."""

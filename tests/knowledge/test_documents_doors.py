@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from knowledge import services as knowledge
+from knowledge.import_forms import ImportForm
 from knowledge.models import Knowledge, KnowledgeDocument, KnowledgeImport
 from tests.transfer.conftest import Web
 
@@ -52,7 +53,6 @@ def test_files_and_addresses_are_brought_in_and_followed_on_a_page(
     assert "every 1s" not in part
     assert "Done; 1 of 3 documents could not be taken." in part
     assert "Files of the type “.png” are not read." in part
-    assert "Try again" in part
     failed = client.get(sent.url, {"failed": ""}).content.decode()
     assert "b.png" in failed
     assert "handbook.pdf" not in failed
@@ -60,6 +60,29 @@ def test_files_and_addresses_are_brought_in_and_followed_on_a_page(
     assert "형식의 파일은 읽지 않습니다" in korean
     assert client.post(reverse("knowledge:import_retry", args=[batch.pk])).url == sent.url
     assert Knowledge.objects.filter(tags__tag="hr").count() == 41
+
+
+def test_trying_again_is_offered_where_it_may_help(
+    alice: Any, client_of: Any, run_tasks: Any, web: Web
+) -> None:
+    client = client_of(alice)
+
+    def said_of(**given: Any) -> str:
+        """The pages of an import of this alone, and of its document."""
+        sent = client.post(reverse("knowledge:bring_in"), given)
+        run_tasks()
+        document = KnowledgeDocument.objects.get(batch=sent.url.rstrip("/").rpartition("/")[2])
+        assert document.status == "failed"
+        answers = (client.get(url) for url in (sent.url, reverse("knowledge:document", args=[document.pk])))
+        return "".join(answer.content.decode() for answer in answers)
+
+    said = said_of(urls=f"{web.url}/missing")
+    assert "Try again" in said
+    assert "Try all that failed again" in said
+    for hopeless in ({"files": [upload("b.png", b"\x89PNG\0")]}, {"urls": "ftp://example.com/a"}):
+        said = said_of(**hopeless)
+        assert "Try again" not in said
+        assert "Try all that failed again" not in said
 
 
 def test_a_document_shows_its_passages_in_order_with_their_places(
@@ -132,6 +155,23 @@ def test_the_form_says_what_is_missing(alice: Any, client_of: Any) -> None:
     answer = client_of(alice).post(reverse("knowledge:bring_in"), {"files": [upload()], "tags": "x" * 60})
     assert list(answer.context["form"].errors) == ["tags"]
     assert not KnowledgeImport.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        ("example.com", "https://example.com"),
+        ("www.example.com:8443/a?b=c", "https://www.example.com:8443/a?b=c"),
+        ("한국.한국/안내", "https://한국.한국/안내"),
+        ("http://example.com", "http://example.com"),
+        ("mailto:a@example.com", "mailto:a@example.com"),
+        ("guide", "guide"),
+    ],
+)
+def test_an_address_may_be_written_without_its_scheme(written: str, taken: str) -> None:
+    form = ImportForm({"urls": f" {written} \n"})
+    assert form.is_valid()
+    assert form.cleaned_data["urls"] == [taken]
 
 
 # --- REST --------------------------------------------------------------------------------------------------
