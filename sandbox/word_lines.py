@@ -10,6 +10,9 @@ from django.utils.translation import gettext as _
 # The shell of the line-mode terminal: it shows each line before what that writes; folder and variables stay.
 LINE_SHELL = "exec sh -v 2>&1"
 WITH_PORT = re.compile(r"(?P<place>[^:\s\[\]]+|\[[^\]\s]+\]):(?P<port>\d{1,5}(?:-\d{1,5})?)")
+PAGE = re.compile(
+    r"(?P<scheme>https?)://(?:[^/@\s]*@)?(?P<host>\[[^\]\s]+\]|[^/:?#\s]+)(?P<port>:\d+)?", re.IGNORECASE
+)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -17,7 +20,8 @@ def read_rules(text: str) -> list[dict[str, Any]]:
     """Rules as a policy keeps them, one a line: `place`, then if wanted a port or range, then `tcp` or `udp`.
 
     `example.com`, `example.com:443`, `10.0.0.0/8 8000-8100 tcp`, `[2001:db8::1]:443`. What is wrong with a
-    rule is for `policy.network` to say; only a line with too many words is refused here, by ValueError.
+    rule is for `policy.network` to say; only a line with too many words and the address of a web page are
+    refused here, by ValueError.
     """
     rules = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -26,6 +30,10 @@ def read_rules(text: str) -> list[dict[str, Any]]:
             continue
         if len(words) > 3:
             raise ValueError(_("Line %(number)d has too many words.") % {"number": number})
+        if page := PAGE.match(words[0]):
+            port = page["port"] or (":80" if page["scheme"].lower() == "http" else ":443")
+            fault = _("Line %(number)d: a rule is about a whole host. Write %(place)s instead.")
+            raise ValueError(fault % {"number": number, "place": page["host"] + port})
         rules.append(_rule(words))
     return rules
 
@@ -48,7 +56,9 @@ def _kind(place: str) -> str:
         except ValueError:
             continue
         return kind
-    return "cidr" if "/" in place else "host"
+    if "/" in place:
+        return "cidr"
+    return "ip" if place.replace(".", "").isdigit() else "host"  # of digits alone it is a mistyped address
 
 
 def write_rules(rules: Iterable[Mapping[str, Any]] | None) -> str:

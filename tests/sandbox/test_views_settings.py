@@ -1,5 +1,6 @@
 """The pages of ports, security and snapshots, and the lines people write on them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -156,6 +157,26 @@ def test_a_line_is_a_rule_and_a_rule_is_a_line(line: str, rule: dict[str, str]) 
     assert read_rules(line) == [rule]
     assert read_rules(write_rules([rule])) == [rule]
     read_network_policy({"allow": [rule]})
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("https://pypi.org/simple/", "pypi.org:443"),
+        ("http://me:secret@example.org?x#y", "example.org:80"),
+        ("HTTPS://[2001:db8::1]:8443/a", "[2001:db8::1]:8443"),
+    ],
+)
+def test_the_address_of_a_page_is_answered_with_the_rule_of_its_host(line: str, instead: str) -> None:
+    with pytest.raises(
+        ValueError, match=re.escape(f"Line 2: a rule is about a whole host. Write {instead} ")
+    ):
+        read_rules(f"example.org\n{line}")
+    assert read_rules(instead)
+
+
+def test_a_mistyped_address_is_no_name_of_a_host() -> None:
+    assert read_rules("300.1.1.1") == [{"ip": "300.1.1.1"}]
 
 
 @pytest.mark.parametrize("text", ["1A=x", "A B=x", "NAME", "=x"])
