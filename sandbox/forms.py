@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from .models import Sandbox
+from .models import Sandbox, SandboxTemplate
 from .policy.limits import CEILING, FLOOR, LIVE, MB, NAMES, OPTIONAL, Limits
 from .word_lines import read_rules, read_variables, write_rules
 from .words import LIMITS
@@ -79,6 +79,15 @@ class SnapshotForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"placeholder": _("before the upgrade")}),
     )
+
+
+class SnapshotSandboxForm(NameForm):
+    """The template and the name of a sandbox that is made with the files of a snapshot."""
+
+    template = forms.ModelChoiceField(
+        label=_("Template"), queryset=SandboxTemplate.objects.filter(is_active=True), empty_label=None
+    )
+    field_order = ("template", "name")
 
 
 class ExtendForm(forms.Form):

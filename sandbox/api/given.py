@@ -13,7 +13,7 @@ from agi_site.lib.api.fields import OwnKeyField
 from agi_site.lib.api.json_fields import JSONObjectField
 from agi_site.lib.prepared import prepared
 
-from ..models import Protocol, SandboxTemplate
+from ..models import Protocol, SandboxSnapshot, SandboxTemplate
 from ..policy.limits import CEILING, FLOOR, NAMES
 
 LONGEST_CODE = 200_000
@@ -142,6 +142,12 @@ class CreateSandboxSerializer(StrictSerializer):
     ports = serializers.ListField(child=PublishedPortGivenSerializer(), required=False, max_length=50)
     expires_in = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=LONGEST_NUMBER, help_text="Seconds from now."
+    )
+    snapshot = OwnKeyField(
+        queryset=SandboxSnapshot.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="One whose files it begins with; it may outlive its own sandbox.",
     )
 
 

@@ -107,7 +107,12 @@ class SandboxViewSet(FilesOfSandbox, SnapshotsOfSandbox):
     )
     def create(self, request: Request) -> Response:
         """Make a sandbox of a template. It is `running` at once when a warm one waits, else `creating`."""
-        sandbox = services.create_sandbox(owner=request.user, **asked(CreateSandboxSerializer, request))
+        given = asked(CreateSandboxSerializer, request)
+        snapshot = given.pop("snapshot", None)
+        if snapshot is not None:
+            sandbox = services.sandbox_of_snapshot(snapshot=snapshot, by=request.user, **given)
+        else:
+            sandbox = services.create_sandbox(owner=request.user, **given)
         return self._answer(sandbox, status.HTTP_201_CREATED)
 
     @extend_schema(request=RenameSerializer, responses=SandboxSerializer)

@@ -1,5 +1,7 @@
 """Files of sandboxes, snapshots of workspaces, and what the scanner held back (the seed, 5.9.6)."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -7,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import CreatedAtField, EnumField, ExactCharField, UUIDKey, enum_check
-from agi_site.lib.owned import OwnedModel
+from agi_site.lib.owned import OwnedModel, OwnedQuerySet
 
-from .sandboxes import Sandbox
+from .sandboxes import Sandbox, SandboxStatus
 
 
 class SandboxFile(OwnedModel):
@@ -58,6 +60,15 @@ class SnapshotStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+class SandboxSnapshotQuerySet(OwnedQuerySet):
+    """Snapshots, by what became of their sandbox."""
+
+    def outlived(self) -> Self:
+        """Those whose sandbox was deleted."""
+        gone = models.Q(sandbox=None) | models.Q(sandbox__status=SandboxStatus.DELETED)
+        return self.filter(gone)
+
+
 class SandboxSnapshot(OwnedModel):
     """A workspace as it was at one moment: an archive (tar, zstd) with a manifest of hashes, in a storage."""
 
@@ -93,6 +104,8 @@ class SandboxSnapshot(OwnedModel):
     stored_bytes = models.BigIntegerField(_("stored bytes"), default=0, db_default=0)
     file_count = models.IntegerField(_("file count"), default=0, db_default=0)
     created_at = CreatedAtField(_("created at"), db_index=True)
+
+    objects = SandboxSnapshotQuerySet.as_manager()
 
     class Meta:
         db_table = "sandbox_snapshot"

@@ -23,6 +23,7 @@ from .sandboxes import (
     do_verb,
     extend_sandbox,
     rename_sandbox,
+    sandbox_of_snapshot,
 )
 from .templates import (
     Defaults,
@@ -62,6 +63,7 @@ __all__ = [
     "run_command",
     "run_once",
     "sandbox_of",
+    "sandbox_of_snapshot",
     "sandbox_to_run",
     "send_input",
     "set_image_active",

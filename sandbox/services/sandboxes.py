@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -45,6 +46,7 @@ ASKED = ("start", "pause", "resume", "stop", "restart", "delete")
 # After so many seconds, whoever was making an instance for the pool has died.
 MAKER_SECONDS = 15.0
 CLAIM_ATTEMPTS = 5
+ROOM = 64 << 20  # what a disk has beyond the files that it is made for, at least
 
 
 def create_sandbox(
@@ -244,6 +246,29 @@ def clone_sandbox(
         else:
             snapshots.clone_workspace(source=sandbox, target=made, by=by)
     return made
+
+
+def sandbox_of_snapshot(
+    *,
+    snapshot: SandboxSnapshot,
+    by: Any,
+    template: SandboxTemplate,
+    limits: Mapping[str, Any] | None = None,
+    **given: Any,
+) -> Sandbox:
+    """A sandbox of a template with the files of a snapshot, whose own sandbox may be long gone.
+
+    `given` is what `create_sandbox` takes. Its disk holds the files, unless `limits` says otherwise.
+    """
+    from .. import snapshots
+
+    needs = snapshot.size_bytes + max(snapshot.size_bytes // 4, ROOM)
+    if needs > defaults_of(template).limits.disk_limit:
+        limits = {"disk_limit": needs} | dict(limits or {})
+    fill = partial(snapshots.fill_sandbox, snapshot=snapshot, by=by)
+    return create_sandbox(
+        owner=by, template=template, limits=limits, then=lambda made: fill(sandbox=made), **given
+    )
 
 
 # --- Verbs ------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from agi_site.lib.web import add_problem, back, form_page, page, paged
 
 from .. import services, words
 from ..forms import CloneForm, CreateForm, ExtendForm, RenameForm
-from ..models import Sandbox, SandboxTemplate
+from ..models import Sandbox, SandboxSnapshot, SandboxTemplate
 from ..usage_samples import latest_of
 from .common import BUTTONS, head_of, sandbox_of
 from .engine import what_is_missing
@@ -39,6 +39,7 @@ def sandbox_list(request: HttpRequest) -> HttpResponse:
         quota=quota,
         quota_used=words.hours(quota.seconds),
         quota_most=words.hours(quota.most_seconds),
+        outlived=SandboxSnapshot.objects.for_user(request.user).outlived().exists(),
         missing=what_is_missing(),
     )
 

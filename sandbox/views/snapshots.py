@@ -12,7 +12,7 @@ from agi_site.lib.problems import Problem
 from agi_site.lib.web import add_problem, back, form_page, page, paged
 
 from .. import services, snapshots
-from ..forms import CloneForm, SnapshotForm
+from ..forms import CloneForm, SnapshotForm, SnapshotSandboxForm
 from ..models import SandboxSnapshot, SnapshotStatus
 from ..sending import send
 from .common import sandbox_of, sandbox_page
@@ -47,8 +47,9 @@ def snapshot_list(request: HttpRequest, pk: UUID) -> HttpResponse:
 def restore(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
     """Ask, and on POST put the files back as they were."""
     sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
+    asked = {"sandbox": sandbox, "snapshot": snapshot}
     if request.method != "POST":
-        return page(request, "sandbox/snapshot_restore.html", sandbox=sandbox, snapshot=snapshot)
+        return page(request, "sandbox/snapshot_restore.html", **asked)
     try:
         snapshots.restore_snapshot(
             snapshot=snapshot,
@@ -57,7 +58,8 @@ def restore(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
             end_executions="end_executions" in request.POST,
         )
     except Problem as problem:
-        return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
+        said = str(problem.message)
+        return page(request, "sandbox/snapshot_restore.html", said=said, status=problem.status, **asked)
     messages.success(request, _("The files are being put back. Every file is verified first."))
     return redirect("sandbox:snapshots", sandbox.pk)
 
@@ -90,25 +92,56 @@ def clone_from(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpRespons
 
 
 @require_safe
-def download(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
+def outlived_list(request: HttpRequest) -> HttpResponse:
+    """What is kept of sandboxes that were deleted."""
+    rows = SandboxSnapshot.objects.for_user(request.user).outlived().select_related("sandbox__template")
+    return page(request, "sandbox/outlived.html", page=paged(request, rows, order=["-pk"]))
+
+
+@form_page
+def new_from(request: HttpRequest, snapshot_pk: UUID) -> HttpResponse:
+    """A new sandbox of a template, with the files of a snapshot whose sandbox is gone."""
+    snapshot = _snapshot(request, snapshot_pk)
+    before = snapshot.sandbox
+    known = {"name": snapshot.name, "template": before.template_id if before else None}
+    form = SnapshotSandboxForm(request.POST or None, initial=known)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = services.sandbox_of_snapshot(snapshot=snapshot, by=request.user, **form.cleaned_data)
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            messages.success(request, _("The copy is being made."))
+            return redirect("sandbox:detail", made.pk)
+    status = 400 if form.errors else 200
+    return page(request, "sandbox/outlived_new.html", form=form, snapshot=snapshot, status=status)
+
+
+@require_safe
+def download(request: HttpRequest, snapshot_pk: UUID, pk: UUID | None = None) -> HttpResponse:
     """The archive."""
-    sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
+    place, snapshot = _place(request, pk), _snapshot(request, snapshot_pk)
     try:
         return send(request, snapshots.download_snapshot(snapshot=snapshot, by=request.user))
     except Problem as problem:
-        return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
+        return back(request, *place, problem=problem)
 
 
 @require_POST
-def delete(request: HttpRequest, pk: UUID, snapshot_pk: UUID) -> HttpResponse:
+def delete(request: HttpRequest, snapshot_pk: UUID, pk: UUID | None = None) -> HttpResponse:
     """Delete a snapshot with what is stored of it."""
-    sandbox, snapshot = sandbox_of(request, pk), _snapshot(request, snapshot_pk)
+    place, snapshot = _place(request, pk), _snapshot(request, snapshot_pk)
     try:
         snapshots.delete_snapshot(snapshot=snapshot, by=request.user)
     except Problem as problem:
-        return back(request, "sandbox:snapshots", sandbox.pk, problem=problem)
+        return back(request, *place, problem=problem)
     messages.success(request, _("Deleted."))
-    return redirect("sandbox:snapshots", sandbox.pk)
+    return redirect(*place)
+
+
+def _place(request: HttpRequest, pk: UUID | None) -> tuple[str, ...]:
+    """The list a snapshot was shown in: that of its sandbox, or of those whose sandbox is gone."""
+    return ("sandbox:snapshots", sandbox_of(request, pk).pk) if pk else ("sandbox:outlived",)
 
 
 def _snapshot(request: HttpRequest, pk: UUID) -> SandboxSnapshot:

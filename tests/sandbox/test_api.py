@@ -219,6 +219,20 @@ def test_it_may_be_extended_and_let_stand_for_ever(
     assert extended.last == {"sandbox": a_sandbox, "by": alice, "seconds": None}
 
 
+def test_a_sandbox_begins_with_the_files_of_a_snapshot_that_outlived_its_own(
+    alice: Any, bob: Any, api_of: Any, asks: Any, recipe: SandboxTemplate, filled: Any
+) -> None:
+    fill = asks("snapshots.fill_sandbox")
+    kept = SandboxSnapshot.objects.create(user=alice, status="ready", size_bytes=4 << 30)
+    answer = api_of(alice).post(URL, {"template": recipe.pk, "snapshot": kept.pk})
+    assert answer.status_code == 201
+    made = Sandbox.objects.get(pk=answer.json()["id"])
+    assert fill.last == {"sandbox": made, "snapshot": kept, "by": alice}
+    assert made.resource.disk_limit == 5 << 30  # they fit into it
+    refused = api_of(bob).post(URL, {"template": recipe.pk, "snapshot": kept.pk})
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["snapshot"])
+
+
 def test_its_name_is_the_only_thing_written_directly(
     alice: Any, api_of: Any, asks: Any, a_sandbox: Sandbox
 ) -> None:

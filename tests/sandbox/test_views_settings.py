@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from agi_site.lib.problems import Conflict
-from sandbox.models import Sandbox, SandboxPort, SandboxResource, SandboxSnapshot
+from sandbox.models import Sandbox, SandboxPort, SandboxResource, SandboxSnapshot, SandboxTemplate
 from sandbox.policy.network import read_network_policy
 from sandbox.word_lines import read_rules, read_variables, write_rules
 
@@ -206,11 +206,41 @@ def test_snapshots_are_made_restored_and_deleted(
     assert deleted.last == {"snapshot": row, "by": alice}
 
 
-def test_why_a_restore_is_refused_is_said(mine: Sandbox, alice: Any, client_of: Any, asks: Any) -> None:
+def test_why_a_restore_is_refused_is_said_where_it_was_asked_for(
+    mine: Sandbox, alice: Any, client_of: Any, asks: Any
+) -> None:
     row = SandboxSnapshot.objects.create(user=alice, sandbox=mine, status="ready")
     asks("snapshots.restore_snapshot", Conflict("Something runs."))
     address = reverse("sandbox:snapshot_restore", args=[mine.pk, row.pk])
-    assert "Something runs." in client_of(alice).post(address, follow=True).content.decode()
+    answer = client_of(alice).post(address)
+    assert answer.status_code == 409
+    assert "Something runs." in answer.content.decode()
+    assert 'name="end_executions"' in answer.content.decode()
+
+
+def test_what_is_kept_of_a_deleted_sandbox_becomes_a_new_one(
+    mine: Sandbox, alice: Any, bob: Any, recipe: SandboxTemplate, client_of: Any, asks: Any
+) -> None:
+    client, address = client_of(alice), reverse("sandbox:outlived")
+    row = SandboxSnapshot.objects.create(user=alice, sandbox=mine, name="the last", status="ready")
+    assert address not in client.get(reverse("sandbox:list")).content.decode()
+    assert "the last" not in client.get(address).content.decode()
+    Sandbox.objects.update(status="deleted")
+    assert address in client.get(reverse("sandbox:list")).content.decode()
+    assert "the last" in client.get(address).content.decode()
+    assert "the last" not in client_of(bob).get(address).content.decode()
+    new = reverse("sandbox:outlived_new", args=[row.pk])
+    assert client_of(bob).get(new).status_code == 404
+    assert 'value="the last"' in client.get(new).content.decode()
+    filled = asks("snapshots.fill_sandbox")
+    response = client.post(new, {"template": recipe.pk, "name": "again"})
+    made = Sandbox.objects.get(name="again")
+    assert response.url == reverse("sandbox:detail", args=[made.pk])
+    assert filled.last == {"sandbox": made, "snapshot": row, "by": alice}
+    SandboxSnapshot.objects.update(sandbox=None)
+    deleted = asks("snapshots.delete_snapshot")
+    assert client.post(reverse("sandbox:outlived_delete", args=[row.pk])).url == address
+    assert deleted.last == {"snapshot": row, "by": alice}
 
 
 def test_the_list_looks_again_while_a_snapshot_is_made(mine: Sandbox, alice: Any, client_of: Any) -> None:
