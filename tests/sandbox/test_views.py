@@ -315,6 +315,14 @@ def test_without_the_terminals_program_lines_are_sent(
     assert asked.last == {"execution": shell, "by": alice, "data": b"cd /tmp\n", "eof": False}
 
 
+def test_who_comes_to_a_paused_one_is_told_to_resume_it(mine: Sandbox, alice: Any, client_of: Any) -> None:
+    Sandbox.objects.update(status=SandboxStatus.PAUSED)
+    for tab in ("detail", "executions"):
+        page = shown(client_of(alice), tab, mine.pk)
+        assert "until you resume it" in page
+        assert "Start it" not in page
+
+
 # --- Executions ------------------------------------------------------------------------
 def test_a_command_and_a_cell_are_run_from_one_form(
     mine: Sandbox, alice: Any, client_of: Any, asks: Any
