@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from agi_site.lib.fields import (
@@ -168,6 +169,18 @@ class Memory(OwnedModel):
     def extractor(self) -> str:
         """What found it, with its version ("rules/4", "engine/1 <model>"); "person" for what they wrote."""
         return str((self.metadata or {}).get("extractor", ""))
+
+    @property
+    def found_by(self) -> str:
+        """The extractor as people read it; one that is not known, by its code."""
+        name, _sep, version = self.extractor.partition("/")
+        if name == "rules":
+            return gettext("rules, version %(version)s") % {"version": version}
+        number, _sep, model = version.partition(" ")
+        if name == "engine" and model:
+            given = {"model": model, "version": number}
+            return gettext("%(model)s, asked by version %(version)s of the instructions") % given
+        return self.extractor
 
     @property
     def confidence(self) -> float | None:

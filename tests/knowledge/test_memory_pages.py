@@ -146,6 +146,22 @@ def test_a_memory_shows_the_chain_of_its_versions(alice: Any, client_of: Any) ->
     assert "no longer recalled" in page
 
 
+@pytest.mark.parametrize(
+    ("extractor", "shown"),
+    [
+        ("rules/4", "rules, version 4"),
+        ("engine/2 qwen3:8b", "qwen3:8b, asked by version 2 of the instructions"),
+        ("mine", "mine"),
+    ],
+)
+def test_a_memory_says_in_words_what_found_it(alice: Any, client_of: Any, extractor: str, shown: str) -> None:
+    row = services.remember(
+        owner=alice, type="semantic", content="The table is oak", metadata={"extractor": extractor}
+    )
+    page = client_of(alice).get(reverse("memory:detail", args=[row.pk])).content.decode()
+    assert f"<dd>{shown}</dd>" in page
+
+
 def test_forgetting_asks_what_becomes_of_what_was_replaced(alice: Any, client_of: Any) -> None:
     older, newer = remember(alice, "I live in Busan."), remember(alice, "I live in Seoul now.")
     replace(newer, older)
