@@ -201,7 +201,7 @@ def _why(cause: Any, detail: Any) -> str:
 def running_of(sandbox: Sandbox) -> int:
     """Seconds it has run so far, all its starts together."""
     now = 0
-    if sandbox.status == SandboxStatus.RUNNING and sandbox.started_at:
+    if sandbox.status in (SandboxStatus.RUNNING, SandboxStatus.PAUSED) and sandbox.started_at:
         now = int((timezone.now() - sandbox.started_at).total_seconds())
     return int(sandbox.running_seconds or 0) + max(now, 0)
 

@@ -7,13 +7,16 @@ from rest_framework import serializers
 
 from agi_site.lib.api.fields import RowSerializer
 
-from .. import states
+from .. import states, words
 from ..models import Sandbox
 
 
 class SandboxSerializer(RowSerializer):
     verbs = serializers.SerializerMethodField(help_text=_("What may be asked for now."))
     events = serializers.SerializerMethodField(help_text=_("Where its states, usage and files stream."))
+    running_seconds = serializers.SerializerMethodField(
+        help_text=_("Seconds of running so far, the present run and its pauses included.")
+    )
 
     class Meta:
         model = Sandbox
@@ -45,6 +48,9 @@ class SandboxSerializer(RowSerializer):
 
     def get_verbs(self, sandbox: Sandbox) -> list[str]:
         return states.verbs_of(sandbox)
+
+    def get_running_seconds(self, sandbox: Sandbox) -> int:
+        return words.running_of(sandbox)
 
     @extend_schema_field(OpenApiTypes.URI_REF)
     def get_events(self, sandbox: Sandbox) -> str:

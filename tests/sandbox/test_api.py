@@ -1,9 +1,11 @@
 """The REST door of sandboxes: what it asks the services for, and how it answers."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from agi_site.lib import events
 from agi_site.lib.problems import Conflict, Invalid, TooMany, Unavailable
@@ -452,6 +454,17 @@ def test_a_claim_and_a_command_take_few_queries(
         assert api.post(URL, {"template": recipe.pk}).json()["status"] == "running"
     with django_assert_max_num_queries(6):
         assert api.post(at(mine, "run"), {"command": "ls"}).json()["status"] == "queued"
+
+
+def test_the_run_under_way_counts_while_it_runs_and_while_it_is_paused(
+    mine: Sandbox, alice: Any, api_of: Any
+) -> None:
+    Sandbox.objects.update(started_at=timezone.now() - timedelta(seconds=90), running_seconds=10)
+    for status in (SandboxStatus.RUNNING, SandboxStatus.PAUSED):
+        Sandbox.objects.update(status=status)
+        assert 100 <= api_of(alice).get(at(mine)).json()["running_seconds"] < 110
+    Sandbox.objects.update(status=SandboxStatus.STOPPED)
+    assert api_of(alice).get(at(mine)).json()["running_seconds"] == 10
 
 
 def test_what_a_paused_one_wants_is_said(mine: Sandbox, alice: Any, api_of: Any) -> None:
