@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from agi_site.lib.problems import Conflict, Invalid, NotFound, Problem
 from agi_site.lib.web import add_problem, flash, form_page, page
 
-from .. import files
+from .. import files, words
 from ..forms import FolderForm, MoveForm, TextForm
 from ..models import Sandbox, SandboxFile, SandboxQuarantine
 from ..sending import send
@@ -176,8 +176,11 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
             return _back(request, sandbox, posixpath.dirname(path), missing)
         if content is not None:  # a new file of a name that is taken is the file that is there
             is_new, text = False, content.text or ""
-            if content.text is None or not content.complete:
-                trouble = _("This is not a text that the editor can hold. Download it instead.")
+            if not content.complete:
+                too_large = _("This file is larger than the %(size)s an editor holds. Download it instead.")
+                trouble = too_large % {"size": words.size(LONGEST_TEXT)}
+            elif content.text is None:
+                trouble = _("This file is no text in UTF-8. Download it instead.")
         seen = _mark(content)
     form = TextForm(request.POST or None, initial={"text": text})
     if request.method == "POST" and form.is_valid():

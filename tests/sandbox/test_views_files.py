@@ -110,7 +110,11 @@ def test_what_is_no_text_is_not_opened_in_the_editor(
     (workspace.root / "a.bin").write_bytes(b"\xff\xfe\x00")
     page = client_of(alice).get(at("file_edit", box, "a.bin")).content.decode()
     assert "<textarea" not in page
-    assert "Download it instead" in page
+    assert "no text in UTF-8. Download it instead" in page
+    (workspace.root / "long.txt").write_bytes(b"a" * ((1 << 20) + 1))
+    page = client_of(alice).get(at("file_edit", box, "long.txt")).content.decode()
+    assert "<textarea" not in page
+    assert "larger than the 1\xa0MB" in page
 
 
 def test_a_download_is_never_shown_by_the_browser(
