@@ -101,12 +101,15 @@ def _carry_on(state: State) -> None:
 def _carried(state: State, held: dict[str, Any]) -> dict[str, Any]:
     found = state.analysis
     entities = [{"name": e.name, "value": e.value, "type": e.type} for e in found.entities] if found else []
-    earlier = [one for one in held.get("entities", []) if one not in entities]
+    both: list[dict[str, Any]] = []
+    for one in (*entities, *held.get("entities", [])):
+        if one not in both:
+            both.append(one)
     return {
         "conversation_id": state.conversation.pk,
         "topic": state.conversation.title or "",
         "language": state.reply_language,
-        "entities": [*entities, *earlier][:KEPT_ENTITIES],
+        "entities": both[:KEPT_ENTITIES],
     }
 
 

@@ -132,7 +132,8 @@ def _lines(value: Any) -> list[str]:
         return [" ".join(_lines(one)) for one in value]
     if isinstance(value, dict):
         if {"name", "value"} <= value.keys():  # an entity
-            return [str(value["value"])]
+            without_year = str(value["value"]).startswith("--")  # "--05-04": told as the person wrote it
+            return [str(value["name"] if without_year else value["value"])]
         return [f"{name}: {' '.join(_lines(one))}" for name, one in value.items()]
     return [] if value in (None, "") else [str(value)]
 

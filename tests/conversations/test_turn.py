@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -147,6 +148,25 @@ def test_the_session_carries_the_conversation_and_its_entities(
     carried = get_context(session=session)
     assert carried["conversation_id"] == conversation.pk
     assert carried["entities"][0]["value"] == "Seoul"
+
+
+def test_the_session_carries_what_is_named_twice_once(
+    alice: Any, language: FakeLanguage, ask: Callable[..., Message]
+) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from knowledge.services import get_context
+
+    text = "I left Seoul for Seoul Forest."
+    places = [Entity("Seoul", "Seoul", "place", 7, 12), Entity("Seoul", "Seoul", "place", 17, 22)]
+    language.answers[text] = replace(language.analyse(text), entities=places)
+    expires = timezone.now() + timedelta(days=1)
+    session = Session.objects.create(user=alice, token="x" * 64, expires_at=expires)
+    ask(text, session=session)
+    ask(text, session=session)
+    assert [one["value"] for one in get_context(session=session)["entities"]] == ["Seoul"]
 
 
 def test_what_a_person_removes_while_an_answer_is_written_does_not_come_back(

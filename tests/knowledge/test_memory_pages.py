@@ -264,6 +264,19 @@ def test_the_session_shows_each_part_with_its_size_and_when_it_is_forgotten(carr
     assert whole.expires_at - whole.updated_at == timedelta(hours=24)
 
 
+def test_the_session_shows_no_day_as_a_program_writes_it(carried: Any) -> None:
+    client, session = carried
+    days = [
+        {"name": "5월 4일", "value": "--05-04", "type": "date"},
+        {"name": "어제", "value": "2026-11-29", "type": "date"},
+    ]
+    services.save_context(session=session, data={"entities": days})
+    page = read(client, "memory:context")
+    assert "5월 4일" in page
+    assert "2026-11-29" in page
+    assert "--05-04" not in page
+
+
 def test_one_part_of_the_session_is_removed_and_the_rest_stays_as_fresh_as_it_was(carried: Any) -> None:
     client, session = carried
     before = Context.objects.get(session=session).updated_at
