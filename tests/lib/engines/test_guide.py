@@ -53,6 +53,18 @@ def answer(guide, text, passages=(), tools=(), before=(), **options):
 pytestmark = pytest.mark.slow
 
 
+def test_code_in_a_language_that_no_tool_runs_is_answered_with_where_it_can_be_run(guide):
+    javascript = "run this\n```javascript\nconsole.log(1)\n```"
+    able = [*TOOLS, ToolSpec("python", "python", {"type": "object"})]
+    text, done, _events = answer(guide, javascript, tools=able)
+    assert text.startswith("I can run Python and shell code, but not javascript.")
+    assert done.notes["kind"] == "cannot"
+    korean, *_rest = answer(guide, "실행해 줘\n```rust\nfn main() {}\n```", tools=able)
+    assert korean.startswith("파이썬과 셸 코드는 실행할 수 있지만 rust 코드는")
+    for other in ("Explain this:\n```javascript\nconsole.log(1)\n```", "run\n```bash\nls\n```"):
+        assert "but not" not in answer(guide, other, tools=able)[0]
+
+
 def test_what_will_not_be_kept_is_not_promised(guide):
     text, _done, _events = answer(guide, "Remember that my desk is number 14", not_kept="Memory is off here.")
     assert text == "I am not keeping that. Memory is off here."

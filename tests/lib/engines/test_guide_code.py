@@ -75,6 +75,10 @@ def test_a_failure_is_told_with_its_errors_in_the_person_s_language() -> None:
 
 def test_an_end_from_outside_is_told_with_its_cause() -> None:
     assert "It was ended: out of memory." in told(cause="oom", detail="out of memory", exit_code=None)
+    assert "It was ended: The sandbox was stopped." in told(
+        cause="cancelled", detail="The sandbox was stopped."
+    )
+    assert ".." not in told(cause="cancelled", detail="The sandbox was stopped.")
     assert "It printed nothing." in told()
 
 

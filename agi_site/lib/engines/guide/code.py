@@ -46,6 +46,14 @@ def code_of(text: str, offered: Collection[str], *, meant: bool) -> tuple[str, s
     return found if found and found[0] in offered else None
 
 
+def other_language_of(text: str) -> str | None:
+    """The language of a block that is to be run and that no tool runs; None where there is no such block."""
+    block = _FENCE.search(text)
+    if not block or not block["language"] or block["language"].lower() in _TOOL_OF:
+        return None
+    return block["language"] if _RUN.search(_FENCE.sub(" ", text)) else None
+
+
 def _written(text: str, *, meant: bool) -> tuple[str, str] | None:
     """Code that stands in the request, in a block or between backticks."""
     block = _FENCE.search(text)
@@ -102,7 +110,8 @@ def told(arguments: Mapping[str, Any], result: Mapping[str, Any], tool: str, lan
     else:
         parts.append(say(language, "code_silent"))
     if result.get("cause") not in (None, "exit"):
-        parts.append(say(language, "code_stopped", cause=result.get("detail") or result["cause"]))
+        cause = str(result.get("detail") or result["cause"]).rstrip(".")
+        parts.append(say(language, "code_stopped", cause=cause))
     elif result.get("exit_code"):
         parts.append(say(language, "code_failed", code=result["exit_code"]))
     return "\n\n".join(parts)

@@ -21,7 +21,7 @@ from agi_site.lib.engines.base import (
     ToolCalls,
     Vector,
 )
-from agi_site.lib.engines.guide import asking
+from agi_site.lib.engines.guide import asking, code
 from agi_site.lib.engines.guide.answering import compose, is_vague
 from agi_site.lib.engines.guide.evidence import SUPPORTED, Evidence, Finder
 from agi_site.lib.engines.guide.phrases import CONNECT_SIGN, say
@@ -129,6 +129,8 @@ class Guide:
         notes: dict[str, Any] = {"intents": analysis.intents[:3]}
         if call := self._wanted(text, analysis, request):
             return _Reply("", {**notes, "kind": "tool", "tool": call.name}, (call,))
+        if {tool.name for tool in request.tools} & {*code.TOOLS} and (other := code.other_language_of(text)):
+            return _Reply(say(language, "code_other", written=other), {**notes, "kind": "cannot"})
         if early := self._early(text, language, analysis, request.not_kept):
             return _Reply(early[1], {**notes, "kind": early[0]})
         found = self._found(request, text, vector)
