@@ -69,14 +69,14 @@ def decide(state: State) -> None:
 
 
 def _not_kept(state: State) -> str:
-    """Why what the person asks to be remembered will not be; "" where it will, or nothing is asked."""
+    """Why what the person asks to be remembered, or recalled, is not; "" where it is, or nothing is asked."""
     asked = state.analysis is not None and state.analysis.intents[:1]
-    if not asked or asked[0][0] != "remember_this":
+    if not asked or asked[0][0] not in ("remember_this", "recall_memory"):
         return ""
     with translation.override(state.reply_language):
         if not state.remembers:
             return _("Memory is off here. The menu of the conversation and your settings turn it on.")
-        return why_not_kept(state.question.content)
+        return why_not_kept(state.question.content) if asked[0][0] == "remember_this" else ""
 
 
 def _strategy(state: State) -> str:

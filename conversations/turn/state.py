@@ -65,7 +65,7 @@ class State:
     context: dict[str, Any] = field(default_factory=dict)
     strategy: str = ""
     remembers: bool = True  # whether memory is on here
-    not_kept: str = ""  # why what the person asks to be remembered will not be
+    not_kept: str = ""  # why what the person asks to be remembered, or recalled, is not
     passages: list[Passage] = field(default_factory=list)
     # What was retrieved, best first: kind, id, score, parts, tool; none of its text.
     receipts: list[dict[str, Any]] = field(default_factory=list)

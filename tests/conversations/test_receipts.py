@@ -364,6 +364,24 @@ def test_nobody_is_promised_a_memory_that_will_not_be_kept(
     assert Memory.objects.for_user(alice).exists() is (not why)
 
 
+@pytest.mark.parametrize(("enabled", "why"), [(True, ""), (False, "Memory is off here.")])
+def test_who_asks_what_they_have_told_hears_that_memory_is_off(
+    alice: Any,
+    conversation: Conversation,
+    chat: FakeChat,
+    language: FakeLanguage,
+    ask: Callable[..., Message],
+    enabled: bool,
+    why: str,
+) -> None:
+    text = "Which desk did I tell you is mine?"
+    language.answers[text] = replace(language.analyse(text), intents=[("recall_memory", 0.9)])
+    services.set_memory_enabled(conversation=conversation, by=alice, enabled=enabled)
+    ask(text)
+    assert why in chat.requests[-1].not_kept
+    assert bool(why) == bool(chat.requests[-1].not_kept)
+
+
 def test_off_for_a_person_no_conversation_recalls_or_learns_and_no_tool_finds(
     alice: Any,
     memory: Memory,

@@ -90,7 +90,7 @@ class Passage:
 class ChatRequest:
     """Everything an engine may use for one answer. `vector` is the query embedding of the last user
     message; `tool_choice` names the tool that the answer has to be a call of; `not_kept` says why what the
-    person asks to be remembered will not be, "" where it will.
+    person asks to be remembered, or recalled, is not, "" where it is.
     """
 
     messages: Sequence[ChatMessage]

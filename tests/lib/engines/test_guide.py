@@ -70,6 +70,12 @@ def test_what_will_not_be_kept_is_not_promised(guide):
     assert text == "I am not keeping that. Memory is off here."
 
 
+def test_who_asks_for_what_cannot_be_recalled_hears_why(guide):
+    text, _done, _events = answer(guide, "What did I tell you about my desk?", not_kept="Memory is off here.")
+    assert text.endswith("Memory is off here.")
+    assert "CHAT_BASE_URL" not in text
+
+
 @pytest.mark.parametrize(
     ("text", "name", "arguments"),
     [

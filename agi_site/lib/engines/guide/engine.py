@@ -212,6 +212,9 @@ class Guide:
             return _Reply(compose(text, language, found), {**notes, "kind": "answer"})
         if intent in _CANNOT and sure >= 0.5 and not _ASKS_FACT.search(text):
             return _Reply(self._with_hint(request, language, "cannot"), {**notes, "kind": "cannot"})
+        if request.not_kept and intent == "recall_memory":
+            said = f"{say(language, 'not_found_memory')} {request.not_kept}"
+            return _Reply(said, {**notes, "kind": "not_found"})
         key = "not_found_memory" if intent == "recall_memory" and sure >= 0.5 else "not_found"
         return _Reply(self._with_hint(request, language, key), {**notes, "kind": "not_found"})
 
