@@ -4,10 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+import rest_framework
 from babel.messages.catalog import Message
+from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils.translation import gettext, override
+
+from agi_site import api_words
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%")
 CATALOGUES = sorted(Path(settings.LOCALE_PATHS[0]).glob("ko/LC_MESSAGES/*.po"))
@@ -56,3 +60,9 @@ def test_the_catalogue_is_in_use(english: str, korean: str) -> None:
         assert gettext(english) == korean
     with override("en"):
         assert gettext(english) == english
+
+
+def test_the_framework_s_texts_that_we_translate_are_still_its_own() -> None:
+    with (Path(rest_framework.__file__).parent / "locale/ko_KR/LC_MESSAGES/django.mo").open("rb") as file:
+        its_own = {message.id for message in read_mo(file)}
+    assert [text for text in api_words.WORDS if text not in its_own] == []
