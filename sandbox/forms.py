@@ -23,6 +23,7 @@ EXPIRIES = [
     (str(7 * DAY), _("In a week")),
     (str(30 * DAY), _("In 30 days")),
 ]
+KEPT = "kept"  # no change of when it expires
 CODE = {"spellcheck": "false", "autocomplete": "off", "autocapitalize": "off", "class": "mono"}
 # The unit in which people fill in a limit, and its size in the unit that is kept.
 UNITS = {
@@ -95,10 +96,21 @@ class ExtendForm(forms.Form):
 
     seconds = forms.ChoiceField(label=_("Expires"), choices=EXPIRIES, required=False)
 
-    def clean_seconds(self) -> int | None:
-        """Seconds from now, None for never."""
+    def __init__(self, *args: Any, now: str = "", **options: Any) -> None:
+        """`now` is when it does already, in words: that stays unless something else is chosen."""
+        super().__init__(*args, **options)
+        if now:
+            field: Any = self.fields["seconds"]
+            field.choices, field.initial = [(KEPT, now), *EXPIRIES], KEPT
+
+    def changes(self) -> bool:
+        """Whether something else was chosen than what is."""
+        return bool(self.cleaned_data["seconds"] != KEPT)
+
+    def clean_seconds(self) -> int | str | None:
+        """Seconds from now, None for never, KEPT for no change."""
         chosen = self.cleaned_data["seconds"]
-        return int(chosen) if chosen else None
+        return int(chosen) if chosen.isdigit() else chosen or None
 
 
 class CreateForm(forms.Form):

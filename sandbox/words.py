@@ -5,6 +5,8 @@ from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
@@ -198,6 +200,14 @@ def _why(cause: Any, detail: Any) -> str:
     return " ".join(part for part in (said, detail) if part)
 
 
+def expiry_of(sandbox: Sandbox) -> str:
+    """When it expires, as a choice that leaves it so; "" for never."""
+    if sandbox.expires_at is None:
+        return ""
+    when = date_format(timezone.localtime(sandbox.expires_at), "DATETIME_FORMAT")
+    return _("As now: %(when)s") % {"when": when}
+
+
 def running_of(sandbox: Sandbox) -> int:
     """Seconds it has run so far, all its starts together."""
     now = 0
@@ -215,13 +225,16 @@ def event_of(row: SandboxEvent) -> dict[str, Any]:
     facts = [
         (str(name), _fact(key, data[key]))
         for key, name in DATA_NAMES.items()
-        if data.get(key) not in (None, "", [], {})
+        if data.get(key) not in (None, "", [], {}) or (key == "expires_at" and key in data)
     ]
     return {"title": title, "tag": EVENT_TAGS.get(row.kind, ""), "why": why, "facts": facts}
 
 
 def _fact(key: str, value: Any) -> str:
     """What an event says under a key; limits and policies by the names that their forms have."""
+    if key == "expires_at":
+        when = parse_datetime(value) if isinstance(value, str) else None
+        return date_format(timezone.localtime(when), "DATETIME_FORMAT") if when else _("Never")
     if key == "limits" and isinstance(value, dict):
         return ", ".join(f"{LIMITS.get(name, name)} {limit_text(name, most)}" for name, most in value.items())
     if key == "policies" and isinstance(value, list):

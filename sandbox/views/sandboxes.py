@@ -152,10 +152,12 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
 def extend(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Choose when it expires."""
     sandbox = sandbox_of(request, pk)
-    form = ExtendForm(request.POST or None)
+    form = ExtendForm(request.POST or None, now=words.expiry_of(sandbox))
     if request.method == "POST" and form.is_valid():
         try:
-            services.extend_sandbox(sandbox=sandbox, by=request.user, seconds=form.cleaned_data["seconds"])
+            if form.changes():
+                seconds = form.cleaned_data["seconds"]
+                services.extend_sandbox(sandbox=sandbox, by=request.user, seconds=seconds)
         except Problem as problem:
             add_problem(form, problem)
         else:

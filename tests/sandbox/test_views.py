@@ -1,5 +1,6 @@
 """The pages of sandboxes: the list, a new one, verbs, tabs, and whose they are."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -264,11 +265,32 @@ def test_events_tell_changes_by_the_names_of_the_forms(
     for data in (
         {"limits": {"memory_limit": 300 << 20, "idle_timeout": None}},
         {"policies": ["mount_policy"]},
+        {"expires_at": "2031-01-02T10:19:09.656999+00:00"},
+        {"expires_at": None},
     ):
         SandboxEvent.objects.create(sandbox=a_sandbox, kind="changed", data=data)
     page = shown(client_of(alice), "events", a_sandbox.pk).replace("\xa0", " ")
     assert "Memory, swap included 300 MB, Stops when idle for no limit" in page
     assert "Folders of the host" in page
+    assert "expires: Jan. 2, 2031, 10:19 a.m." in page
+    assert "expires: Never" in page
+
+
+def test_when_it_expires_stays_unless_something_else_is_chosen(
+    mine: Sandbox, alice: Any, client_of: Any
+) -> None:
+    until = timezone.now() + timedelta(days=3)
+    Sandbox.objects.update(expires_at=until)
+    address = reverse("sandbox:extend", args=[mine.pk])
+    client = client_of(alice)
+    assert '<option value="kept" selected>As now: ' in client.get(address).content.decode()
+    assert client.post(address, {"seconds": "kept"}).status_code == 302
+    mine.refresh_from_db()
+    assert mine.expires_at == until
+    client.post(address, {"seconds": ""})
+    mine.refresh_from_db()
+    assert mine.expires_at is None
+    assert 'value="kept"' not in client.get(address).content.decode()
 
 
 def test_terminals_are_shown_opened_and_ended(mine: Sandbox, alice: Any, client_of: Any) -> None:
