@@ -15,6 +15,7 @@ from .templates import defaults_of
 
 # Its host's agent deletes it. Where that dies between, it is gone so long after the execution's time.
 LEFT_SECONDS = 120
+PYTHON = "python"  # among a template's languages, where it names any
 
 
 def run_once(
@@ -37,6 +38,10 @@ def run_once(
         raise Invalid(errors={"code": [_("Give either code or a command.")]})
     if code and stdin:
         raise Invalid(errors={"stdin": [_("Only a command reads what is typed.")]})
+    languages = (template.config or {}).get("languages")
+    if code and languages and PYTHON not in languages:
+        fault = _("The template “%(name)s” has no Python. Choose one that has, or give a command.")
+        raise Invalid(errors={"code": [fault % {"name": template.name}]})
     seconds = read_limits(limits, base=defaults_of(template).limits).execution_timeout
     begun: list[SandboxExecution] = []
 

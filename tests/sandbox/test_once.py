@@ -25,6 +25,15 @@ def test_code_runs_in_a_sandbox_of_its_own(alice, filled, recipe):
     assert briefs.row_of(briefs.brief_of(row)).sandbox.origin_type == ONCE
 
 
+def test_python_in_a_template_without_it_is_refused_before_anything_is_made(alice, filled, recipe):
+    recipe.config = {"languages": ["javascript", "shell"]}
+    with pytest.raises(Invalid) as refused:
+        services.run_once(owner=alice, template=recipe, code="1")
+    assert "has no Python" in refused.value.errors["code"][0]
+    assert not Sandbox.objects.exists()
+    assert services.run_once(owner=alice, template=recipe, command="node -v").kind == "command"
+
+
 def test_it_expires_although_its_agent_dies(alice, filled, recipe):
     row = services.run_once(owner=alice, template=recipe, command="true", limits={"execution_timeout": 100})
     left = row.sandbox.expires_at - timezone.now()
