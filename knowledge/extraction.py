@@ -65,6 +65,12 @@ def extract(text: str) -> list[Candidate]:
     return list(found.values())
 
 
+def statements(text: str) -> list[Candidate]:
+    """The candidates of a message that says nothing else; [] where one of its sentences gives none."""
+    told = [_candidates(sentence) for sentence in _sentences(text)]
+    return [candidate for found in told for candidate in found] if all(told) else []
+
+
 def _candidates(sentence: str) -> list[Candidate]:
     """A sentence's candidates: of its clauses where each says something by itself, else of the whole.
 

@@ -69,6 +69,7 @@ def _listen(state: State, engine: ChatEngine, *, tools_allowed: bool) -> Heard:
         language=state.reply_language,
         vector=state.vector,
         not_kept=state.not_kept,
+        only_tells=state.only_tells,
         stop=state.task.stop,
     )
     heard, pump = Heard(), Pump(engine, request)

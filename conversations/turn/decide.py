@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from agi_site.lib import engines
 from agi_site.lib.engines.base import ChatEngine, ChatMessage, ToolCall
 from emotions import services as emotions
-from knowledge.services import why_not_kept
+from knowledge.services import only_tells, why_not_kept
 from tools.services import specs_for
 
 from ..models import Message
@@ -54,6 +54,7 @@ def decide(state: State) -> None:
         state.tools = specs_for(state.user)
         state.strategy = _strategy(state)
         state.not_kept = _not_kept(state)
+        state.only_tells = state.remembers and only_tells(state.question.content)
         system = _system_text(state)
         room = _room(engine, state, system)
         asked = _question(state, engine, room)
@@ -71,7 +72,7 @@ def decide(state: State) -> None:
 def _not_kept(state: State) -> str:
     """Why what the person asks to be remembered, or recalled, is not; "" where it is, or nothing is asked."""
     asked = state.analysis is not None and state.analysis.intents[:1]
-    if not asked or asked[0][0] not in ("remember_this", "recall_memory"):
+    if not asked or asked[0][0] not in ("remember_this", "recall_memory", "set_preference"):
         return ""
     with translation.override(state.reply_language):
         if not state.remembers:

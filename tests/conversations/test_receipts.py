@@ -364,6 +364,32 @@ def test_nobody_is_promised_a_memory_that_will_not_be_kept(
     assert Memory.objects.for_user(alice).exists() is (not why)
 
 
+@pytest.mark.parametrize(
+    ("text", "enabled", "tells"),
+    [
+        ("I'm allergic to peanuts and I live in Oslo.", True, True),
+        ("내 생일은 5월 3일이야", True, True),
+        ("내 생일은 5월 3일이야", False, False),
+        ("I live in Oslo. How do I ask for leave?", True, False),
+        ("나는 개발자야. 회의실 예약 방법 알려줘", True, False),
+        ("Which meeting room is free?", True, False),
+    ],
+)
+def test_an_engine_knows_whether_a_message_only_tells_what_is_remembered(
+    alice: Any,
+    conversation: Conversation,
+    chat: FakeChat,
+    ask: Callable[..., Message],
+    text: str,
+    enabled: bool,
+    tells: bool,
+) -> None:
+    services.set_memory_enabled(conversation=conversation, by=alice, enabled=enabled)
+    ask(text)
+    assert chat.requests[-1].only_tells is tells
+    assert not tells or Memory.objects.for_user(alice).exists()
+
+
 @pytest.mark.parametrize(("enabled", "why"), [(True, ""), (False, "Memory is off here.")])
 def test_who_asks_what_they_have_told_hears_that_memory_is_off(
     alice: Any,

@@ -90,7 +90,8 @@ class Passage:
 class ChatRequest:
     """Everything an engine may use for one answer. `vector` is the query embedding of the last user
     message; `tool_choice` names the tool that the answer has to be a call of; `not_kept` says why what the
-    person asks to be remembered, or recalled, is not, "" where it is.
+    person asks to be remembered, or recalled, is not, "" where it is; `only_tells`, that they say something
+    that is remembered, and ask for nothing.
     """
 
     messages: Sequence[ChatMessage]
@@ -102,6 +103,7 @@ class ChatRequest:
     temperature: float | None = None
     tool_choice: str = ""
     not_kept: str = ""
+    only_tells: bool = False
     stop: threading.Event | None = field(default=None, compare=False)
 
     @property

@@ -2,7 +2,7 @@
 
 from .access import add_access
 from .forgetting import EARLIER, earlier_of, forget_memory
-from .learning import Learnt, Proposals, keep_proposals, propose_memories, why_not_kept
+from .learning import Learnt, Proposals, keep_proposals, only_tells, propose_memories, why_not_kept
 from .questions import answer_question
 from .refusals import remove_old_refusals
 from .relating import change_relation, relate_by_meaning, relate_memories, supersede, unrelate_memories
@@ -22,6 +22,7 @@ __all__ = [
     "forget_memory",
     "keep_proposals",
     "merge_memories",
+    "only_tells",
     "propose_memories",
     "relate_by_meaning",
     "relate_memories",

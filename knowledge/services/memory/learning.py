@@ -69,16 +69,25 @@ def propose_memories(*, owner: Any, text: str, told: Sequence[str] = (), languag
 
 def why_not_kept(text: str) -> str:
     """Why the rules would keep nothing of what a person asks to be kept; "" where they would."""
-    why = ""
-    for candidate in extraction.extract(text):
-        try:
-            gate.check_form(candidate.content)
-            gate.check_worth(candidate.content)
-        except Invalid as problem:
-            why = why or problem.message
-        else:
-            return ""
-    return why or _("I find no statement in it. Say it in one sentence.")
+    reasons = [_why_refused(candidate) for candidate in extraction.extract(text)]
+    if "" in reasons:
+        return ""
+    return reasons[0] if reasons else _("I find no statement in it. Say it in one sentence.")
+
+
+def only_tells(text: str) -> bool:
+    """Whether a message says nothing but what the rules keep: it asks for nothing to be looked up."""
+    found = extraction.statements(text)
+    return bool(found) and not any(map(_why_refused, found))
+
+
+def _why_refused(candidate: Candidate) -> str:
+    try:
+        gate.check_form(candidate.content)
+        gate.check_worth(candidate.content)
+    except Invalid as problem:
+        return str(problem.message)
+    return ""
 
 
 def _candidates(text: str, known: list[Memory], language: str) -> list[Candidate]:

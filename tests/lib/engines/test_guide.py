@@ -70,6 +70,20 @@ def test_what_will_not_be_kept_is_not_promised(guide):
     assert text == "I am not keeping that. Memory is off here."
 
 
+def test_who_tells_something_to_be_remembered_is_not_told_that_nothing_was_found(guide):
+    for said, heard in (
+        ("I'm allergic to peanuts and I live in Oslo.", "All right, I'll keep that in mind."),
+        ("내 생일은 5월 3일이야", "알겠습니다. 그렇게 알아 둘게요."),
+    ):
+        assert answer(guide, said, only_tells=True)[0] == heard
+        assert answer(guide, said)[0] != heard
+
+
+def test_a_wish_is_not_promised_to_be_kept_where_memory_is_off(guide):
+    text, *_rest = answer(guide, "From now on, answer in short sentences.", not_kept="Memory is off here.")
+    assert text == "I am not keeping that. Memory is off here."
+
+
 def test_who_asks_for_what_cannot_be_recalled_hears_why(guide):
     text, _done, _events = answer(guide, "What did I tell you about my desk?", not_kept="Memory is off here.")
     assert text.endswith("Memory is off here.")

@@ -131,7 +131,7 @@ class Guide:
             return _Reply("", {**notes, "kind": "tool", "tool": call.name}, (call,))
         if {tool.name for tool in request.tools} & {*code.TOOLS} and (other := code.other_language_of(text)):
             return _Reply(say(language, "code_other", written=other), {**notes, "kind": "cannot"})
-        if early := self._early(text, language, analysis, request.not_kept):
+        if early := self._early(text, language, analysis, request):
             return _Reply(early[1], {**notes, "kind": early[0]})
         found = self._found(request, text, vector)
         notes |= _notes(found)
@@ -173,7 +173,9 @@ class Guide:
         row: Vector = self._embedding.embed_queries([text])[0]
         return row
 
-    def _early(self, text: str, language: str, analysis: Analysis, not_kept: str) -> tuple[str, str] | None:
+    def _early(
+        self, text: str, language: str, analysis: Analysis, request: ChatRequest
+    ) -> tuple[str, str] | None:
         """Requests that need no passages and cannot be mistaken for a question about them."""
         for name, formula in _FORMULAS:
             if formula.fullmatch(text):
@@ -182,11 +184,15 @@ class Guide:
         if intent == "remember_this" and sure >= 0.5 and not text.rstrip().endswith("?"):
             what = declared(_REMEMBER.sub("", text, count=1).strip(" .!"))
             key = "remembered" if len(what) >= _LONG_ENOUGH_TO_ASK else "remembered_bare"
-            if not_kept and key == "remembered":
+            if request.not_kept and key == "remembered":
                 key = "not_remembered"
-            return "remember_this", say(language, key, what=what, reason=not_kept)
+            return "remember_this", say(language, key, what=what, reason=request.not_kept)
         if intent in ("greeting", "thanks", "goodbye") and sure >= 0.6 and len(text) < 80:
             return intent, say(language, _SOCIAL[intent])
+        if intent == "set_preference" and sure >= 0.6 and request.not_kept:
+            return intent, say(language, "not_remembered", reason=request.not_kept)
+        if request.only_tells:
+            return "told", say(language, "preference")
         return None
 
     def _grounded(
