@@ -21,6 +21,7 @@ REASONS: dict[str, Any] = {
     "too_long": _("It is too long: at most %(most)s passages are taken. Split it into several files."),
     "unpacks": _("Unpacked it would be far larger than a document can be."),
     "duplicate": _("The same file is known already: “%(title)s”."),
+    "twin_failed": _("It is the same file as “%(title)s”, which could not be read."),
     "unchanged": _("Nothing changed since it was last read."),
     "not_fetched": _("The address could not be read: %(fault)s"),
     "busy": _("It was being imported at this moment already."),

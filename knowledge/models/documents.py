@@ -56,7 +56,7 @@ DOCUMENT_MOVES: dict[str, frozenset[str]] = {
         {DocumentStatus.WAITING, DocumentStatus.READING, DocumentStatus.READY, DocumentStatus.FAILED}
     ),
     DocumentStatus.READY: frozenset({DocumentStatus.WAITING}),
-    DocumentStatus.SKIPPED: frozenset({DocumentStatus.WAITING}),
+    DocumentStatus.SKIPPED: frozenset({DocumentStatus.WAITING, DocumentStatus.FAILED}),
     DocumentStatus.FAILED: frozenset({DocumentStatus.WAITING}),
 }
 

@@ -268,10 +268,16 @@ def file_name(name: str) -> str:
 
 # --- The task's part: how an attempt ends that does not end well -------------------------------------------
 def fail_document(*, document_id: str, code: str, values: dict[str, Any]) -> None:
-    """It ends here, with a reason; what stands stays, and its file, so that it can be tried again."""
+    """It ends here, with a reason; what stands stays, and its file, so that it can be tried again.
+
+    The same bytes under other names, which were not read because of it, are not known either.
+    """
     KnowledgeDocument.objects.move(
         pk=document_id, to=DocumentStatus.FAILED, reason_code=code, reason_values=values
     )
+    twins = KnowledgeDocument.objects.filter(status=DocumentStatus.SKIPPED, reason_code="duplicate")
+    for twin in twins.filter(reason_values__id=document_id).values_list("pk", flat=True):
+        KnowledgeDocument.objects.move(pk=twin, to=DocumentStatus.FAILED, reason_code="twin_failed")
 
 
 def wait_document(*, document_id: str, code: str, values: dict[str, Any]) -> None:

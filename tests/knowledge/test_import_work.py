@@ -297,6 +297,22 @@ def test_an_address_is_read_and_looked_at_for_changes(
     assert embedded == ["규칙 · 새\n이월"]
 
 
+def test_the_same_bytes_as_those_of_a_file_that_fails_are_not_said_to_be_known(
+    alice: Any, run_tasks: Any
+) -> None:
+    one = bring(alice, "plain words", "old.doc")
+    two = bring(alice, "plain words", "notes.txt")
+    assert two.reason_code == "duplicate"
+    run_tasks()
+    for row in (one, two):
+        row.refresh_from_db()
+    assert one.status == two.status == "failed"
+    assert two.reason == "It is the same file as “old”, which could not be read."
+    bring(alice, "plain words", "notes.txt")
+    run_tasks()
+    assert [row.content for row in Knowledge.objects.all()] == ["plain words"]
+
+
 def test_an_address_that_cannot_be_read_says_why(
     alice: Any,
     web: Web,
