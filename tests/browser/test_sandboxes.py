@@ -246,6 +246,7 @@ def test_each_page_of_a_sandbox_is_for_everybody(
     for place in [
         new,
         f"{new}new/",
+        f"{new}snapshots/",
         *(address + tab for tab in TABS),
         f"{address}files/edit/?path=a.txt",
         f"{address}delete/",
