@@ -121,6 +121,7 @@ def document_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         document=document,
         look=LOOKS[document.status],
         counts=_counts(document.counts),
+        twin=_twin(request, document),
         page=paged(request, passages, order=["position"]),
         may_change=document.may_be_changed_by(request.user),
     )
@@ -159,6 +160,12 @@ def document_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _document(request: HttpRequest, pk: UUID) -> KnowledgeDocument:
     rows = KnowledgeDocument.objects.for_user(request.user).select_related("created_by", "batch")
     return get_object_or_404(rows.defer("shared_passages"), pk=str(pk))
+
+
+def _twin(request: HttpRequest, document: KnowledgeDocument) -> KnowledgeDocument | None:
+    """The document that holds the same bytes, because of which this one was not read."""
+    key = (document.reason_values or {}).get("id")
+    return key and KnowledgeDocument.objects.for_user(request.user).filter(pk=key).only("title").first()
 
 
 def _looked(request: HttpRequest, found: Any) -> Any:

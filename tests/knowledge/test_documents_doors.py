@@ -105,6 +105,19 @@ def test_a_document_shows_its_passages_in_order_with_their_places(
     assert reverse("knowledge:document_delete", args=[document.pk]) not in bobs
 
 
+def test_a_document_that_is_known_already_leads_to_the_one_that_is_known(
+    alice: Any, client_of: Any, run_tasks: Any
+) -> None:
+    one, two = (knowledge.add_file(by=alice, name=name, file=upload(name)) for name in ("a.md", "b.md"))
+    run_tasks()
+    address = reverse("knowledge:document", args=[two.pk])
+    link = f'href="{reverse("knowledge:document", args=[one.pk])}"'
+    client = client_of(alice)
+    assert link in client.get(address).content.decode()
+    knowledge.delete_document(document=one, by=alice)
+    assert link not in client.get(address).content.decode()
+
+
 def test_the_lists_show_a_document_once(
     alice: Any, client_of: Any, run_tasks: Any, django_assert_max_num_queries: Any
 ) -> None:
