@@ -32,9 +32,9 @@ import optax
 from agi_site.lib.engines.english import MiniLM
 from agi_site.lib.engines.korean.e5 import BASE, WEIGHTS
 
-FIRST, LAST, HEADS, WIDTH = 8, 12, 12, 384  # layers trained, and E5's shape
+FIRST, LAST, HEADS, WIDTH = 6, 12, 12, 384  # layers trained, and E5's shape
 PIECES, BATCH = 80, 64
-OWN_SHARE, TOLD_APART = 0.65, 0.3  # batches of own.tsv, and the weight of telling its texts apart
+OWN_SHARE, TOLD_APART = 0.85, 2.0  # batches of own.tsv, and the weight of telling its texts apart
 TAU = 0.05  # temperature of the comparisons within a batch
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])  # Q4_0: 32 numbers, a half-precision scale
 
