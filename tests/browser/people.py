@@ -37,7 +37,8 @@ def started(data_dir: Path, **settings: str) -> Iterator[Site]:
     """An installation of its own, until the tests that share it are done."""
     port = str(free_ports())
     database.copy_sqlite(data_dir / "agi.sqlite3")  # test_serve.py is about the first start from nothing
-    env = environment(data_dir, PORT=port, **settings)
+    # All tests of the browser sign up from one address, some dozens within an hour.
+    env = environment(data_dir, PORT=port, SIGN_UPS_PER_ADDRESS="1000", **settings)
     url = f"http://127.0.0.1:{port}"
     log = data_dir.parent / "serve.log"
     with serve(env, log) as process:
