@@ -162,7 +162,7 @@ def test_a_line_is_a_rule_and_a_rule_is_a_line(line: str, rule: dict[str, str]) 
 @pytest.mark.parametrize(
     ("line", "instead"),
     [
-        ("https://pypi.org/simple/", "pypi.org:443"),
+        ("https://docs.example.org/a/b", "docs.example.org:443"),
         ("http://me:secret@example.org?x#y", "example.org:80"),
         ("HTTPS://[2001:db8::1]:8443/a", "[2001:db8::1]:8443"),
     ],
