@@ -242,9 +242,7 @@ def test_what_is_handed_to_a_document_that_is_being_deleted_goes_on_to_the_next(
 
 
 @pytest.mark.parametrize("text", [GUIDE, f"{GUIDE}\n## Juice\n\nJuice is new.\n"])
-def test_tags_of_a_second_import_come_to_passages_that_are_there(
-    alice: Any, run_tasks: Any, text: str
-) -> None:
+def test_tags_of_a_second_import_come_to_its_passages(alice: Any, run_tasks: Any, text: str) -> None:
     bring(alice, GUIDE, tags=["a"])
     run_tasks()
     document = bring(alice, text, tags=["b"])
