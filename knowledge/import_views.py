@@ -55,6 +55,7 @@ def bring_in(request: HttpRequest) -> HttpResponse:
         "knowledge/import_form.html",
         form=form,
         most=options.file_bytes() // 1_000_000,
+        most_bytes=options.file_bytes(),
         status=400 if form.errors else 200,
     )
 

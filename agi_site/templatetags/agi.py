@@ -26,10 +26,10 @@ def icon(name: str, css_class: str = "") -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def current(context: template.Context, prefix: str) -> SafeString | str:
-    """`aria-current="page"` when the request's path lies below `prefix`: marks the open link of the nav."""
+def current(context: template.Context, *prefixes: str) -> SafeString | str:
+    """`aria-current="page"` when the request's path lies below a prefix: marks the open link of the nav."""
     request: HttpRequest | None = context.get("request")
-    if request is None or not request.path.startswith(prefix):
+    if request is None or not request.path.startswith(prefixes):
         return ""
     return format_html(' aria-current="{}"', "page")
 

@@ -29,6 +29,8 @@ CODES = {
 class NotNow(Unreadable):
     """The address does not answer now; it may do so later."""
 
+    retryable = True  # for the queue
+
 
 def fetch(url: str, stopped: Callable[[], bool]) -> tuple[bytes, str]:
     """(bytes, content type with its charset); raises Unreadable, or NotNow where trying again may help."""

@@ -168,7 +168,7 @@ def _fail(task: TaskRun, error: Exception) -> None:
         task.attempt,
         task.max_attempts,
         text,
-        exc_info=error if not isinstance(error, Problem) else None,
+        exc_info=None if _expected(error) else error,
     )
     held = TaskQueue.objects.held(task.id, task.worker)
     if final:
@@ -215,6 +215,11 @@ def backoff(attempt: int) -> float:
     """Seconds before the attempt after `attempt`: doubling, with jitter so that a crowd spreads out."""
     delay = min(settings.TASK_RETRY_SECONDS * 2 ** (attempt - 1), MOST_BACKOFF_SECONDS)
     return float(delay * random.uniform(0.75, 1.25))  # noqa: S311 - not a secret
+
+
+def _expected(error: Exception) -> bool:
+    """Whether the error's text says it all: a refusal, or a failure that knows if another attempt helps."""
+    return isinstance(error, Problem) or hasattr(error, "retryable")
 
 
 def _retryable(error: Exception) -> bool:

@@ -212,6 +212,17 @@ def test_an_error_may_say_itself_whether_another_attempt_makes_sense(retryable, 
     assert task.status == status
 
 
+@pytest.mark.parametrize(("says_so", "traced"), [(True, False), (False, True)])
+def test_only_a_failure_that_nobody_expected_leaves_a_traceback_in_the_log(caplog, says_so, traced):
+    error = OSError("nobody answers")
+    if says_so:
+        error.retryable = True
+    enqueue_failing(error)
+    queue.run_pending()
+    line = next(line for line in caplog.records if "nobody answers" in line.getMessage())
+    assert bool(line.exc_info) is traced
+
+
 def test_too_many_says_when_to_come_back():
     task = enqueue_failing(TooMany("wait", retry_after=300))
     queue.run_pending()

@@ -115,6 +115,40 @@ def test_what_is_switched_off_or_only_read_when_asked_is_left_alone(
     assert Knowledge.objects.count() == 1
 
 
+def test_switching_off_a_source_ends_the_reading_under_way_and_it_goes_on_from_there_later(
+    operator: Any, folder: Path, run_tasks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "many.csv").write_text("id,title,content\n" + "".join(f"{n},t{n},c{n}\n" for n in range(6)))
+    monkeypatch.setattr("transfer.services.sources.STORED", 2)
+    source = source_of(operator, folder, connection={"path": "many.csv"})
+
+    def switched_off(_told: Any) -> None:
+        services.change_source(source=source, by=operator, is_active=False)
+
+    given = {"by": operator, "contents": "passages", "stop": lambda: None}
+    services.read_source(source=source, told=switched_off, **given)
+    source.refresh_from_db()
+    assert (source.status, Knowledge.objects.count()) == ("idle", 2)
+    services.change_source(source=source, by=operator, is_active=True)
+    assert turn(run_tasks) == 1
+    source.refresh_from_db()
+    assert (source.status, source.counts["added"], Knowledge.objects.count()) == ("completed", 6, 6)
+
+
+def test_a_source_that_is_deleted_while_it_is_read_leaves_what_was_read(
+    operator: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "many.csv").write_text("id,title,content\n" + "".join(f"{n},t{n},c{n}\n" for n in range(6)))
+    monkeypatch.setattr("transfer.services.sources.STORED", 2)
+    source = source_of(operator, folder, connection={"path": "many.csv"})
+
+    def deleted(_told: Any) -> None:
+        services.delete_source(source=KnowledgeSource.objects.get(pk=source.pk), by=operator)
+
+    services.read_source(source=source, by=operator, contents="passages", stop=lambda: None, told=deleted)
+    assert (KnowledgeSource.objects.count(), Knowledge.objects.count()) == (0, 2)
+
+
 def test_a_source_that_fails_again_and_again_waits_longer_up_to_a_day(
     operator: Any, folder: Path, run_tasks: Any
 ) -> None:

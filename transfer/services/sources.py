@@ -157,6 +157,10 @@ def queue_due(*, now: datetime | None = None) -> int:
 
 
 # --- Reading: the task's part ------------------------------------------------------------------------------
+class _SwitchedOff(Exception):
+    """Somebody switched a source off, or deleted it, while it was read."""
+
+
 def read_source(
     *,
     source: KnowledgeSource,
@@ -168,11 +172,11 @@ def read_source(
     """Read a source from its checkpoint to its end; each batch of items is stored in one transaction.
 
     A fault of the source ends in its row as state and reason; an item's fault is counted and kept beside it.
-    One that was switched off meanwhile is not read.
+    One that is switched off is not read; one that is switched off while it is read stops after the batch, and
+    goes on from there when it is asked for again.
     """
     if not source.is_active:
-        _state(source, SourceStatus.COMPLETED if source.synced_at else SourceStatus.IDLE, None)
-        return {"switched_off": source.pk}
+        return _rest(source)
     audit(component="transfer", message=f"the connection of source {source.name} was used to read it", by=by)
     _state(source, SourceStatus.RUNNING, None)
     try:
@@ -180,6 +184,8 @@ def read_source(
             counts = _read_ontology(source, by, stop)
         else:
             counts = _read_passages(source, by, stop, told)
+    except _SwitchedOff:
+        return _rest(source)
     except (SourceFault, Problem) as fault:
         give_up(source_id=source.pk, fault=fault)
         return {"failed": told_reason(*because(fault))}
@@ -188,6 +194,13 @@ def read_source(
     done = {"counts": counts, "checkpoint": None, "synced_at": timezone.now()}
     _end(source.pk, SourceStatus.COMPLETED, some, **done)
     return counts
+
+
+def _rest(source: KnowledgeSource) -> dict[str, Any]:
+    """A source that is switched off waits, with what was read of it before."""
+    status = SourceStatus.COMPLETED if source.synced_at else SourceStatus.IDLE
+    KnowledgeSource.objects.filter(pk=source.pk).update(status=status, **storing.REASON)
+    return {"switched_off": source.pk}
 
 
 def give_up(*, source_id: str, fault: Exception) -> None:
@@ -234,6 +247,8 @@ def _read_passages(
             begun = {**begun, "position": position, "counts": counts}
             KnowledgeSource.objects.filter(pk=source.pk).update(checkpoint=begun, counts=counts)
         told({"counts": counts})
+        if not KnowledgeSource.objects.filter(pk=source.pk, is_active=True).exists():
+            raise _SwitchedOff
     counts["removed"] += _remove_gone(source, by, begun["round"], stop)
     return counts
 
