@@ -110,9 +110,11 @@ class Message(OwnedModel):
     # What the person thought of it; `attach_ratings` fills it in for a page.
     rating = ""
     comment = ""
-    # What an answer used, and the first words of the memories it cites; `attach_receipts` fills them in.
+    # What an answer used, the first words of the memories it cites, and whether one of them may contradict
+    # another; `attach_receipts` fills them in.
     recalled: Any = None
     memory_titles: dict[str, str] | None = None
+    in_doubt = False
 
     id = UUIDKey()
     conversation = models.ForeignKey(

@@ -93,7 +93,7 @@ class MessageQuerySet(OwnedQuerySet):
     ) -> MessagePage:
         """The newest `size` visible messages, or those before a cursor.
 
-        Three queries, however long it is; one more where memories are cited, and where pictures are shown.
+        Three queries, however long it is; two more where memories are cited, one where pictures are shown.
         Raises Invalid for a cursor that was not made here.
         """
         from .receipts import attach_receipts

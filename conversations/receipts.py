@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+
 from agi_site.lib.ids import moment_of
-from knowledge.models import Knowledge, Memory
+from knowledge.models import Knowledge, Memory, MemoryQuestion
 from media.models import ImageMetadata
 
 from .forgetting import take_out
@@ -137,7 +139,9 @@ def grouped(found: Iterable[Line]) -> Groups:
 
 
 def attach_receipts(messages: Sequence[Message], *, user_id: int) -> None:
-    """Put on each answer what it used (`recalled`) and what the memories it cites say now; two queries."""
+    """Put on each answer what it used (`recalled`), what the memories it cites say now, and whether the
+    person has still to say which of them hold (`in_doubt`); three queries.
+    """
     answers = {row.pk: row for row in messages if row.role == "assistant"}
     if not answers:
         return
@@ -145,9 +149,11 @@ def attach_receipts(messages: Sequence[Message], *, user_id: int) -> None:
     counts = Counter(used.values_list("message_id", "kind"))
     wanted = {cited["id"] for row in answers.values() for cited in row.citations if cited["kind"] == "memory"}
     said = _first_words(wanted, user_id) if wanted else {}
+    doubted = _in_doubt(wanted, user_id) if wanted else set()
     for pk, row in answers.items():
         row.recalled = Recalled(counts[pk, RecalledKind.MEMORY], counts[pk, RecalledKind.KNOWLEDGE])
         row.memory_titles = said
+        row.in_doubt = any(cited["id"] in doubted for cited in row.citations)
 
 
 def keep_receipts(
@@ -203,6 +209,13 @@ def _may_change_all(user: Any) -> bool:
 def _first_words(ids: set[str], user_id: int) -> dict[str, str]:
     rows = Memory.objects.filter(user_id=user_id, pk__in=ids)
     return {pk: content[:80] for pk, content in rows.values_list("pk", "content")}
+
+
+def _in_doubt(ids: set[str], user_id: int) -> set[str]:
+    """Memories of which the person has still to say whether they, or others, hold."""
+    rows = MemoryQuestion.objects.filter(user_id=user_id).pending()
+    found = rows.filter(Q(newer__in=ids) | Q(older__in=ids)).values_list("newer_id", "older_id")
+    return {key for pair in found for key in pair}
 
 
 def references_of(user: Any) -> Iterator[dict[str, Any]]:

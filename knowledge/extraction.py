@@ -15,7 +15,7 @@ from agi_site.lib.korean import declared
 from . import rules
 from .models import RelationType
 
-EXTRACTOR = "rules/4"
+EXTRACTOR = "rules/5"
 LONGEST_MESSAGE = 8_000
 LONGEST_SENTENCE = 300
 
@@ -117,6 +117,8 @@ def _sentences(text: str) -> Iterator[str]:
 
 def _candidate(sentence: str) -> Candidate | None:
     known = rules.load()
+    if known.polite.search(sentence):
+        sentence = known.polite.sub("", sentence).rstrip(" ?")
     if known.questions.search(sentence.rstrip(" .!")):
         return None
     for asked in known.asked:

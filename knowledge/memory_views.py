@@ -17,7 +17,7 @@ from . import options, services
 from .forms import MemoryForm, initial_of_memory
 from .memory_graph import draw, relations_of
 from .models import Memory, MemoryQuestion, MemoryRefusal, MemoryType, RefusalReason
-from .search import search_memory
+from .search import by_meaning_alone, search_memory
 from .versions import versions_of
 
 FOUND = 20
@@ -45,6 +45,7 @@ def memory_list(request: Any) -> HttpResponse:
             recalled=False,
             state="past" if past else "current",
         )
+        context["by_meaning_alone"] = by_meaning_alone(context["hits"])
     else:
         mine = Memory.objects.for_user(request.user).of_type(kind).defer("embedding")
         rows = mine.past() if past else mine.not_past()

@@ -69,6 +69,7 @@ class Rules:
     joints: re.Pattern[str]
     refers: re.Pattern[str]
     several: re.Pattern[str]
+    polite: re.Pattern[str]
     keep_that: re.Pattern[str]
     caused: re.Pattern[str]
     after: re.Pattern[str]
@@ -102,6 +103,7 @@ def load() -> Rules:
         joints=_plain(stored["clauses"]["joints"]),
         refers=_plain(stored["clauses"]["refers"]),
         several=_plain(stored["clauses"]["several"]),
+        polite=_plain(stored["flow"]["polite"]),
         keep_that=_plain(stored["flow"]["keep_that"]),
         caused=_plain(stored["flow"]["caused"]),
         after=_plain(stored["flow"]["after"]),

@@ -20,7 +20,7 @@ from agi_site.lib.web import add_problem, form_page, page, paged
 from . import options, services
 from .forms import KnowledgeForm, initial_of_knowledge
 from .models import Knowledge
-from .search import search_knowledge
+from .search import by_meaning_alone, search_knowledge
 from .tags import common_tags
 
 LIST_PAGE = "knowledge/list.html"
@@ -58,6 +58,7 @@ def knowledge_list(request: HttpRequest) -> HttpResponse:
         context["hits"] = search_knowledge(
             user=request.user, query=query, limit=FOUND, as_typed=True, **narrow
         )
+        context["by_meaning_alone"] = by_meaning_alone(context["hits"])
     else:
         rows = Knowledge.objects.for_user(request.user).narrowed(**narrow).listed()
         context["page"] = paged(request, rows, order=["-pk"])

@@ -70,6 +70,7 @@ def _listen(state: State, engine: ChatEngine, *, tools_allowed: bool) -> Heard:
         vector=state.vector,
         not_kept=state.not_kept,
         only_tells=state.only_tells,
+        doubts=list(state.doubts),
         stop=state.task.stop,
     )
     heard, pump = Heard(), Pump(engine, request)

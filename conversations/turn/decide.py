@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from agi_site.lib import engines
 from agi_site.lib.engines.base import ChatEngine, ChatMessage, ToolCall
 from emotions import services as emotions
-from knowledge.services import only_tells, why_not_kept
+from knowledge.services import doubts_among, only_tells, why_not_kept
 from tools.services import specs_for
 
 from ..models import Message
@@ -47,6 +47,14 @@ was forgotten.\
 """
 
 
+# Said after the instructions where two memories among the passages may contradict each other.
+IN_DOUBT = """
+
+Passages [{newer}] (told later) and [{older}] (told earlier) seem to contradict each other, and the person
+has not said yet which one holds. Where the answer depends on it, tell both and ask.\
+"""
+
+
 def decide(state: State) -> None:
     """Put together what the engine is asked: instructions, window, tools and the passages that fit."""
     with state.stage("decide"):
@@ -66,6 +74,8 @@ def decide(state: State) -> None:
             state.facts["pictures_told"] = state.gallery.told()
         if outdated(rows):
             system += OUTDATED
+        state.doubts = _doubts(state)
+        system += "".join(IN_DOUBT.format(newer=newer, older=older) for newer, older in state.doubts)
         state.messages = [ChatMessage("system", system), *window]
 
 
@@ -78,6 +88,13 @@ def _not_kept(state: State) -> str:
         if not state.remembers:
             return _("Memory is off here. The menu of the conversation and your settings turn it on.")
         return why_not_kept(state.question.content) if asked[0][0] == "remember_this" else ""
+
+
+def _doubts(state: State) -> list[tuple[int, int]]:
+    """Numbers (newer, earlier) of memories in the prompt of which the person has still to say which holds."""
+    numbers = {passage.id: passage.number for passage in state.passages if passage.kind == "memory"}
+    pairs = doubts_among(owner=state.user, ids=numbers)
+    return [(numbers[newer], numbers[older]) for newer, older in pairs]
 
 
 def _strategy(state: State) -> str:

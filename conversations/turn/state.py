@@ -68,6 +68,8 @@ class State:
     not_kept: str = ""  # why what the person asks to be remembered, or recalled, is not
     only_tells: bool = False  # whether the message says what is remembered, and asks for nothing
     passages: list[Passage] = field(default_factory=list)
+    # Numbers (newer, earlier) of memories among them that may contradict each other.
+    doubts: list[tuple[int, int]] = field(default_factory=list)
     # What was retrieved, best first: kind, id, score, parts, tool; none of its text.
     receipts: list[dict[str, Any]] = field(default_factory=list)
     messages: list[ChatMessage] = field(default_factory=list)

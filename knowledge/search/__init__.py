@@ -5,8 +5,8 @@ score and the cosine, each relative to its best row; how much the words have to 
 the query they found (README, "Search").
 """
 
-from .hits import Hit
+from .hits import Hit, by_meaning_alone
 from .knowledge import search_knowledge
 from .memory import search_memory
 
-__all__ = ["Hit", "search_knowledge", "search_memory"]
+__all__ = ["Hit", "by_meaning_alone", "search_knowledge", "search_memory"]

@@ -1,6 +1,6 @@
 """What a search finds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,3 +23,8 @@ class Hit:
     highlights: list[list[tuple[str, bool]]] = field(default_factory=list)
     source: str = ""
     row: Any = field(default=None, compare=False, repr=False)
+
+
+def by_meaning_alone(hits: Sequence[Hit]) -> bool:
+    """Whether something was found, and none of it by a word of the query."""
+    return bool(hits) and not any(hit.parts.get("text") for hit in hits)

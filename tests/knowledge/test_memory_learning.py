@@ -80,7 +80,7 @@ def test_where_the_model_fails_rules_read_the_message_and_nothing_is_stored_twic
     model.script(*[reply] * 5)
     learn_from(alice, "I live in Busan.")
     [row] = Memory.objects.all()
-    assert (row.content, row.extractor) == ("I live in Busan.", "rules/4")
+    assert (row.content, row.extractor) == ("I live in Busan.", "rules/5")
     model.replies.clear()
     model.script(found({"content": "I live in Busan"}))
     assert learn_from(alice, "I live in Busan.").kept == []
@@ -118,7 +118,7 @@ def test_a_model_says_how_a_memory_bears_on_those_there_are(alice: Any, model: S
 
 
 def test_the_guide_reads_by_rules(alice: Any) -> None:
-    assert [row.extractor for row in learn_from(alice, "I live in Busan.").kept] == ["rules/4"]
+    assert [row.extractor for row in learn_from(alice, "I live in Busan.").kept] == ["rules/5"]
 
 
 # --- The four types, in both languages ---------------------------------------------------------------------

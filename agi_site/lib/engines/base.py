@@ -91,7 +91,8 @@ class ChatRequest:
     """Everything an engine may use for one answer. `vector` is the query embedding of the last user
     message; `tool_choice` names the tool that the answer has to be a call of; `not_kept` says why what the
     person asks to be remembered, or recalled, is not, "" where it is; `only_tells`, that they say something
-    that is remembered, and ask for nothing.
+    that is remembered, and ask for nothing; `doubts`, the numbers (newer, earlier) of memories that may
+    contradict each other.
     """
 
     messages: Sequence[ChatMessage]
@@ -104,6 +105,7 @@ class ChatRequest:
     tool_choice: str = ""
     not_kept: str = ""
     only_tells: bool = False
+    doubts: Sequence[tuple[int, int]] = ()
     stop: threading.Event | None = field(default=None, compare=False)
 
     @property

@@ -1,5 +1,6 @@
 """Two memories that may contradict each other: the person says which one holds."""
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,14 @@ from ...models import MemoryQuestion, MemoryRelation, QuestionAnswer, RelationTy
 from ..anew import take_memories
 from .checks import note
 from .relating import link, supersede
+
+
+def doubts_among(*, owner: Any, ids: Collection[str]) -> list[tuple[str, str]]:
+    """Pairs (newer, earlier) among these memories of a person that still await their answer; one query."""
+    if len(ids) < 2:
+        return []
+    rows = MemoryQuestion.objects.for_user(owner).pending()
+    return list(rows.filter(newer__in=ids, older__in=ids).order_by("pk").values_list("newer_id", "older_id"))
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from agi_site.lib.engines.analysis import language_of
+from agi_site.lib.engines.base import Passage
 from agi_site.lib.engines.guide import asking
 from agi_site.lib.engines.guide.evidence import Evidence
 from agi_site.lib.engines.guide.phrases import say
@@ -57,6 +58,18 @@ def _cite(text: str, item: Evidence, language: str) -> str:
     if item.passage.kind == "memory":
         return f"{say(language, 'memory_quoted', sentence=text)} {number}"
     return f"{text} {number}"
+
+
+def in_doubt(
+    language: str, answering: int, passages: Sequence[Passage], doubts: Sequence[tuple[int, int]]
+) -> str:
+    """Both memories, where the one that answers may contradict another, and which of them holds; else ""."""
+    pair = next((pair for pair in doubts if answering in pair), None)
+    if pair is None:
+        return ""
+    said = {passage.number: passage.content.strip(" .") for passage in passages}
+    newer, older = (f"“{said[number]}” [{number}]" for number in pair)
+    return say(language, "in_doubt", newer=newer, older=older)
 
 
 def is_vague(question: str, found: Sequence[Evidence]) -> bool:

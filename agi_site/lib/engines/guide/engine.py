@@ -22,8 +22,9 @@ from agi_site.lib.engines.base import (
     Vector,
 )
 from agi_site.lib.engines.guide import asking, code
-from agi_site.lib.engines.guide.answering import compose, is_vague
+from agi_site.lib.engines.guide.answering import compose, in_doubt, is_vague
 from agi_site.lib.engines.guide.evidence import SUPPORTED, Evidence, Finder
+from agi_site.lib.engines.guide.forgetting import forgets, listed
 from agi_site.lib.engines.guide.phrases import CONNECT_SIGN, say
 from agi_site.lib.engines.guide.planning import plan_of
 from agi_site.lib.engines.guide.results import cited_numbers, latest_results, phrase
@@ -44,9 +45,16 @@ _SOCIAL = {
 }
 _CANNOT = {"out_of_scope", "create_work", "run_code", "create_plan"}
 _REMEMBER = re.compile(
-    r"^\s*(?:(?:please|could you|can you|i want you to)\s)*(?:remember|keep in mind|note|make a note|don't forget|save|store|memorize|bear in mind|take a note|jot"
+    r"^\s*(?:(?:please|could you|can you|would you|will you|i want you to|i['’]d like you to)\s)*(?:remember|keep in mind|note|make a note|don't forget|save|store|memorize|bear in mind|take a note|jot"
     r"(?: this)? down|write down)(?:\s(?:that|this|the fact that))?\s*[:,]?\s*|^\s*(?:기억해 ?(?:줘|둬|주세요)?|메모해 ?(?:줘|둬)?|저장해 ?줘|적어 ?(?:줘|둬|놔))\s*[:,]\s*"
-    r"|(?:\s*,?\s*(?:꼭\s)?(?:기억해|잊지\s?마|메모해|저장해|적어|명심해|외워|알아|기록해|염두에)\s?(?:줘|둬|놔|주세요|줄래|두세요)?(?:요)?[.!?]*)$",
+    r"|\s*[,;:–—-]\s*(?:so |and |but )?(?:please |could you |can you )*(?:remember|don['’]?t forget|(?:keep|bear) (?:that|this|it) in mind|(?:make|take) a note(?: of)?|note|write|jot)"
+    r"(?: (?:that|this|it))?(?: down)?(?: for (?:me|later))?(?:,? please)?[.!]*$"
+    r"|(?:\s*,?\s*(?:꼭\s)?(?:기억해|잊지\s?마|메모해|저장해|적어|명심해|외워|알아|기록해|염두에)\s?(?:줘|둬|놔|주세요|줄래|줄\s?수\s?있(?:어|나|을까)|두세요)?(?:요)?[.!?]*)$",
+    re.IGNORECASE,
+)
+_ASKED_POLITELY = re.compile(
+    r"^(?:could|can|would|will) you (?:please )?(?:remember|keep in mind|bear in mind|note|make a note|take a note|write down|jot down|memori[sz]e) that\b"
+    r"|해\s?(?:줄래|줄\s?수\s?있(?:어|나|을까))(?:요)?\?$",
     re.IGNORECASE,
 )
 _ASKS_FACT = re.compile(
@@ -180,9 +188,13 @@ class Guide:
         for name, formula in _FORMULAS:
             if formula.fullmatch(text):
                 return name, say(language, _SOCIAL[name])
+        if what := forgets(text):
+            known = listed(what, request.passages)
+            return "forget", say(language, "forget", what=known) if known else say(language, "forget_none")
         intent, sure = analysis.intents[0] if analysis.intents else ("", 0.0)
-        if intent == "remember_this" and sure >= 0.5 and not text.rstrip().endswith("?"):
-            what = declared(_REMEMBER.sub("", text, count=1).strip(" .!"))
+        asks = text.rstrip().endswith("?") and not _ASKED_POLITELY.search(text)
+        if intent == "remember_this" and sure >= 0.5 and not asks:
+            what = declared(_REMEMBER.sub("", text, count=1).strip(" .!?"))
             key = "remembered" if len(what) >= _LONG_ENOUGH_TO_ASK else "remembered_bare"
             if request.not_kept and key == "remembered":
                 key = "not_remembered"
@@ -215,7 +227,8 @@ class Guide:
             asked = say(language, "ask_back", first=first.title, second=second.title)
             return _Reply(asked, {**notes, "kind": "ask_back"})
         if found and found[0].support >= SUPPORTED:
-            return _Reply(compose(text, language, found), {**notes, "kind": "answer"})
+            asked = in_doubt(language, found[0].passage.number, request.passages, request.doubts)
+            return _Reply(asked or compose(text, language, found), {**notes, "kind": "answer"})
         if intent in _CANNOT and sure >= 0.5 and not _ASKS_FACT.search(text):
             return _Reply(self._with_hint(request, language, "cannot"), {**notes, "kind": "cannot"})
         if request.not_kept and intent == "recall_memory":

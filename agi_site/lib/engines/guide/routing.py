@@ -45,6 +45,10 @@ _SEARCH_KO_END = re.compile(
 _IN_MEMORY = re.compile(
     r"\b(?:search|look (?:in|through|into)|check|go through)\s(?:in\s|through\s)?(?:my|your|the|our)?\s?memor(?:y|ies)\s(?:for|about)\s(?P<what>.+)"
     r"|\b(?:search|look)\s(?:for\s)?(?P<sought>.+?)\sin\s(?:my|your|the)\smemor(?:y|ies)"
+    r"|^(?:what|which things) (?:do|can) you (?:still )?(?:remember|recall) (?:about|of|regarding) (?P<about>(?!me\b|us\b).+)"
+    r"|^do you (?:still )?(?:remember|recall) (?:anything|something) (?:about|of) (?P<anything>(?!me\b|us\b).+)"
+    r"|^(?P<of>(?!나|저|우리에).+?)에 (?:대해|관해)(?:서)?\s(?:뭘|뭐를|뭐|무엇을|무슨 걸|어떤 걸)\s?기억(?:해|하고 있|하니|하나|합니까)"
+    r"|^(?P<some>(?!나|저|우리에).+?)에 (?:대해|관해)(?:서)?\s기억(?:하는|나는)\s(?:것|거|게|내용)"
     r"|(?:내|제|너의|네)?\s?기억(?:에서|속에서| 속에서|들에서)\s(?P<which>.+?)(?:을|를|에 대해|에 대한 것을?|에 관한 것을?)?\s?(?:찾아|검색해|뒤져)",
     re.IGNORECASE,
 )
@@ -69,7 +73,7 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
     if found := _work_or_file(text, offered):
         return _call(found[0], **found[1])
     if "memory_search" in offered and (match := _IN_MEMORY.search(text)):
-        return _call("memory_search", query=_bare_query(match["what"] or match["sought"] or match["which"]))
+        return _call("memory_search", query=_bare_query(next(filter(None, match.groups()))))
     if "web_fetch" in offered and (match := _FETCH.search(text)):
         return _call("web_fetch", url=match["url"] or match["address"])
     if "calculator" in offered and (expression := _sum(text, intent, sure)):
