@@ -134,6 +134,8 @@ def says_the_same(one: str, other: str, cosine: float = 0.0) -> bool:
         return False
     if likeness.negated(one) != likeness.negated(other) or likeness.names(one) ^ likeness.names(other):
         return False
+    if likeness.of_another(one, other):
+        return False
     mine, theirs = likeness.words(one), likeness.words(other)
     alone = [word for word in mine if not any(likeness.alike(word, there) for there in theirs)]
     missing = [word for word in theirs if not any(likeness.alike(word, there) for there in mine)]

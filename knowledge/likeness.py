@@ -25,6 +25,7 @@ _ENDINGS = re.compile(
 )
 _NAME = re.compile(r"(?<![.!?:\"“]\s)(?<!^)\b(?!I\b|I['’])[A-Z][^\W가-힣]*(?:['’-][^\W가-힣]+)*")
 _SHORT_PARTICLE = re.compile("(?<=^[가-힣])(?:은|는|이|가|을|를)$")
+_SUBJECT = re.compile("^(?:(?:내|제|나의|저의|우리)\\s)?([가-힣]{2,12}?)(?:은|는|이|가)\\s")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -72,6 +73,20 @@ def negated(text: str) -> bool:
     return bool(rules.load().negated.search(text))
 
 
+def of_another(one: str, other: str) -> bool:
+    """Whether one of two texts speaks of somebody, or begins with a subject, whom the other does not name."""
+    mine, theirs = stems(one), stems(other)
+    return bool((_spoken_of(one) - theirs) | (_spoken_of(other) - mine))
+
+
+def _spoken_of(text: str) -> set[str]:
+    """The stems of the people in `text`, and of a Korean subject at its beginning."""
+    known = rules.load()
+    found = {found for word in words(text) if (found := stem(word)) in known.people or word in known.people}
+    subject = _SUBJECT.search(text.strip())
+    return found | (stems(subject[1]) if subject else set())
+
+
 def overlap(one: Collection[str], other: Collection[str]) -> float:
     """The share of words that both have, of all (Jaccard); 0 where there are none."""
     a, b = set(one), set(other)
@@ -80,7 +95,7 @@ def overlap(one: Collection[str], other: Collection[str]) -> float:
 
 def same(one: str, other: str) -> bool:
     """Whether two texts say the same: the same stems, numbers, and "not" in both or in neither."""
-    if numbers(one) != numbers(other) or negated(one) != negated(other):
+    if numbers(one) != numbers(other) or negated(one) != negated(other) or of_another(one, other):
         return False
     mine, theirs = stems(one), stems(other)
     if not mine or not theirs:

@@ -11,6 +11,12 @@ from typing import Any
 
 from .models import MemoryType
 
+_WAYS = (
+    ("favorite", "favourite"),
+    ("제일", "가장"),
+    (r"(?<=[가-힣])님$", ""),
+    (r"[\s-]|(?<=[가-힣])의(?=\s)", ""),
+)
 FILE = Path(__file__).with_name("rules.toml")
 
 
@@ -41,8 +47,15 @@ class Slot:
         for pattern in self.patterns:
             if match := pattern.search(text):
                 groups = match.groupdict()
-                return (groups.get("key") or "").lower(), groups["value"].strip(" .!")
+                return _one_way(groups.get("key") or ""), groups["value"].strip(" .!")
         return None
+
+
+def _one_way(key: str) -> str:
+    """What a slot is of, written in one of the ways in which people write it."""
+    for way, other in _WAYS:
+        key = re.sub(way, other, key, flags=re.IGNORECASE)
+    return key.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ class Rules:
     caused: re.Pattern[str]
     after: re.Pattern[str]
     light: frozenset[str]
+    people: frozenset[str]
     numbers: dict[str, str]
 
 
@@ -108,6 +122,7 @@ def load() -> Rules:
         caused=_plain(stored["flow"]["caused"]),
         after=_plain(stored["flow"]["after"]),
         light=frozenset(stored["likeness"]["light"].split()),
+        people=frozenset(stored["likeness"]["people"].split()),
         numbers=dict(pair.split(":") for pair in stored["likeness"]["numbers"].split()),
     )
 

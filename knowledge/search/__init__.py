@@ -7,6 +7,6 @@ the query they found (README, "Search").
 
 from .hits import Hit, by_meaning_alone
 from .knowledge import search_knowledge
-from .memory import search_memory
+from .memory import first_memories, search_memory
 
-__all__ = ["Hit", "by_meaning_alone", "search_knowledge", "search_memory"]
+__all__ = ["Hit", "by_meaning_alone", "first_memories", "search_knowledge", "search_memory"]

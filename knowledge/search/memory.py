@@ -23,6 +23,7 @@ type MemoryState = Literal["current", "past", "any"]
 HALF_USED = 10  # uses
 # How much of its neighbours' relevance an episodic memory takes on (measured: README, "Memories").
 BEFORE, AFTER = 0.4, 0.2
+LOOKED_THROUGH = 200  # memories, where nothing is asked for
 LONGEST_STORY = 5_000  # episodic memories whose order is looked at
 
 
@@ -60,6 +61,15 @@ def search_memory(
     hits = [_memory_hit(row, query, total, parts) for total, row, parts in ranked[:limit]]
     if recalled:
         access.note(hit.id for hit in hits)
+    return hits
+
+
+def first_memories(*, user: Any, limit: int = 8) -> list[Hit]:
+    """What is remembered of `user` first of all, whatever is asked: by importance, recency and use."""
+    rows = Memory.objects.for_user(user).current().defer("embedding").order_by("-importance", "-pk")
+    ranked = _ranked({row.pk: row for row in rows[:LOOKED_THROUGH]}, {}, {})
+    hits = [_memory_hit(row, "", total, parts) for total, row, parts in ranked[:limit]]
+    access.note(hit.id for hit in hits)
     return hits
 
 

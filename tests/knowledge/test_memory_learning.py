@@ -195,6 +195,24 @@ def test_the_same_in_other_words_is_a_duplicate_by_meaning_and_another_fact_is_n
     assert gate.says_the_same("I have a peanut allergy", "I am allergic to peanuts", 0.95)
     assert not gate.says_the_same("My manager is Jane", "My manager is Robert", 0.97)
     assert not gate.says_the_same("My daughter is 6", "My daughter is 7", 0.99)
+    assert gate.says_the_same("나는 부산에 살아", "저는 부산에 살고 있어요", 0.97)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("나는 부산에 살아", "내 동생은 부산에 살아"),
+        ("나는 부산에 살아", "민수는 부산에 살아"),
+        ("I live in Busan", "My sister lives in Busan"),
+        (
+            "I work at a small bank in the center of Busan with Jane",
+            "My brother works at a small bank in the center of Busan with Jane",
+        ),
+    ],
+)
+def test_what_is_said_of_somebody_else_is_never_the_same(one: str, other: str) -> None:
+    assert not gate.says_the_same(one, other, 0.98)
+    assert not gate.says_the_same(other, one, 0.98)
 
 
 # --- Contradictions ----------------------------------------------------------------------------------------
@@ -203,6 +221,11 @@ def test_the_same_in_other_words_is_a_duplicate_by_meaning_and_another_fact_is_n
     [
         ("I live in Busan", "I moved to Seoul last month"),
         ("나는 부산에 살아", "저는 이제 서울에 살아요"),
+        ("My brother lives in Daegu", "My brother moved to Seoul"),
+        ("내 동생은 부산에 살아", "내 동생은 대전에 살아"),
+        ("내 취미는 등산이야", "제 취미는 이제 수영이에요"),
+        ("우리 팀장님은 김민수예요", "제 팀장은 이제 박지수예요"),
+        ("내가 제일 좋아하는 색은 파랑이야", "내가 가장 좋아하는 색은 초록이야"),
         ("I like spicy food", "I don't like spicy food"),
         ("나는 매운 음식을 좋아해", "나는 매운 음식을 싫어해"),
         ("Always answer in Korean", "From now on answer in English"),
@@ -216,6 +239,27 @@ def test_a_clear_contradiction_replaces_and_keeps_the_chain(alice: Any, earlier:
     [relation] = MemoryRelation.objects.filter(relation_type="supersedes")
     assert (relation.source_memory_id, relation.target_memory_id) == (new.pk, old.pk)
     assert len(old.history) == 1
+    assert not MemoryQuestion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("earlier", "newer"),
+    [
+        ("내 동생은 대전에 살아", "I moved to Busan last month"),
+        ("나는 서울에 살아", "동생이 부산으로 이사했어"),
+        ("My brother lives in Daegu", "I live in Seoul"),
+        ("제 생일은 3월 1일이에요", "내 동생 생일은 5월 3일이야"),
+        ("my birthday is May 3", "my mom's birthday is June 4"),
+        ("내 전화번호는 010-1111-2222", "엄마 전화번호는 010-3333-4444야"),
+        ("디자인 회의는 화요일이야", "개발 회의는 수요일이야"),
+    ],
+)
+def test_what_is_said_of_one_does_not_contradict_what_is_said_of_another(
+    alice: Any, earlier: str, newer: str
+) -> None:
+    for content in (earlier, newer):
+        services.remember(owner=alice, type="semantic", content=content)
+    assert contents(alice) == [earlier, newer]
     assert not MemoryQuestion.objects.exists()
 
 

@@ -100,6 +100,20 @@ def test_memories_are_found_and_only_ones_own(run: Any, alice: Any, bob: Any) ->
     assert [one["snippet"] for one in found] == ["I like green tea best"]
 
 
+def test_without_a_question_those_memories_come_first_that_matter_most(
+    run: Any, alice: Any, bob: Any
+) -> None:
+    for importance, text in (
+        ("0.3", "I had green tea in Jeju"),
+        ("0.9", "My name is Alice"),
+        ("0.6", "I work in Busan"),
+    ):
+        remember(owner=alice, type="semantic", content=text, importance=importance)
+    remember(owner=bob, type="semantic", content="My name is Bob", importance="1.0")
+    found = run("memory_search", limit=2).result["results"]
+    assert [one["snippet"] for one in found] == ["My name is Alice", "I work in Busan"]
+
+
 # --- Media ------------------------------------------------------------------
 def stored(user: Any, name: str, data: bytes) -> str:
     return default_storage.save(f"media/{user.pk}/{name}", ContentFile(data))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from knowledge.search import search_memory
+from knowledge.search import first_memories, search_memory
 from knowledge.services import memory_of
 from tools.registry import Parameter, ToolContext, tool
 
@@ -19,9 +19,9 @@ from .knowledge_search import snippet
         Parameter(
             "query",
             "string",
-            _("What to look for, in Korean or English."),
-            required=True,
-            schema={"minLength": 1, "maxLength": 1000},
+            _("What to look for, in Korean or English. Leave it out for what matters most."),
+            default="",
+            schema={"maxLength": 1000},
         ),
         Parameter(
             "limit",
@@ -33,14 +33,17 @@ from .knowledge_search import snippet
     ],
     retry_safe=True,
 )
-def memory_search(call: ToolContext, *, query: str, limit: int = 5) -> dict[str, Any]:
+def memory_search(call: ToolContext, *, query: str = "", limit: int = 5) -> dict[str, Any]:
     """The best memories, best first: `{"query", "results": [{kind, id, snippet, score, parts}]}`.
 
-    Nothing for a person who has turned memory off.
+    Without a query those that matter most. Nothing for a person who has turned memory off.
     """
     if not memory_of(user=call.user).enabled:
         return {"query": query, "results": [], "note": "This person has turned memory off."}
-    found = search_memory(user=call.user, query=query, limit=limit)
+    if query.strip():
+        found = search_memory(user=call.user, query=query, limit=limit)
+    else:
+        found = first_memories(user=call.user, limit=limit)
     return {
         "query": query,
         "results": [

@@ -1,13 +1,24 @@
 """The guide and what it remembers of a person: told, asked for, in doubt, to be forgotten."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 
-from agi_site.lib.engines.base import ChatMessage, ChatRequest, Done, Passage, TextDelta, ToolCalls, ToolSpec
+from agi_site.lib.engines.base import (
+    ChatMessage,
+    ChatRequest,
+    Done,
+    Passage,
+    TextDelta,
+    ToolCall,
+    ToolCalls,
+    ToolSpec,
+)
 from agi_site.lib.engines.guide import Guide
 from agi_site.lib.engines.guide.forgetting import forgets
+from agi_site.lib.engines.guide.results import phrase
 
 FRIDAY = Passage(1, "memory", "a", "", "The demo is on Friday.", 0.9)
 THURSDAY = Passage(2, "memory", "b", "", "The demo is on Thursday.", 0.9)
@@ -103,6 +114,38 @@ def test_what_is_to_be_forgotten_is_shown_and_where_to_do_it(
     assert words in answer
     assert ("choose Forget" in answer) == bool(cited)
     assert set(numbers) == cited
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What do you remember about me?",
+        "Do you know anything about me?",
+        "show me my memories",
+        "나에 대해 뭘 기억해?",
+        "저에 대해 아는 거 다 말해 주세요",
+    ],
+)
+def test_who_asks_what_is_remembered_of_them_is_told_what_matters_most(guide: Guide, text: str) -> None:
+    call = events(guide, text, tools=[SEARCH])[0]
+    assert isinstance(call, ToolCalls)
+    assert [(one.name, one.arguments) for one in call.calls] == [("memory_search", {"limit": 10})]
+
+
+@pytest.mark.parametrize(
+    ("result", "language", "told"),
+    [
+        ({"results": [{"snippet": f"Fact {n}"} for n in range(7)]}, "en", "This is what I remember of you:"),
+        ({"results": []}, "en", "I remember nothing of you yet."),
+        ({"results": []}, "ko", "아직 기억하는 것이 없습니다."),
+        ({"results": [], "note": "This person has turned memory off."}, "en", "Memory is off"),
+    ],
+)
+def test_what_is_remembered_is_told_as_a_list(result: dict[str, Any], language: str, told: str) -> None:
+    text = phrase(ToolCall("1", "memory_search", {"limit": 10}), json.dumps(result), language)
+    assert text.startswith(told)
+    assert text.count("- Fact") == len(result["results"])
 
 
 @pytest.mark.slow

@@ -21,6 +21,6 @@ ALIKE = [
     "cost price fee charge rate", "lead head charge manage run direct", "start begin launch open", "end finish expire until",
     "buy purchase order", "vacation holiday leave", "salary wage pay", "close shut", "allow permit let", "company firm",
     "staff employee worker", "laptop notebook computer", "budget money fund", "keep store retain", "boat ferry ship",
-    "doctor physician", "big large", "cause reason", "repair fix", "send mail submit", "newcomer joiner starter",
-    "연차 휴가", "비용 요금 가격 값", "책임자 담당자 총괄 관리자", "직원 사원", "시작 개시", "종료 끝", "보관 저장", "회사 업체",
+    "doctor physician", "big large", "cause reason", "repair fix", "send mail submit", "newcomer joiner starter", "live move reside", "job work",
+    "연차 휴가", "살 살아 살지 사니 살고 이사 이사했 거주", "비용 요금 가격 값", "책임자 담당자 총괄 관리자", "직원 사원", "시작 개시", "종료 끝", "보관 저장", "회사 업체",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from agi_site.lib.engines.base import ChatMessage, ToolCall
 from agi_site.lib.engines.guide import code, plans, works
 from agi_site.lib.engines.guide.phrases import DAYS, say
 
+_SHOWN = 5  # of what a search found
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
 
 
@@ -122,9 +123,17 @@ def _time(call: ToolCall, value: Any, language: str) -> str | None:
 def _search(call: ToolCall, value: Any, language: str) -> str:
     """The titles found, with a line of each; a plain text result is told as it is."""
     query = str(call.arguments.get("query", ""))
+    if isinstance(value, dict) and value.get("note"):
+        return say(language, "memory_off")
     rows = _pick(value, "results", "items", "passages") if isinstance(value, dict) else value
     if isinstance(rows, list):
-        lines = [_line(row) for row in rows[:5]]
+        lines = [_line(row) for row in rows[: call.arguments.get("limit", _SHOWN)]]
+        if not query:
+            return (
+                "\n".join([say(language, "memories"), "", *lines])
+                if lines
+                else say(language, "memories_none")
+            )
         if not lines:
             return say(language, "search_none", query=query)
         return "\n".join([say(language, "search_found", query=query), "", *lines])

@@ -52,6 +52,13 @@ _IN_MEMORY = re.compile(
     r"|(?:내|제|너의|네)?\s?기억(?:에서|속에서| 속에서|들에서)\s(?P<which>.+?)(?:을|를|에 대해|에 대한 것을?|에 관한 것을?)?\s?(?:찾아|검색해|뒤져)",
     re.IGNORECASE,
 )
+_OF_ME = re.compile(
+    r"^(?:so |and )?(?:what (?:do|can) you|do you)(?: still)? (?:remember|recall|know)(?: anything| something| everything)? (?:about|of) me\b"
+    r"|^what have you (?:learn(?:ed|t)|remembered|kept|stored) (?:about|of) me\b|^(?:show|list|tell)(?: me)? (?:everything |all |what )?(?:(?:of )?(?:my|your) memories|you (?:remember|know) (?:about|of) me)\b"
+    r"|^(?:나|저)에 (?:대해|관해)(?:서)?\s(?:(?:뭘|뭐를|뭐|무엇을|어떤 걸|무슨 걸|얼마나)\s?)?(?:기억|알고|알아|아는|아시)|^(?:내|제)가? (?:누구|누군)지 (?:기억|알)",
+    re.IGNORECASE,
+)
+_MANY = 10  # memories told to who asks for all
 _ADDRESS = r"https?://[^\s<>\"'가-힣]+[^\s<>\"'.,;:!?)\]가-힣]"
 _FETCH = re.compile(
     rf"\b(?:fetch|get|open|read|load|download|visit|retrieve|summari[sz]e)\b[^\n]{{0,40}}?(?P<url>{_ADDRESS})"
@@ -72,8 +79,8 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
         return _call(code[0], **{"code" if code[0] == "python" else "command": code[1]})
     if found := _work_or_file(text, offered):
         return _call(found[0], **found[1])
-    if "memory_search" in offered and (match := _IN_MEMORY.search(text)):
-        return _call("memory_search", query=_bare_query(next(filter(None, match.groups()))))
+    if "memory_search" in offered and (remembered := _of_memory(text)):
+        return _call("memory_search", **remembered)
     if "web_fetch" in offered and (match := _FETCH.search(text)):
         return _call("web_fetch", url=match["url"] or match["address"])
     if "calculator" in offered and (expression := _sum(text, intent, sure)):
@@ -89,6 +96,14 @@ def route(text: str, analysis: Analysis, tools: Sequence[ToolSpec]) -> ToolCall 
     ):
         return _call("knowledge_search", query=query)
     return None
+
+
+def _of_memory(text: str) -> dict[str, str | int]:
+    """What to look up of what is remembered: all, or of one thing; {} where nothing is asked of that."""
+    if _OF_ME.search(text):
+        return {"limit": _MANY}
+    match = _IN_MEMORY.search(text)
+    return {"query": _bare_query(next(filter(None, match.groups())))} if match else {}
 
 
 def _work_or_file(text: str, offered: Collection[str]) -> tuple[str, dict[str, str]] | None:
@@ -157,5 +172,5 @@ def _bare_query(text: str) -> str:
     return text.strip(" .?!,\"'“”‘’")
 
 
-def _call(name: str, **arguments: str) -> ToolCall:
+def _call(name: str, **arguments: str | int) -> ToolCall:
     return ToolCall(f"call_{uuid.uuid4().hex[:12]}", name, arguments)
