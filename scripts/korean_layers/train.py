@@ -35,6 +35,9 @@ from agi_site.lib.engines.korean.e5 import BASE, WEIGHTS
 FIRST, LAST, HEADS, WIDTH = 6, 12, 12, 384  # layers trained, and E5's shape
 PIECES, BATCH = 80, 64
 OWN_SHARE, TOLD_APART = 0.85, 2.0  # batches of own.tsv, and the weight of telling its texts apart
+# Of those batches, the share of texts that stand together in the file, so many at a place: about one thing.
+TOGETHER, NEIGHBOURS = 0.4, 16
+UNREAD = 0.1  # pieces of a text that the layers do not get to see
 TAU = 0.05  # temperature of the comparisons within a batch
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])  # Q4_0: 32 numbers, a half-precision scale
 
@@ -244,6 +247,12 @@ def batches(lengths: np.ndarray, size: int, random: np.random.Generator) -> Any:
         yield from (cut[at] for at in random.permutation(len(cut)))
 
 
+def neighbours(count: int, random: np.random.Generator) -> np.ndarray:
+    """Indices of half a batch of items, of `count`, that stand side by side at a few places."""
+    places = random.choice(count // NEIGHBOURS, BATCH // 2 // NEIGHBOURS, replace=False)
+    return (NEIGHBOURS * places[:, None] + np.arange(NEIGHBOURS)).ravel()
+
+
 def ridge(rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The linear map from E5's vectors to the teacher's to begin with."""
     middle, aim = rows.mean(0), wanted.mean(0)
@@ -274,7 +283,7 @@ def resume(file: Path, base: Base) -> dict[str, Any]:
 
 
 def mixed(pairs: Texts, own: Texts | None) -> Any:
-    """Endless batches: the texts' lower layers, the teacher's vectors, and the weight of pairing them."""
+    """Endless batches: what `batch_of` makes, the teacher's vectors, and the weight of pairing them."""
     random = np.random.default_rng(5)
     one_by_one = batches(pairs.lengths, BATCH, random)
     in_twos = iter(()) if own is None else batches(own.lengths[0::2] + own.lengths[1::2], BATCH // 2, random)
@@ -282,11 +291,14 @@ def mixed(pairs: Texts, own: Texts | None) -> Any:
         texts, weight = pairs, 0.0
         if own is not None and random.random() < OWN_SHARE:
             texts, weight = own, TOLD_APART
-            asked = 2 * next(in_twos)
+            together = random.random() < TOGETHER
+            asked = 2 * (neighbours(len(own.hidden) // 2, random) if together else next(in_twos))
             at = np.concatenate([asked, asked + 1])  # first all questions, then what answers each
         else:
             at = next(one_by_one)
-        yield [texts.hidden[index] for index in at], texts.teacher[at], weight
+        x, mask = batch_of([texts.hidden[index] for index in at])
+        mask[:, 1:] *= random.random(mask[:, 1:].shape) >= UNREAD
+        yield x, mask, texts.teacher[at], weight
 
 
 def train(
@@ -309,9 +321,9 @@ def train(
         return moved, state, value
 
     began, told = time.time(), []
-    for done, (hidden, wanted, weight) in zip(range(steps), mixed(pairs, own), strict=False):
+    for done, batch in zip(range(steps), mixed(pairs, own), strict=False):
         pace = rate * float(schedule(done))
-        model, state, value = step(model, state, *batch_of(hidden), wanted, weight, pace)
+        model, state, value = step(model, state, *batch, pace)
         told.append(float(value))
         if done % 100 == 99:
             print(
