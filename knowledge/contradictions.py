@@ -68,6 +68,8 @@ def _same_slot(newer: str, older: str) -> bool | None:
 
 def _turned(newer: str, older: str) -> bool:
     """Whether one likes (does, has) what the other does not: the same words but for that."""
+    if likeness.of_another(newer, older):
+        return False
     known = rules.load()
     here, there = bool(known.dislikes.search(newer)), bool(known.dislikes.search(older))
     likes = bool(known.likes.search(newer)) or here, bool(known.likes.search(older)) or there
@@ -80,6 +82,7 @@ def _turned(newer: str, older: str) -> bool:
 
 def _without_liking(text: str) -> set[str]:
     known = rules.load()
+    text = re.sub("(?<![가-힣])안 ", " ", text)  # the verb after it stays
     for form in (known.dislikes, known.likes, known.changed, known.negated):
         text = re.sub(f"(?:{form.pattern})[가-힣]*", " ", text, flags=re.IGNORECASE)
     return likeness.stems(text)

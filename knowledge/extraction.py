@@ -15,7 +15,7 @@ from agi_site.lib.korean import declared
 from . import rules
 from .models import RelationType
 
-EXTRACTOR = "rules/5"
+EXTRACTOR = "rules/6"
 LONGEST_MESSAGE = 8_000
 LONGEST_SENTENCE = 300
 
@@ -124,6 +124,8 @@ def _candidate(sentence: str) -> Candidate | None:
     for asked in known.asked:
         if match := asked.search(sentence):
             return _asked(declared(match["said"].strip(" ,:")), asked)
+    if known.unsure.search(sentence):
+        return None
     for rule in known.said:
         if match := rule.search(sentence):
             content = (match.groupdict().get("said") or sentence).strip(" ,:")

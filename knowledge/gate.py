@@ -50,11 +50,13 @@ def check_worth(content: str) -> None:
     """Refuse what conversations are full of and nobody wants kept: small talk, questions, one-off wishes."""
     known = rules.load()
     bare = content.strip(" .!~,…")
-    if known.small_talk.match(bare) or _only_small_words(bare):
+    weighs = known.weighed.search(bare)
+    if known.small_talk.match(bare) or (_only_small_words(bare) and not weighs):
         raise _refusal("small_talk", _("This is small talk."))
     if known.machine.search(content):
         raise _refusal("machine", _("This is code, a log or other machine text."))
-    if len(set(fulltext.terms(content))) < 2 or known.fragments.match(bare):
+    short = len(set(fulltext.terms(content))) < 2 or known.fragments.match(bare)
+    if short and not known.short_facts.match(bare):
         raise _refusal("too_short", _("This is too short to mean something later."))
     if known.restated.search(bare):
         raise _refusal("restated", _("This tells a prompt in other words, not something about the person."))

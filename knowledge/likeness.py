@@ -26,6 +26,7 @@ _ENDINGS = re.compile(
 _NAME = re.compile(r"(?<![.!?:\"“]\s)(?<!^)\b(?!I\b|I['’])[A-Z][^\W가-힣]*(?:['’-][^\W가-힣]+)*")
 _SHORT_PARTICLE = re.compile("(?<=^[가-힣])(?:은|는|이|가|을|를)$")
 _SUBJECT = re.compile("^(?:(?:내|제|나의|저의|우리)\\s)?([가-힣]{2,12}?)(?:은|는|이|가)\\s")
+_NAMED_FIRST = re.compile(r"^(?!(?:It|He|She|This|That|There)\b)([A-Z][a-z]+) (?!is\b|was\b)[a-z]+s\b")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -84,7 +85,8 @@ def _spoken_of(text: str) -> set[str]:
     known = rules.load()
     found = {found for word in words(text) if (found := stem(word)) in known.people or word in known.people}
     subject = _SUBJECT.search(text.strip())
-    return found | (stems(subject[1]) if subject else set())
+    named = _NAMED_FIRST.search(text.strip())
+    return found | {stem for one in (subject, named) if one for stem in stems(one[1])}
 
 
 def overlap(one: Collection[str], other: Collection[str]) -> float:

@@ -17,6 +17,8 @@ _WAYS = (
     (r"(?<=[가-힣])님$", ""),
     (r"[\s-]|(?<=[가-힣])의(?=\s)", ""),
 )
+# What is said not to be: "Nabi, not Nari", "3일이 아니라 4일".
+_NOT_BUT = re.compile(r",\s*(?:and )?not\s.*$|^.*?(?:이|가)?\s?아니(?:라|고),?\s", re.IGNORECASE)
 FILE = Path(__file__).with_name("rules.toml")
 
 
@@ -47,7 +49,7 @@ class Slot:
         for pattern in self.patterns:
             if match := pattern.search(text):
                 groups = match.groupdict()
-                return _one_way(groups.get("key") or ""), groups["value"].strip(" .!")
+                return _one_way(groups.get("key") or ""), _NOT_BUT.sub("", groups["value"]).strip(" .!")
         return None
 
 
@@ -70,6 +72,8 @@ class Rules:
     lasting: re.Pattern[str]
     negated: re.Pattern[str]
     fragments: re.Pattern[str]
+    short_facts: re.Pattern[str]
+    weighed: re.Pattern[str]
     machine: re.Pattern[str]
     restated: re.Pattern[str]
     supposed: re.Pattern[str]
@@ -84,6 +88,7 @@ class Rules:
     several: re.Pattern[str]
     polite: re.Pattern[str]
     keep_that: re.Pattern[str]
+    unsure: re.Pattern[str]
     caused: re.Pattern[str]
     after: re.Pattern[str]
     light: frozenset[str]
@@ -105,6 +110,8 @@ def load() -> Rules:
         lasting=_any(gate["lasting"]),
         negated=_any(gate["negated"]),
         fragments=re.compile(f"^(?:{'|'.join(gate['fragments'])})$", re.IGNORECASE),
+        short_facts=_plain(gate["short_facts"]),
+        weighed=_plain(gate["weighed"]),
         machine=_any(gate["machine"]),
         restated=_any(gate["restated"]),
         supposed=_any(gate["supposed"]),
@@ -119,6 +126,7 @@ def load() -> Rules:
         several=_plain(stored["clauses"]["several"]),
         polite=_plain(stored["flow"]["polite"]),
         keep_that=_plain(stored["flow"]["keep_that"]),
+        unsure=_plain(stored["flow"]["unsure"]),
         caused=_plain(stored["flow"]["caused"]),
         after=_plain(stored["flow"]["after"]),
         light=frozenset(stored["likeness"]["light"].split()),

@@ -167,7 +167,7 @@ class Memory(OwnedModel):
 
     @property
     def extractor(self) -> str:
-        """What found it, with its version ("rules/5", "engine/1 <model>"); "person" for what they wrote."""
+        """What found it, with its version ("rules/6", "engine/1 <model>"); "person" for what they wrote."""
         return str((self.metadata or {}).get("extractor", ""))
 
     @property

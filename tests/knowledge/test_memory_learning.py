@@ -80,7 +80,7 @@ def test_where_the_model_fails_rules_read_the_message_and_nothing_is_stored_twic
     model.script(*[reply] * 5)
     learn_from(alice, "I live in Busan.")
     [row] = Memory.objects.all()
-    assert (row.content, row.extractor) == ("I live in Busan.", "rules/5")
+    assert (row.content, row.extractor) == ("I live in Busan.", "rules/6")
     model.replies.clear()
     model.script(found({"content": "I live in Busan"}))
     assert learn_from(alice, "I live in Busan.").kept == []
@@ -118,7 +118,7 @@ def test_a_model_says_how_a_memory_bears_on_those_there_are(alice: Any, model: S
 
 
 def test_the_guide_reads_by_rules(alice: Any) -> None:
-    assert [row.extractor for row in learn_from(alice, "I live in Busan.").kept] == ["rules/5"]
+    assert [row.extractor for row in learn_from(alice, "I live in Busan.").kept] == ["rules/6"]
 
 
 # --- The four types, in both languages ---------------------------------------------------------------------
@@ -229,6 +229,18 @@ def test_what_is_said_of_somebody_else_is_never_the_same(one: str, other: str) -
         ("I like spicy food", "I don't like spicy food"),
         ("나는 매운 음식을 좋아해", "나는 매운 음식을 싫어해"),
         ("Always answer in Korean", "From now on answer in English"),
+        ("Always answer in Korean", "Actually, answer in English from now on"),
+        ("My sister is called Nari", "No, my sister is called Nabi, not Nari"),
+        ("제 언니 이름은 나리예요", "아니요, 언니 이름은 나리가 아니라 나비예요"),
+        ("내 생일은 5월 3일이야", "내 생일은 5월 3일이 아니라 4일이야"),
+        ("I'm 34 years old", "I just turned 35"),
+        ("저는 서른네 살이에요", "이제 서른다섯 살이 됐어요"),
+        ("My dog is 5 years old", "My dog just turned 6"),
+        ("My flight is on March 3", "My flight got moved to March 5"),
+        ("치과 예약은 금요일 3시야", "치과 예약이 월요일로 바뀌었어"),
+        ("나는 녹차를 좋아해", "이제 녹차는 안 좋아해"),
+        ("I work at Samsung", "I no longer work at Samsung"),
+        ("Minsu lives in Busan", "Minsu moved to Seoul"),
     ],
 )
 def test_a_clear_contradiction_replaces_and_keeps_the_chain(alice: Any, earlier: str, newer: str) -> None:
@@ -252,6 +264,16 @@ def test_a_clear_contradiction_replaces_and_keeps_the_chain(alice: Any, earlier:
         ("my birthday is May 3", "my mom's birthday is June 4"),
         ("내 전화번호는 010-1111-2222", "엄마 전화번호는 010-3333-4444야"),
         ("디자인 회의는 화요일이야", "개발 회의는 수요일이야"),
+        ("My name is Hana", "My father's name is Taeho"),
+        ("제 이름은 이하나예요", "제 언니 이름은 나리예요"),
+        ("My sister is called Nari", "My brother is called Minsu"),
+        ("저는 서른네 살이에요", "우리 강아지는 다섯 살이야"),
+        ("My cat is 3 years old", "My dog is 5 years old"),
+        ("I love spicy Korean food", "My wife hates spicy Korean food"),
+        ("I love spicy Korean food", "Sora hates spicy Korean food"),
+        ("I live in Daegu", "I used to live in Seoul"),
+        ("My flight to Jeju is on March 3", "My flight to Busan is on March 5"),
+        ("Minsu lives in Busan", "Jiyoung lives in Seoul"),
     ],
 )
 def test_what_is_said_of_one_does_not_contradict_what_is_said_of_another(

@@ -149,7 +149,7 @@ def test_a_memory_shows_the_chain_of_its_versions(alice: Any, client_of: Any) ->
 @pytest.mark.parametrize(
     ("extractor", "shown"),
     [
-        ("rules/5", "rules, version 5"),
+        ("rules/6", "rules, version 6"),
         ("engine/2 qwen3:8b", "qwen3:8b, asked by version 2 of the instructions"),
         ("mine", "mine"),
     ],

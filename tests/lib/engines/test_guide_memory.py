@@ -18,6 +18,7 @@ from agi_site.lib.engines.base import (
 )
 from agi_site.lib.engines.guide import Guide
 from agi_site.lib.engines.guide.forgetting import forgets
+from agi_site.lib.engines.guide.people import of_somebody_else
 from agi_site.lib.engines.guide.results import phrase
 
 FRIDAY = Passage(1, "memory", "a", "", "The demo is on Friday.", 0.9)
@@ -95,6 +96,55 @@ def test_a_doubt_about_something_else_is_not_told(guide: Guide) -> None:
         guide, "What does my sister play?", passages=[FRIDAY, THURSDAY, CELLO], doubts=[(2, 1)]
     )
     assert (text, cited) == ("You told me: “My sister plays the cello.” [3]", (3,))
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "other"),
+    [
+        ("What's my name?", "My father's name is Taeho", True),
+        ("How old am I?", "My cat is 3 years old", True),
+        ("Where does my sister work?", "My brother works at a bank", True),
+        ("Where does my sister work?", "I work at a bank", True),
+        ("내 이름이 뭐야?", "제 언니 이름은 나리예요", True),
+        ("내가 몇 살이야?", "우리 강아지는 다섯 살이야", True),
+        ("Where does my sister work?", "Nari works at a bank", False),
+        ("Who do I live with?", "I live with my wife", False),
+        ("내 팀장이 누구야?", "My manager is Jane", False),
+        ("강아지는 몇 살이야?", "우리 강아지는 다섯 살이야", False),
+    ],
+)
+def test_what_is_remembered_of_one_does_not_answer_for_another(
+    question: str, sentence: str, other: bool
+) -> None:
+    assert of_somebody_else(question, sentence) == other
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("What's my name?", "You told me: “My name is Hana Lee.” [1]"),
+        ("How old am I?", "You told me: “I just turned 35.” [3]"),
+        ("Where do I live?", "You told me: “I live in Daegu.” [6]"),
+        ("Where did I live before?", "You told me: “I used to live in Seoul.” [5]"),
+        ("Who is allergic to eggs?", "You told me: “My daughter is allergic to eggs.” [8]"),
+    ],
+)
+def test_a_question_of_oneself_is_answered_by_what_is_told_of_oneself(
+    guide: Guide, text: str, answer: str
+) -> None:
+    told = [
+        "My name is Hana Lee.",
+        "My father's name is Taeho.",
+        "I just turned 35.",
+        "My cat is 3 years old.",
+        "I used to live in Seoul.",
+        "I live in Daegu.",
+        "I'm a nurse at a hospital in Daegu.",
+        "My daughter is allergic to eggs.",
+    ]
+    passages = [Passage(at, "memory", str(at), line, line, 0.8) for at, line in enumerate(told, 1)]
+    assert said(guide, text, passages=passages)[0] == answer
 
 
 @pytest.mark.slow

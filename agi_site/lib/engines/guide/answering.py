@@ -83,6 +83,6 @@ def is_vague(question: str, found: Sequence[Evidence]) -> bool:
         return False
     best = found[0]
     other = next((item for item in found if item.passage.id != best.passage.id), None)
-    if other is None or not best.passage.title or not other.passage.title:
+    if other is None or min(best.fit, other.fit) < 0 or not best.passage.title or not other.passage.title:
         return False
     return abs(best.rank - other.rank) < CLOSE_READINGS and min(best.words, other.words) > 0

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from agi_site.lib.engines.analysis.entities import find_entities
 from agi_site.lib.engines.analysis.names import find_names
+from agi_site.lib.engines.guide.people import people_in
 from agi_site.lib.engines.guide.words import content_words, overlap
 
 # First match wins; each kind names what the answering sentence must hold (see _HOLDS).
@@ -27,6 +28,8 @@ _KINDS: list[tuple[str, re.Pattern[str]]] = [
     ("clock", re.compile(r"what time|at which hour|몇 시(?!간)", re.IGNORECASE)),
     ("year", re.compile(r"(?:what|which) year|몇 년도|어느 해|[한된] 해[는가]", re.IGNORECASE)),
     ("port", re.compile(r"(?:which|what) port|몇 번 포트", re.IGNORECASE)),
+    ("age", re.compile(r"how old\b|\bmy age\b|몇 ?살|나이[가는]", re.IGNORECASE)),
+    ("job", re.compile(r"\bfor a living\b|\bmy (?:job|occupation|profession)\b|(?:내|제|나|저)\S* (?:직업|무슨 일)", re.IGNORECASE)),
     ("height", re.compile(r"how (?:tall|high|deep|wide)\b|높이[는가]|키[는가] (?:얼마|몇)|폭[은이]|깊이[는가]", re.IGNORECASE)),
     ("weight", re.compile(r"how heavy|how much (?:do|does|did|can|will) [^?]*\b(?:weigh|carry|lift)|무게|몇 ?(?:kg|킬로그램|그램)", re.IGNORECASE)),
     ("distance", re.compile(r"how far(?! in advance)\b|몇 ?(?:km|킬로미터|미터)|거리[는가] (?:얼마|몇)|얼마나 (?:먼|멀|멀리)", re.IGNORECASE)),
@@ -109,6 +112,14 @@ _REASON = re.compile(
 _HOLDS: dict[str, re.Pattern[str]] = {
     "address": _ADDRESS,
     "secret": re.compile(r"(?:password|비밀번호|암호)\S*\s?(?:is|:|=|는|은)\s?[\"'“‘]?\S*\d", re.IGNORECASE),
+    "age": re.compile(
+        r"\b(?:is|are|am|['’]m) (?:now )?\d{1,3}(?! ?(?:cm|m|kg|%))\b|[\d가-힣] ?(?:살|세)(?:이|야|예|에|입|$)|\byears? old\b|\bturned\b|\bborn\b|-year-old",
+        re.IGNORECASE,
+    ),
+    "job": re.compile(
+        r"\bwork|\bjob\b|\bi(?:['’]m| am) an? |일해|일하|일합|직업|근무|다녀|다니|(?:사|원|자|생|가|인)(?:야|이야|예요|이에요|입니다|이다)[.!]*$",
+        re.IGNORECASE,
+    ),
     "percent": re.compile(r"\d\s?(?:%|percent|퍼센트|프로)", re.IGNORECASE),
     "weekday": _WEEKDAY,
     "clock": _CLOCK,
@@ -236,6 +247,8 @@ def _tells_who(question: str, sentence: str) -> float:
     found = [*_FULL_NAME.finditer(sentence), *_NAME_AFTER.finditer(sentence)]
     if any(match.group().lower() not in low and not _quoted(sentence, match.start()) for match in found):
         return 1.0
+    if people_in(sentence) - people_in(question):
+        return 1.0
     return 0.4 if _ROLE.search(sentence) else -1.0
 
 
@@ -307,6 +320,16 @@ def goes_on(question: str) -> bool:
 def is_personal(question: str) -> bool:
     """Whether the question is about the person who asks, so that only memories can answer it."""
     return bool(_PERSONAL.search(question))
+
+
+_PAST = re.compile(r"\bused to\b|\b(?:before|formerly|previously|back then)\b|예전|옛날|전에", re.IGNORECASE)
+
+
+def is_past(question: str, sentence: str) -> bool:
+    """Whether the sentence tells how it was, and the question asks how it is."""
+    return bool(
+        _PAST.match(sentence.strip()) or re.match(r"i used to\b", sentence.strip(), re.IGNORECASE)
+    ) and not (_PAST.search(question))
 
 
 _ROW = re.compile(r"^(?P<label>[^—]{1,80}) — [^:—]+: ")

@@ -13,6 +13,7 @@ import numpy as np
 
 from agi_site.lib.engines.base import EmbeddingEngine, Matrix, Passage, Vector
 from agi_site.lib.engines.guide import asking
+from agi_site.lib.engines.guide.people import of_somebody_else
 from agi_site.lib.engines.guide.words import content_words, overlap, sentences
 
 _HANGUL = re.compile("[가-힣]")
@@ -104,6 +105,7 @@ class Finder:
         found = []
         for (passage, at, text), similarity in zip(places, near, strict=True):
             own = content_words(f"{passage.title} {text}")
+            fit = _fit(question, asked_for, kind, passage, text)
             found.append(
                 Evidence(
                     passage,
@@ -111,9 +113,9 @@ class Finder:
                     at,
                     near=float(similarity),
                     passage_near=float(whole_near[passage.number]),
-                    words=_share(asked, own),
+                    words=_words(kind, passage, fit, _share(asked, own)),
                     passage_words=_share(asked, words[passage.number]),
-                    fit=_fit(question, asked_for, kind, passage, text),
+                    fit=fit,
                     rank=0.0,
                     across=bool(_HANGUL.search(question)) != bool(_HANGUL.search(text)),
                 )
@@ -151,7 +153,17 @@ def _fit(question: str, asked_for: str, kind: str, passage: Passage, sentence: s
         return -1.0
     if passage.kind == "knowledge" and asking.is_personal(question):
         return -1.0
+    if passage.kind == "memory" and (
+        of_somebody_else(question, sentence) or asking.is_past(asked_for, sentence)
+    ):
+        return -1.0
     return asking.fit(asked_for, kind, sentence)
+
+
+def _words(kind: str, passage: Passage, fit: float, share: float) -> float:
+    """The share of words; of an age or a job nobody tells in the words in which it is asked for."""
+    told = kind in ("age", "job") and passage.kind == "memory" and fit > 0
+    return max(share, 0.9) if told else share
 
 
 def _share(asked: Sequence[str], held: Sequence[str]) -> float:
