@@ -33,8 +33,9 @@ def judge(*, newer: str, older: str, kind: str, cosine: float = 0.0) -> Verdict 
     whole = not known.several.search(older) or bool(known.several.search(newer))
     if _turned(newer, older):
         return _contradiction(0.9, sure=whole)
-    if (single := _same_slot(newer, older)) is not None:
-        return _contradiction(0.9 if single else 0.7, sure=whole and (single or changed))
+    if (slot := _same_slot(newer, older)) is not None:
+        single, same = slot
+        return _contradiction(0.9 if single else 0.7, sure=whole and same and (single or changed))
     if kind != MemoryType.EPISODIC and _other_number(newer, older):
         return _contradiction(0.8, sure=whole and changed)
     shared = likeness.overlap(likeness.stems(newer), likeness.stems(older))
@@ -53,17 +54,25 @@ def slots(text: str) -> set[int]:
     return {at for at, slot in enumerate(rules.load().slots) if slot.read(text) is not None}
 
 
-def _same_slot(newer: str, older: str) -> bool | None:
-    """Whether the slot is one of which there is one; None where both do not fill the same one otherwise."""
+def _same_slot(newer: str, older: str) -> tuple[bool, bool] | None:
+    """Whether there is one of the slot, and whether it is surely of the same; None where both do not fill it
+    otherwise.
+    """
     for slot in rules.load().slots:
         here, there = slot.read(newer), slot.read(older)
-        if here is None or there is None or here[0] != there[0]:
+        if here is None or there is None or not _may_be_one(here[0], there[0]):
             continue
         mine, theirs = likeness.stems(here[1]), likeness.stems(there[1])
         values = (likeness.numbers(here[1]), likeness.numbers(there[1]))
         if values[0] != values[1] or not (mine <= theirs or theirs <= mine):
-            return slot.single
+            return slot.single, here[0] == there[0]
     return None
+
+
+def _may_be_one(one: str, other: str) -> bool:
+    """Whether two keys are one, or one names who the other is: "sister", "sister nabi"."""
+    (who, _stroke, name), (whom, _stroke, other_name) = one.partition("/"), other.partition("/")
+    return who == whom and (name == other_name or not (name and other_name))
 
 
 def _turned(newer: str, older: str) -> bool:

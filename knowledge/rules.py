@@ -49,8 +49,16 @@ class Slot:
         for pattern in self.patterns:
             if match := pattern.search(text):
                 groups = match.groupdict()
-                return _one_way(groups.get("key") or ""), _NOT_BUT.sub("", groups["value"]).strip(" .!")
+                return _of_whom(groups.get("key") or ""), _NOT_BUT.sub("", groups["value"]).strip(" .!")
         return None
+
+
+def _of_whom(key: str) -> str:
+    """What a slot is of; who is named behind what they are to the person stands behind a stroke."""
+    first, _space, name = key.strip().partition(" ")
+    if name and " " not in name and first.lower() in load().people:
+        return f"{_one_way(first)}/{_one_way(name)}"
+    return _one_way(key)
 
 
 def _one_way(key: str) -> str:

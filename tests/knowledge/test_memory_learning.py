@@ -241,6 +241,8 @@ def test_what_is_said_of_somebody_else_is_never_the_same(one: str, other: str) -
         ("나는 녹차를 좋아해", "이제 녹차는 안 좋아해"),
         ("I work at Samsung", "I no longer work at Samsung"),
         ("Minsu lives in Busan", "Minsu moved to Seoul"),
+        ("나는 대구에 살아", "나는 대구가 아니라 부천에 살아"),
+        ("나는 서울에 살아", "저는 지금 회사 근처 부산에 살아요"),
     ],
 )
 def test_a_clear_contradiction_replaces_and_keeps_the_chain(alice: Any, earlier: str, newer: str) -> None:
@@ -274,6 +276,13 @@ def test_a_clear_contradiction_replaces_and_keeps_the_chain(alice: Any, earlier:
         ("I live in Daegu", "I used to live in Seoul"),
         ("My flight to Jeju is on March 3", "My flight to Busan is on March 5"),
         ("Minsu lives in Busan", "Jiyoung lives in Seoul"),
+        ("나는 대구에 살아", "제 남동생 민수는 부산에 살아요"),
+        ("나는 대구에 살아", "회사 동료 지영씨는 부산에 살아"),
+        ("나는 대구에 살아", "제일 친한 친구 민수가 부산에 살아"),
+        ("My brother Minsu lives in Ulsan", "My brother Juno lives in Busan"),
+        ("I was born in Jeonju", "I was born in 1990"),
+        ("I was born in 1990", "My birthday is May 3"),
+        ("앞으로 한국어로 대답해 줘", "앞으로 민수에게 쓰는 편지는 영어로 써 줘"),
     ],
 )
 def test_what_is_said_of_one_does_not_contradict_what_is_said_of_another(
@@ -290,6 +299,8 @@ def test_what_is_said_of_one_does_not_contradict_what_is_said_of_another(
     [
         ("My name is Alice and I live in Busan", "I moved to Seoul last month"),
         ("제 이름은 김철수이고 서울에서 개발자로 일합니다", "제 이름은 김영희입니다"),
+        ("My sister Nabi lives in Jeonju", "My sister moved to Seoul"),
+        ("제 남동생 민수는 부산에 살아요", "제 남동생은 서울로 이사했어요"),
     ],
 )
 def test_what_says_something_else_as_well_is_not_replaced_without_a_question(
