@@ -47,6 +47,7 @@ SAID = [
     ("민수는 재즈를 좋아해", "semantic", "민수는 재즈를 좋아해", "relation"),
     ("아내는 튤립을 좋아해요", "semantic", "아내는 튤립을 좋아해요", "relation"),
     ("고양이 모모랑 강아지 보리를 키워요", "semantic", "고양이 모모랑 강아지 보리를 키워요", "relation"),
+    ("회사 동료 지영씨는 부산에 살아", "semantic", "회사 동료 지영씨는 부산에 살아", "relation"),
     ("My 동생 lives in Busan", "semantic", "My 동생 lives in Busan", "relation"),
     ("이제 녹차는 안 좋아해", "preference", "이제 녹차는 안 좋아해", "preference"),
     ("내 favorite color는 blue야", "preference", "내 favorite color는 blue야", "preference"),

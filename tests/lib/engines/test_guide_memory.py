@@ -91,6 +91,14 @@ def test_of_two_memories_in_doubt_both_are_told_and_the_person_is_asked(guide: G
 
 
 @pytest.mark.slow
+def test_a_question_is_not_refused_as_a_wish(guide: Guide) -> None:
+    wish, _cited = said(guide, "Keep your answers short.", not_kept="It is a wish for now.")
+    asked, _cited = said(guide, "How should you format answers?", not_kept="It is a wish for now.")
+    assert wish == "I am not keeping that. It is a wish for now."
+    assert "I am not keeping" not in asked
+
+
+@pytest.mark.slow
 def test_a_doubt_about_something_else_is_not_told(guide: Guide) -> None:
     text, cited = said(
         guide, "What does my sister play?", passages=[FRIDAY, THURSDAY, CELLO], doubts=[(2, 1)]

@@ -201,7 +201,7 @@ class Guide:
             return "remember_this", say(language, key, what=what, reason=request.not_kept)
         if intent in ("greeting", "thanks", "goodbye") and sure >= 0.6 and len(text) < 80:
             return intent, say(language, _SOCIAL[intent])
-        if intent == "set_preference" and sure >= 0.6 and request.not_kept:
+        if intent == "set_preference" and sure >= 0.6 and request.not_kept and not asks:
             return intent, say(language, "not_remembered", reason=request.not_kept)
         if request.only_tells:
             return "told", say(language, "preference")
