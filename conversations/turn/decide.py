@@ -87,7 +87,9 @@ def _not_kept(state: State) -> str:
     with translation.override(state.reply_language):
         if not state.remembers:
             return _("Memory is off here. The menu of the conversation and your settings turn it on.")
-        return why_not_kept(state.question.content) if asked[0][0] != "recall_memory" else ""
+        if asked[0][0] == "recall_memory":
+            return ""
+        return why_not_kept(state.question.content, wish=asked[0][0] == "set_preference")
 
 
 def _doubts(state: State) -> list[tuple[int, int]]:

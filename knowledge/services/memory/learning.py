@@ -67,11 +67,16 @@ def propose_memories(*, owner: Any, text: str, told: Sequence[str] = (), languag
     return Proposals(text, candidates, _near(owner, candidates), said, begun)
 
 
-def why_not_kept(text: str) -> str:
-    """Why the rules would keep nothing of what a person asks to be kept; "" where they would."""
+def why_not_kept(text: str, *, wish: bool = False) -> str:
+    """Why the rules would keep nothing of what a person asks to be kept; "" where they would.
+
+    `wish`: they say how they want to be answered.
+    """
     reasons = [_why_refused(candidate) for candidate in extraction.extract(text)]
     if "" in reasons:
         return ""
+    if wish:
+        return _("Say “from now on …” if it is to hold for good.")
     return reasons[0] if reasons else _("I find no statement in it. Say it in one sentence.")
 
 

@@ -1,12 +1,13 @@
-"""Memories that may contradict each other: the model is told, the answer says so, the person is asked."""
+"""What a turn tells of memories: those in doubt, and what is not kept and how it would be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
-from agi_site.lib.engines.fake import FakeChat, Script
+from agi_site.lib.engines.fake import FakeChat, FakeLanguage, Script
 from conversations.models import Message
 from knowledge import services as knowledge
 from knowledge.models import MemoryQuestion
@@ -70,3 +71,18 @@ def test_an_answer_that_cites_no_memory_in_doubt_asks_nothing(
     answer = ask("When is the demo?")
     page = client_of(alice).get(reverse("conversations:chat", args=[answer.conversation_id]))
     assert ASK not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Keep your answers short.", "Say “from now on …” if it is to hold for good."),
+        ("From now on keep your answers short.", ""),
+    ],
+)
+def test_who_says_how_to_answer_hears_how_to_have_it_kept(
+    chat: FakeChat, language: FakeLanguage, ask: Callable[..., Message], text: str, why: str
+) -> None:
+    language.answers[text] = replace(language.analyse(text), intents=[("set_preference", 0.9)])
+    ask(text)
+    assert chat.requests[-1].not_kept == why
